@@ -1,0 +1,87 @@
+#pragma once
+
+#include <chrono>
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/functional/any_invocable.h>
+#include <absl/status/status.h>
+#include <dynamo/export.h>
+#include <dynamo/status.h>
+
+namespace dynamo {
+
+// 128 random bits, made once: a node's when its data directory is new, a cluster's when it is founded. Zero: not
+// known (yet).
+struct Identity {
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+
+  bool is_zero() const { return high == 0 && low == 0; }
+  DYNAMO_EXPORT std::string to_string() const;  // 32 hexadecimal digits
+  friend auto operator<=>(const Identity&, const Identity&) = default;
+};
+
+// One place in the ring. The name is the slot, the identity is who fills it, the address is where it is today.
+struct Member {
+  Identity identity{};
+  std::string name{};     // 1 to 255 bytes, unique
+  std::string address{};  // what the transport dials
+  std::string zone{};     // replicas spread over zones
+  double weight = 1;      // share of the ring relative to the others; 0 owns nothing and only coordinates
+  MemberState state = MemberState::up;
+};
+
+// A partition on its way from one set of owners to another; while it stands in a view both sides serve.
+struct Move {
+  int partition = 0;
+  std::vector<std::string> from{};
+  std::vector<std::string> to{};
+};
+
+// Who belongs to the cluster. Views are numbered; the larger number is the later view.
+struct View {
+  std::uint64_t number = 0;
+  Identity cluster{};
+  std::vector<Member> members{};
+  std::vector<Move> moves{};
+};
+
+struct Change {
+  enum class Kind { join, leave, replace, remove, finish_move } kind = Kind::join;
+  Member member{};
+  Move move{};
+  bool force = false;
+};
+
+// Decides who belongs to the cluster; never who is merely slow or down.
+//
+// Thread safety: the node calls all methods from its loop, one at a time. The membership calls back from within
+// these calls only.
+class DYNAMO_EXPORT Membership {
+ public:
+  struct Callbacks {
+    // A new view, with a larger number than the last.
+    absl::AnyInvocable<void(View)> publish{};
+    // A message of this membership for the membership of the node at `address`; best effort.
+    absl::AnyInvocable<void(std::string_view address, std::string payload)> send{};
+    // Stores `state` in the node's engine, synced on return; start() gets it back after a restart.
+    absl::AnyInvocable<absl::Status(std::string state)> persist{};
+  };
+
+  virtual ~Membership() = default;
+
+  // `self` as the node's options have it; `state` is what persist() was last given, or empty. Publishes the first
+  // view once there is one, possibly before it returns. INVALID_ARGUMENT or FAILED_PRECONDITION stops the node.
+  virtual absl::Status start(Member self, std::string state, std::uint64_t seed, Callbacks callbacks) = 0;
+  // Asks for a change. FAILED_PRECONDITION if this membership does not decide that.
+  virtual absl::Status change(const Change& change) = 0;
+  virtual void receive(std::string payload) = 0;
+  virtual void tick(std::chrono::steady_clock::time_point now) = 0;
+  virtual void stop() = 0;
+};
+
+}  // namespace dynamo
