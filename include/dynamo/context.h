@@ -16,14 +16,14 @@ struct ContextBody;
 
 // What a reader has seen of one key of one store (paper, 4.1). Opaque.
 //
-// get() returns it, the next put() takes it: the put then replaces exactly the versions that the get returned,
-// deletes included, and nothing else. Losing a context loses no data: a put without one replaces nothing and
-// leaves siblings. A context is bound to its cluster, store and key; put() refuses it elsewhere with
-// INVALID_ARGUMENT.
+// get() returns it, the next put() takes it: the put then replaces exactly the versions that the
+// get returned, deletes included, and nothing else. Losing a context loses no data: a put without
+// one replaces nothing and leaves siblings. A context is bound to its cluster, store and key; put()
+// refuses it elsewhere with INVALID_ARGUMENT.
 //
-// A context may leave the process as text, in a cookie or a form field. It carries a checksum, so damage is
-// found; it is not authenticated, so forgery is not. Do not send contexts to anyone whom you would not let
-// overwrite the key.
+// A context may leave the process as text, in a cookie or a form field. It carries a checksum, so
+// damage is found; it is not authenticated, so forgery is not. Do not send contexts to anyone whom
+// you would not let overwrite the key.
 //
 // Thread safety: a value; the shared part is immutable.
 class DYNAMO_EXPORT Context {
@@ -37,8 +37,8 @@ class DYNAMO_EXPORT Context {
   // URL-safe text without padding ([A-Za-z0-9_-]). Canonical: equal contexts give equal text.
   std::string encode() const;
 
-  // The inverse of encode(). INVALID_ARGUMENT if the text is truncated, altered or from a later format. Whether
-  // it belongs to the key is checked by the put that uses it.
+  // The inverse of encode(). INVALID_ARGUMENT if the text is truncated, altered or from a later
+  // format. Whether it belongs to the key is checked by the put that uses it.
   static absl::StatusOr<Context> decode(std::string_view text);
 
   // For display: the contiguous part of what was seen.

@@ -14,8 +14,8 @@
 
 namespace dynamo {
 
-// 128 random bits, made once: a node's when its data directory is new, a cluster's when it is founded. Zero: not
-// known (yet).
+// 128 random bits, made once: a node's when its data directory is new, a cluster's when it is
+// founded. Zero: not known (yet).
 struct Identity {
   std::uint64_t high = 0;
   std::uint64_t low = 0;
@@ -25,17 +25,20 @@ struct Identity {
   friend auto operator<=>(const Identity&, const Identity&) = default;
 };
 
-// One place in the ring. The name is the slot, the identity is who fills it, the address is where it is today.
+// One place in the ring. The name is the slot, the identity is who fills it, the address is where
+// it is today.
 struct Member {
   Identity identity{};
   std::string name{};     // 1 to 255 bytes, unique
   std::string address{};  // what the transport dials
   std::string zone{};     // replicas spread over zones
-  double weight = 1;      // share of the ring relative to the others; 0 owns nothing and only coordinates
+  double weight =
+      1;  // share of the ring relative to the others; 0 owns nothing and only coordinates
   MemberState state = MemberState::up;
 };
 
-// A partition on its way from one set of owners to another; while it stands in a view both sides serve.
+// A partition on its way from one set of owners to another; while it stands in a view both sides
+// serve.
 struct Move {
   int partition = 0;
   std::vector<std::string> from{};
@@ -59,8 +62,8 @@ struct Change {
 
 // Decides who belongs to the cluster; never who is merely slow or down.
 //
-// Thread safety: the node calls all methods from its loop, one at a time. The membership calls back from within
-// these calls only.
+// Thread safety: the node calls all methods from its loop, one at a time. The membership calls back
+// from within these calls only.
 class DYNAMO_EXPORT Membership {
  public:
   struct Callbacks {
@@ -74,9 +77,11 @@ class DYNAMO_EXPORT Membership {
 
   virtual ~Membership() = default;
 
-  // `self` as the node's options have it; `state` is what persist() was last given, or empty. Publishes the first
-  // view once there is one, possibly before it returns. INVALID_ARGUMENT or FAILED_PRECONDITION stops the node.
-  virtual absl::Status start(Member self, std::string state, std::uint64_t seed, Callbacks callbacks) = 0;
+  // `self` as the node's options have it; `state` is what persist() was last given, or empty.
+  // Publishes the first view once there is one, possibly before it returns. INVALID_ARGUMENT or
+  // FAILED_PRECONDITION stops the node.
+  virtual absl::Status start(Member self, std::string state, std::uint64_t seed,
+                             Callbacks callbacks) = 0;
   // Asks for a change. FAILED_PRECONDITION if this membership does not decide that.
   virtual absl::Status change(const Change& change) = 0;
   virtual void receive(std::string payload) = 0;

@@ -9,7 +9,6 @@
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
-#include <asio/any_io_executor.hpp>
 #include <dynamo/export.h>
 #include <dynamo/log.h>
 #include <dynamo/membership.h>
@@ -17,6 +16,7 @@
 #include <dynamo/storage_engine.h>
 #include <dynamo/store.h>
 #include <dynamo/transport.h>
+#include <asio/any_io_executor.hpp>
 
 namespace dynamo {
 
@@ -34,26 +34,29 @@ struct NodeOptions {
   std::string listen{};
   // What peers dial; default: the bound address.
   std::string advertise{};
-  // Where the node keeps its data, made with mode 0700 if it is missing; one node per directory. Required with
-  // the built-in LMDB engine, unused with another.
+  // Where the node keeps its data, made with mode 0700 if it is missing; one node per directory.
+  // Required with the built-in LMDB engine, unused with another.
   std::filesystem::path data_dir{};
-  // Rack, machine or data centre; replicas spread over zones. With fixed_membership() the list's entry counts.
+  // Rack, machine or data centre; replicas spread over zones. With fixed_membership() the list's
+  // entry counts.
   std::string zone{};
   // Share of the ring relative to the others, 0 or more; 0 owns nothing and only coordinates. With
   // fixed_membership() the list's entry counts.
   double weight = 1.0;
-  // Q of the paper's strategy 3: a power of two from 8 to 65,536, the same on all nodes, fixed for the life of
-  // the cluster. 100 or more a node keep the ring even; more cost memory and status, not speed.
+  // Q of the paper's strategy 3: a power of two from 8 to 65,536, the same on all nodes, fixed for
+  // the life of the cluster. 100 or more a node keep the ring even; more cost memory and status,
+  // not speed.
   int partitions = 256;
-  // Writes under Durability::buffered are synced within it. 1 ms to 1 h. Longer: rewrites of a hot key cost less
-  // disk, a crash of all its replicas at once costs more.
+  // Writes under Durability::buffered are synced within it. 1 ms to 1 h. Longer: rewrites of a hot
+  // key cost less disk, a crash of all its replicas at once costs more.
   std::chrono::milliseconds flush_interval{1000};
-  // Records that wait for the disk, in bytes. Beyond it puts wait until their timeout, then are refused with
-  // RESOURCE_EXHAUSTED. 1 MiB or more.
+  // Records that wait for the disk, in bytes. Beyond it puts wait until their timeout, then are
+  // refused with RESOURCE_EXHAUSTED. 1 MiB or more.
   std::size_t buffer_bytes_max = std::size_t{64} << 20;
   // Requests in flight on this node, as coordinator; beyond it RESOURCE_EXHAUSTED. 1 to 1,048,576.
   int requests_max = 16384;
-  // Needed to listen on an address that is not loopback: the TCP transport neither encrypts nor authenticates.
+  // Needed to listen on an address that is not loopback: the TCP transport neither encrypts nor
+  // authenticates.
   bool allow_plaintext = false;
 
   // INVALID_ARGUMENT with the field, its value and its limit, for the first field out of range.
@@ -62,36 +65,38 @@ struct NodeOptions {
 
 // The parts of a node. Anything left empty gets the default named here.
 struct Components {
-  std::unique_ptr<Transport> transport{};      // tcp_transport
-  std::unique_ptr<Membership> membership{};    // none yet: required
-  std::unique_ptr<StorageEngine> storage{};    // lmdb_storage in data_dir
-  // Runs the node on the application's threads instead of the library's own (one loop, one for handlers); the
-  // flusher keeps its thread, because a commit blocks. Sockets and timers run there too if it belongs to an
-  // asio::io_context, else on a thread of the library's.
+  std::unique_ptr<Transport> transport{};    // tcp_transport
+  std::unique_ptr<Membership> membership{};  // none yet: required
+  std::unique_ptr<StorageEngine> storage{};  // lmdb_storage in data_dir
+  // Runs the node on the application's threads instead of the library's own (one loop, one for
+  // handlers); the flusher keeps its thread, because a commit blocks. Sockets and timers run there
+  // too if it belongs to an asio::io_context, else on a thread of the library's.
   asio::any_io_executor executor{};
   std::function<void(const LogRecord&)> log{};  // silent without it
 };
 
 // This process's place in the ring: one address, one data directory, one identity.
 //
-// A process may run several nodes, each with its own directory and port. The node never exits or aborts the
-// process, never forks, installs no signal handler, and prints nothing.
+// A process may run several nodes, each with its own directory and port. The node never exits or
+// aborts the process, never forks, installs no signal handler, and prints nothing.
 //
 // Thread safety: all methods from any thread, several at once, but for moving and destruction.
 class DYNAMO_EXPORT Node {
  public:
   // Opens the engine, binds, returns; the peers may be up or not. Errors:
   //   INVALID_ARGUMENT     NodeOptions::validate(), or the membership's own check of its list
-  //   FAILED_PRECONDITION  no membership component; the data directory is open already, belongs to another
-  //                        cluster or node, or is an older copy that peers have refused; Q differs from the one
-  //                        it was made with
+  //   FAILED_PRECONDITION  no membership component; the data directory is open already, belongs to
+  //   another
+  //                        cluster or node, or is an older copy that peers have refused; Q differs
+  //                        from the one it was made with
   //   UNAVAILABLE          the listen address cannot be bound (in use, not of this machine)
   //   DATA_LOSS, RESOURCE_EXHAUSTED, INTERNAL  from the engine
   static absl::StatusOr<Node> start(NodeOptions options, Components components = {});
 
-  // Opens a store for use from this process. Members keep replicas of every store, opened there or not. Opening
-  // a name again gives another handle, with its own policy. INVALID_ARGUMENT for options out of range;
-  // FAILED_PRECONDITION if n or last_write_wins differ from the store's facts, or the node has stopped.
+  // Opens a store for use from this process. Members keep replicas of every store, opened there or
+  // not. Opening a name again gives another handle, with its own policy. INVALID_ARGUMENT for
+  // options out of range; FAILED_PRECONDITION if n or last_write_wins differ from the store's
+  // facts, or the node has stopped.
   absl::StatusOr<Store> open(std::string name, StoreOptions options = {});
 
   // The address that peers dial.
@@ -99,9 +104,10 @@ class DYNAMO_EXPORT Node {
   // The owners of each partition in the current view; no partitions before the first view.
   RingView ring() const;
 
-  // Ends all requests with CANCELLED, syncs what was acknowledged, closes all sockets and the engine. The data
-  // directory can be opened again once this returns. Idempotent; the destructor calls it. Never waits for the
-  // application's executor. Stores that are still held answer FAILED_PRECONDITION from then on.
+  // Ends all requests with CANCELLED, syncs what was acknowledged, closes all sockets and the
+  // engine. The data directory can be opened again once this returns. Idempotent; the destructor
+  // calls it. Never waits for the application's executor. Stores that are still held answer
+  // FAILED_PRECONDITION from then on.
   void stop();
 
   Node(Node&&) noexcept;

@@ -19,8 +19,9 @@ struct WriteId {
   std::uint64_t high = 0;
   std::uint64_t low = 0;
 
-  // A fresh id. It carries the time it was drawn, so that a retry with the same id under last_write_wins()
-  // competes with the clock of its first attempt and never beats what has overwritten it since.
+  // A fresh id. It carries the time it was drawn, so that a retry with the same id under
+  // last_write_wins() competes with the clock of its first attempt and never beats what has
+  // overwritten it since.
   DYNAMO_EXPORT static WriteId random();
   bool is_zero() const { return high == 0 && low == 0; }
   friend auto operator<=>(const WriteId&, const WriteId&) = default;
@@ -29,13 +30,22 @@ struct WriteId {
 // What one replica said.
 struct ReplicaReport {
   std::string node{};
-  // primary: one of the key's n owners. stand_in: took the write for an owner that could not be reached.
+  // primary: one of the key's n owners. stand_in: took the write for an owner that could not be
+  // reached.
   enum class Role { primary, stand_in } role = Role::primary;
-  // stored: accepted, in memory (Durability::buffered). synced: accepted and on stable storage. found and
-  // not_found: answers to a get. refused: it answered no, see `reason`. unreachable: nothing has been heard
-  // from it for so long that it was not waited for. no_answer: asked, silent so far; a write may be there.
-  enum class Answer { stored, synced, found, not_found, refused, unreachable, no_answer } answer =
-      Answer::no_answer;
+  // stored: accepted, in memory (Durability::buffered). synced: accepted and on stable storage.
+  // found and not_found: answers to a get. refused: it answered no, see `reason`. unreachable:
+  // nothing has been heard from it for so long that it was not waited for. no_answer: asked, silent
+  // so far; a write may be there.
+  enum class Answer {
+    stored,
+    synced,
+    found,
+    not_found,
+    refused,
+    unreachable,
+    no_answer
+  } answer = Answer::no_answer;
   std::string reason{};  // for refused and unreachable
 };
 
@@ -43,10 +53,15 @@ struct ReplicaReport {
 //
 // Thread safety: a value.
 struct Outcome {
-  // Of a put. not_applied: no replica took it, and none will. applied_below_quorum: some took it, fewer than w;
-  // it may spread. applied: w or more took it. unknown: some replica has not answered and may have taken it.
-  // Of a get: applied if r replicas answered, not_applied otherwise.
-  enum class Verdict { not_applied, applied_below_quorum, applied, unknown } verdict = Verdict::unknown;
+  // Of a put. not_applied: no replica took it, and none will. applied_below_quorum: some took it,
+  // fewer than w; it may spread. applied: w or more took it. unknown: some replica has not answered
+  // and may have taken it. Of a get: applied if r replicas answered, not_applied otherwise.
+  enum class Verdict {
+    not_applied,
+    applied_below_quorum,
+    applied,
+    unknown
+  } verdict = Verdict::unknown;
   // Of a put: the id it ran under. Pass it in WriteOptions::id to retry without writing twice.
   WriteId id{};
   std::vector<ReplicaReport> replicas{};

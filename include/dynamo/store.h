@@ -10,14 +10,14 @@
 #include <vector>
 
 #include <absl/status/statusor.h>
-#include <asio/any_io_executor.hpp>
-#include <asio/async_result.hpp>
 #include <dynamo/context.h>
 #include <dynamo/detail/erased_handler.h>
 #include <dynamo/export.h>
 #include <dynamo/outcome.h>
 #include <dynamo/reconciler.h>
 #include <dynamo/version.h>
+#include <asio/any_io_executor.hpp>
+#include <asio/async_result.hpp>
 
 namespace dynamo {
 
@@ -25,9 +25,9 @@ namespace host {
 class StoreState;
 }
 
-// The paper's (N, R, W): how many replicas a key has, how many must answer a get, how many must take a put
-// before it is acknowledged. r + w > n makes reads see the last acknowledged write while the ring is stable; it
-// is never linearizable.
+// The paper's (N, R, W): how many replicas a key has, how many must answer a get, how many must
+// take a put before it is acknowledged. r + w > n makes reads see the last acknowledged write while
+// the ring is stable; it is never linearizable.
 struct Quorum {
   int n = 3;  // 1 to 16; a fact of the store
   int r = 2;  // 1 to n
@@ -42,8 +42,9 @@ enum class Durability {
   buffered,
 };
 
-// The policy of one handle on a store. n, and whether the reconciler is last_write_wins(), are facts of the
-// store: the same on all nodes, fixed at first use. The rest is per handle and travels with each request.
+// The policy of one handle on a store. n, and whether the reconciler is last_write_wins(), are
+// facts of the store: the same on all nodes, fixed at first use. The rest is per handle and travels
+// with each request.
 struct StoreOptions {
   Quorum quorum{};
   // None: get() returns all siblings.
@@ -57,8 +58,8 @@ struct StoreOptions {
   int siblings_max = 64;
 };
 
-// Both options structs are trivially destructible on purpose: g++ 12 destroys other aggregates twice when they
-// are written inside a co_await expression.
+// Both options structs are trivially destructible on purpose: g++ 12 destroys other aggregates
+// twice when they are written inside a co_await expression.
 struct ReadOptions {
   std::optional<int> r{};                              // default: the store's
   std::optional<std::chrono::milliseconds> timeout{};  // default: the store's
@@ -66,15 +67,15 @@ struct ReadOptions {
 struct WriteOptions {
   std::optional<int> w{};                              // default: the store's
   std::optional<std::chrono::milliseconds> timeout{};  // default: the store's
-  // Same id, same write: makes a retry idempotent. Zero: drawn at random. Under last_write_wins() retry with ids
-  // from WriteId::random() or Outcome::id only.
+  // Same id, same write: makes a retry idempotent. Zero: drawn at random. Under last_write_wins()
+  // retry with ids from WriteId::random() or Outcome::id only.
   WriteId id{};
 };
 
 // What get() found.
 struct GetResult {
-  // Empty: absent. One: the object, or the reconciler's merge. Several: in conflict, and the store has no
-  // reconciler; ascending by dot. Never deletes.
+  // Empty: absent. One: the object, or the reconciler's merge. Several: in conflict, and the store
+  // has no reconciler; ascending by dot. Never deletes.
   std::vector<Version> versions{};
   // Has seen all of `versions`, and deletes; pass it to the next put.
   Context context{};
@@ -98,9 +99,9 @@ struct PutResult {
 //
 // Errors of all operations:
 //
-//   code                 meaning                                                      can the write have happened?
-//   UNAVAILABLE          fewer than r/w replicas answered and no more can             see outcome_of(status)
-//   DEADLINE_EXCEEDED    `timeout` ended it first                                     see outcome_of(status)
+//   code                 meaning                                                      can the write
+//   have happened? UNAVAILABLE          fewer than r/w replicas answered and no more can see
+//   outcome_of(status) DEADLINE_EXCEEDED    `timeout` ended it first see outcome_of(status)
 //   INVALID_ARGUMENT     empty or oversized key, oversized object, context that is    no
 //                        damaged or of another key or store, r or w out of range,
 //                        erase with an empty context (but under last_write_wins)
@@ -112,29 +113,32 @@ struct PutResult {
 //   DATA_LOSS            this node's storage failed; the node is out of service       maybe
 //   CANCELLED            cancelled by the caller, or the node stopped                 maybe
 //
-// A refusal is a sentence that names the field, the value and the limit, or the replicas and what each said.
+// A refusal is a sentence that names the field, the value and the limit, or the replicas and what
+// each said.
 //
 // Keys are 1 byte to 2 KiB, objects 0 bytes to StoreOptions::object_bytes_max.
 //
-// The blocking calls return FAILED_PRECONDITION at once when made on one of the library's threads, on a thread
-// that runs the given io_context or thread_pool, or inside a handler or reconciler.
+// The blocking calls return FAILED_PRECONDITION at once when made on one of the library's threads,
+// on a thread that runs the given io_context or thread_pool, or inside a handler or reconciler.
 //
-// The async operations take any asio completion token; name it. Handler: void(absl::StatusOr<GetResult>), for
-// put and erase void(absl::StatusOr<PutResult>). Executor: the handler's associated one, else get_executor();
-// reconcilers run there too. The handler never runs inside the call. Cancellation: the slot's signal ends the
-// operation with CANCELLED; a put may have happened. Lifetimes: arguments are copied before the call returns,
-// and the store need not outlive it.
+// The async operations take any asio completion token; name it. Handler:
+// void(absl::StatusOr<GetResult>), for put and erase void(absl::StatusOr<PutResult>). Executor: the
+// handler's associated one, else get_executor(); reconcilers run there too. The handler never runs
+// inside the call. Cancellation: the slot's signal ends the operation with CANCELLED; a put may
+// have happened. Lifetimes: arguments are copied before the call returns, and the store need not
+// outlive it.
 //
-// Thread safety: all methods from any thread, several at once. May outlive its Node: calls then return
-// FAILED_PRECONDITION.
+// Thread safety: all methods from any thread, several at once. May outlive its Node: calls then
+// return FAILED_PRECONDITION.
 class DYNAMO_EXPORT Store {
  public:
   // The versions of `key`, as r replicas have them. An absent key is not an error.
   absl::StatusOr<GetResult> get(std::string_view key, const ReadOptions& options = {}) const;
 
-  // Writes `object` in place of what `context` has seen; versions that it has not seen stay, as siblings.
-  absl::StatusOr<PutResult> put(std::string_view key, const Context& context, std::string_view object,
-                                const WriteOptions& options = {}) const;
+  // Writes `object` in place of what `context` has seen; versions that it has not seen stay, as
+  // siblings.
+  absl::StatusOr<PutResult> put(std::string_view key, const Context& context,
+                                std::string_view object, const WriteOptions& options = {}) const;
 
   // Deletes what `context` has seen. Concurrent versions stay.
   absl::StatusOr<PutResult> erase(std::string_view key, const Context& context,
@@ -144,7 +148,8 @@ class DYNAMO_EXPORT Store {
   auto async_get(std::string_view key, const ReadOptions& options, Token&& token) const {
     return asio::async_initiate<Token, void(absl::StatusOr<GetResult>)>(
         [](auto handler, Store self, std::string k, ReadOptions o) {
-          self.start_get(std::move(k), o, detail::erase_handler<GetResult>(std::move(handler), self.get_executor()));
+          self.start_get(std::move(k), o,
+                         detail::erase_handler<GetResult>(std::move(handler), self.get_executor()));
         },
         token, *this, std::string(key), options);
   }
@@ -154,18 +159,20 @@ class DYNAMO_EXPORT Store {
   }
 
   template <class Token>
-  auto async_put(std::string_view key, Context context, std::string object, const WriteOptions& options,
-                 Token&& token) const {
-    return initiate_put(key, std::move(context), std::optional<std::string>(std::move(object)), options,
-                        std::forward<Token>(token));
+  auto async_put(std::string_view key, Context context, std::string object,
+                 const WriteOptions& options, Token&& token) const {
+    return initiate_put(key, std::move(context), std::optional<std::string>(std::move(object)),
+                        options, std::forward<Token>(token));
   }
   template <class Token>
   auto async_put(std::string_view key, Context context, std::string object, Token&& token) const {
-    return async_put(key, std::move(context), std::move(object), WriteOptions{}, std::forward<Token>(token));
+    return async_put(key, std::move(context), std::move(object), WriteOptions{},
+                     std::forward<Token>(token));
   }
 
   template <class Token>
-  auto async_erase(std::string_view key, Context context, const WriteOptions& options, Token&& token) const {
+  auto async_erase(std::string_view key, Context context, const WriteOptions& options,
+                   Token&& token) const {
     return initiate_put(key, std::move(context), std::optional<std::string>(), options,
                         std::forward<Token>(token));
   }
@@ -176,7 +183,8 @@ class DYNAMO_EXPORT Store {
 
   std::string_view name() const;
   using executor_type = asio::any_io_executor;
-  // Where handlers without an executor of their own run: the given one, or a thread of the library's.
+  // Where handlers without an executor of their own run: the given one, or a thread of the
+  // library's.
   executor_type get_executor() const;
 
   // For the library itself.
@@ -187,16 +195,17 @@ class DYNAMO_EXPORT Store {
   auto initiate_put(std::string_view key, Context context, std::optional<std::string> object,
                     const WriteOptions& options, Token&& token) const {
     return asio::async_initiate<Token, void(absl::StatusOr<PutResult>)>(
-        [](auto handler, Store self, std::string k, Context c, std::optional<std::string> object_or_delete,
-           WriteOptions o) {
+        [](auto handler, Store self, std::string k, Context c,
+           std::optional<std::string> object_or_delete, WriteOptions o) {
           self.start_put(std::move(k), std::move(c), std::move(object_or_delete), o,
                          detail::erase_handler<PutResult>(std::move(handler), self.get_executor()));
         },
         token, *this, std::string(key), std::move(context), std::move(object), options);
   }
-  void start_get(std::string key, const ReadOptions& options, detail::ErasedHandler<GetResult> handler) const;
-  void start_put(std::string key, Context context, std::optional<std::string> object, const WriteOptions& options,
-                 detail::ErasedHandler<PutResult> handler) const;
+  void start_get(std::string key, const ReadOptions& options,
+                 detail::ErasedHandler<GetResult> handler) const;
+  void start_put(std::string key, Context context, std::optional<std::string> object,
+                 const WriteOptions& options, detail::ErasedHandler<PutResult> handler) const;
 
   std::shared_ptr<const host::StoreState> state_;  // shared: handles are copied
 };

@@ -9,31 +9,32 @@
 
 namespace dynamo {
 
-// Packets of one lane never wait for packets of the other: `bulk` carries transfers, `request` all else (trap I5).
+// Packets of one lane never wait for packets of the other: `bulk` carries transfers, `request` all
+// else (trap I5).
 enum class Lane { request, bulk };
 
-// Carries packets between nodes, best effort: a packet may be lost, repeated or overtaken, but arrives whole or
-// not at all.
+// Carries packets between nodes, best effort: a packet may be lost, repeated or overtaken, but
+// arrives whole or not at all.
 //
-// Addresses are strings that only the transport understands ("host:port" for TCP). A packet is opaque: it
-// carries its own checksum and sender, so a transport needs no handshake.
+// Addresses are strings that only the transport understands ("host:port" for TCP). A packet is
+// opaque: it carries its own checksum and sender, so a transport needs no handshake.
 //
-// Thread safety: send() from any thread, several at once. start() and stop() from one thread; after stop()
-// returns, `receive` is not called again.
+// Thread safety: send() from any thread, several at once. start() and stop() from one thread; after
+// stop() returns, `receive` is not called again.
 class DYNAMO_EXPORT Transport {
  public:
-  // Takes one packet. `peer` is the name that the transport has authenticated, "" if it authenticates nobody.
-  // Called from any thread, several at once; returns quickly.
+  // Takes one packet. `peer` is the name that the transport has authenticated, "" if it
+  // authenticates nobody. Called from any thread, several at once; returns quickly.
   using Receiver = absl::AnyInvocable<void(std::string packet, std::string_view peer)>;
 
   virtual ~Transport() = default;
 
-  // Begins to listen and returns the address that peers can reach. An address in use or malformed is an error
-  // that names it. `receive` may be called before start() returns.
+  // Begins to listen and returns the address that peers can reach. An address in use or malformed
+  // is an error that names it. `receive` may be called before start() returns.
   virtual absl::StatusOr<std::string> start(Receiver receive) = 0;
 
-  // Hands one packet over for `address`. Never blocks and never fails: what cannot be sent, or exceeds the bounds
-  // of the queue to that peer, is dropped.
+  // Hands one packet over for `address`. Never blocks and never fails: what cannot be sent, or
+  // exceeds the bounds of the queue to that peer, is dropped.
   virtual void send(std::string_view address, Lane lane, std::string packet) = 0;
 
   // Closes everything; packets in flight may be lost. Idempotent.

@@ -13,9 +13,10 @@ namespace dynamo {
 
 // Who makes an event: one life of one node, seen from one key.
 //
-// `boot` is a random number that a node draws each time it opens its data directory, `sequence` counts the
-// names it used within that life. A node takes a new name whenever it may have forgotten what it said under
-// the old one (traps A2 and A3), so an actor never says two things under one counter.
+// `boot` is a random number that a node draws each time it opens its data directory, `sequence`
+// counts the names it used within that life. A node takes a new name whenever it may have forgotten
+// what it said under the old one (traps A2 and A3), so an actor never says two things under one
+// counter.
 //
 // Thread safety: a value.
 struct ActorId {
@@ -29,9 +30,10 @@ struct ActorId {
 
 // A vector clock (paper, 4.4): for each actor, how many of its events are in the past.
 //
-// Clocks are partially ordered: `a < b` if b has seen all that a has seen and more; two clocks of which
-// neither has seen the other are `unordered`, which is to say concurrent. Applications see clocks for display
-// (Context::clock); what a put replaces is decided by the whole context, not by its clock alone.
+// Clocks are partially ordered: `a < b` if b has seen all that a has seen and more; two clocks of
+// which neither has seen the other are `unordered`, which is to say concurrent. Applications see
+// clocks for display (Context::clock); what a put replaces is decided by the whole context, not by
+// its clock alone.
 //
 // Thread safety: a value.
 class DYNAMO_EXPORT VectorClock {
@@ -58,11 +60,13 @@ class DYNAMO_EXPORT VectorClock {
   // "{1f.1:3, 2c.1:1}"; "{}" if empty.
   std::string to_string() const;
 
-  DYNAMO_EXPORT friend std::partial_ordering operator<=>(const VectorClock& a, const VectorClock& b);
+  DYNAMO_EXPORT friend std::partial_ordering operator<=>(const VectorClock& a,
+                                                         const VectorClock& b);
   friend bool operator==(const VectorClock&, const VectorClock&) = default;
 
  private:
-  std::vector<Entry> entries_;  // ascending by actor; a handful of entries in all but pathological keys
+  std::vector<Entry>
+      entries_;  // ascending by actor; a handful of entries in all but pathological keys
 };
 
 // Neither clock has seen the other, and they differ.

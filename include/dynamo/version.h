@@ -10,7 +10,8 @@
 
 namespace dynamo {
 
-// The name of one version: the `counter`-th event of `actor`. Counters start at 1; a zero Dot names nothing.
+// The name of one version: the `counter`-th event of `actor`. Counters start at 1; a zero Dot names
+// nothing.
 //
 // The order of dots is for sorting and sets. It says nothing about which version is newer.
 //
@@ -26,8 +27,8 @@ struct Dot {
 
 // One immutable version of an object (paper, 4.4).
 //
-// Versions that get() returns together are concurrent: none of their writers had seen another's. That is what
-// a reconciler is for.
+// Versions that get() returns together are concurrent: none of their writers had seen another's.
+// That is what a reconciler is for.
 //
 // Thread safety: a value.
 struct Version {
@@ -35,8 +36,8 @@ struct Version {
   std::string object{};
   // Names this version. Zero for the result of a reconciler, which no put has stored yet.
   Dot dot{};
-  // The wall clock of the node that accepted the put, in microseconds. A tie-break for reconcilers, never an
-  // order: clocks differ between nodes.
+  // The wall clock of the node that accepted the put, in microseconds. A tie-break for reconcilers,
+  // never an order: clocks differ between nodes.
   std::chrono::system_clock::time_point written_at{};
 };
 

@@ -6,16 +6,16 @@
 
 #include <absl/functional/any_invocable.h>
 #include <absl/status/statusor.h>
+#include <dynamo/export.h>
 #include <asio/any_io_executor.hpp>
 #include <asio/associated_cancellation_slot.hpp>
 #include <asio/associated_executor.hpp>
 #include <asio/execution/outstanding_work.hpp>
 #include <asio/post.hpp>
 #include <asio/prefer.hpp>
-#include <dynamo/export.h>
 
-// How a handler of any type becomes one of ours: template at the edge, compiled code behind it. Not for
-// applications.
+// How a handler of any type becomes one of ours: template at the edge, compiled code behind it. Not
+// for applications.
 namespace dynamo::detail {
 
 // Carries a cancellation signal to an operation that may not have begun yet, or may be over.
@@ -28,11 +28,12 @@ class DYNAMO_EXPORT CancelHook {
 
  private:
   std::mutex mutex_;
-  bool emitted_ = false;                // guarded
+  bool emitted_ = false;               // guarded
   absl::AnyInvocable<void()> cancel_;  // guarded
 };
 
-// While it lives, blocking calls on this thread are refused: it is running a handler or a reconciler.
+// While it lives, blocking calls on this thread are refused: it is running a handler or a
+// reconciler.
 class DYNAMO_EXPORT HandlerScope {
  public:
   HandlerScope();
@@ -43,10 +44,11 @@ class DYNAMO_EXPORT HandlerScope {
 
 template <class T>
 struct ErasedHandler {
-  // Makes the result on the handler's executor (reconcilers run in it) and hands it to the handler there. Call
-  // once, from any thread.
+  // Makes the result on the handler's executor (reconcilers run in it) and hands it to the handler
+  // there. Call once, from any thread.
   absl::AnyInvocable<void(absl::AnyInvocable<absl::StatusOr<T>()>)> complete;
-  std::shared_ptr<CancelHook> cancel;  // null if the handler has no connected cancellation slot; shared with it
+  std::shared_ptr<CancelHook>
+      cancel;  // null if the handler has no connected cancellation slot; shared with it
 };
 
 template <class T, class Handler>
@@ -59,8 +61,8 @@ ErasedHandler<T> erase_handler(Handler handler, const asio::any_io_executor& fal
   }
   auto executor = asio::prefer(asio::get_associated_executor(handler, fallback),
                                asio::execution::outstanding_work.tracked);
-  erased.complete = [executor = std::move(executor), handler = std::move(handler), slot](
-                        absl::AnyInvocable<absl::StatusOr<T>()> make) mutable {
+  erased.complete = [executor = std::move(executor), handler = std::move(handler),
+                     slot](absl::AnyInvocable<absl::StatusOr<T>()> make) mutable {
     asio::post(executor, [handler = std::move(handler), make = std::move(make), slot]() mutable {
       if (slot.is_connected()) slot.clear();
       HandlerScope scope;

@@ -4,31 +4,35 @@
 #include <memory>
 #include <string>
 
-#include <asio/any_io_executor.hpp>
 #include <dynamo/export.h>
 #include <dynamo/transport.h>
+#include <asio/any_io_executor.hpp>
 
 namespace dynamo {
 
 struct TcpOptions {
   // "host:port" or "[v6]:port"; port 0 picks a free one. Required.
   std::string listen{};
-  // What peers dial, if it is not the bound address (a machine behind NAT, a wildcard listen address).
+  // What peers dial, if it is not the bound address (a machine behind NAT, a wildcard listen
+  // address).
   std::string advertise{};
-  // Bytes that may wait for one peer and lane; a packet beyond it is dropped. A single packet may always wait.
+  // Bytes that may wait for one peer and lane; a packet beyond it is dropped. A single packet may
+  // always wait.
   std::size_t queue_bytes_max = std::size_t{8} << 20;
-  // The largest packet sent or accepted. A peer that announces a larger one is disconnected before any memory is
-  // taken for it.
+  // The largest packet sent or accepted. A peer that announces a larger one is disconnected before
+  // any memory is taken for it.
   std::size_t packet_bytes_max = std::size_t{80} << 20;
   // Accepted connections at once; beyond it the newest is closed.
   int connections_max = 4096;
-  // Runs sockets and timers; it must belong to an asio::io_context. Empty: a thread of the transport's own.
+  // Runs sockets and timers; it must belong to an asio::io_context. Empty: a thread of the
+  // transport's own.
   asio::any_io_executor executor{};
 };
 
-// Packets over TCP: one listening port, one outgoing connection per peer and lane, dialled on first use and
-// redialled with jittered backoff (50 ms to 2 s) while there is something to send. Names are resolved at each
-// dial and every address is tried. Not encrypted, not authenticated: for loopback and trusted networks.
+// Packets over TCP: one listening port, one outgoing connection per peer and lane, dialled on first
+// use and redialled with jittered backoff (50 ms to 2 s) while there is something to send. Names
+// are resolved at each dial and every address is tried. Not encrypted, not authenticated: for
+// loopback and trusted networks.
 DYNAMO_EXPORT std::unique_ptr<Transport> tcp_transport(TcpOptions options);
 
 }  // namespace dynamo
