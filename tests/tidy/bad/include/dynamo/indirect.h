@@ -1,0 +1,3 @@
+#pragma once
+
+#include <dynamo/with_asio.h>

@@ -1,0 +1,3 @@
+#pragma once
+
+#include <asio/any_io_executor.hpp>

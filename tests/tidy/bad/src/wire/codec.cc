@@ -1,0 +1,10 @@
+#include "base/coding.h"
+#include "wire/codec.h"
+#include "ring/partition_map.h"
+#include "gone/away.h"
+#include "codec.h"
+#include <asio/post.hpp>
+#include <lmdb.h>
+#include <mutex>
+#include <thread>
+#include <dynamo/indirect.h>
