@@ -1,0 +1,86 @@
+#include "base/coding.h"
+
+namespace dynamo::core {
+
+namespace {
+
+void append_little_endian(std::string& out, std::uint64_t value, int width) {
+  for (int i = 0; i < width; ++i) out.push_back(static_cast<char>(value >> (8 * i)));
+}
+
+}  // namespace
+
+void Encoder::fixed32(std::uint32_t value) { append_little_endian(out_, value, 4); }
+
+void Encoder::fixed64(std::uint64_t value) { append_little_endian(out_, value, 8); }
+
+void Encoder::varint(std::uint64_t value) {
+  while (value >= 0x80) {
+    out_.push_back(static_cast<char>(value | 0x80));
+    value >>= 7;
+  }
+  out_.push_back(static_cast<char>(value));
+}
+
+void Encoder::bytes(std::string_view value) {
+  varint(value.size());
+  out_.append(value);
+}
+
+std::uint64_t Decoder::little_endian(int width) {
+  const std::string_view in = raw(static_cast<std::uint64_t>(width));
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    value |= std::uint64_t{static_cast<unsigned char>(in[i])} << (8 * i);
+  }
+  return value;
+}
+
+std::uint8_t Decoder::fixed8() { return static_cast<std::uint8_t>(little_endian(1)); }
+
+std::uint32_t Decoder::fixed32() { return static_cast<std::uint32_t>(little_endian(4)); }
+
+std::uint64_t Decoder::fixed64() { return little_endian(8); }
+
+std::uint64_t Decoder::varint() {
+  std::uint64_t value = 0;
+  for (int shift = 0; shift < 64; shift += 7) {
+    if (in_.empty()) break;
+    const auto byte = static_cast<unsigned char>(in_.front());
+    in_.remove_prefix(1);
+    // The tenth byte holds one bit; a last byte of zero would be a second form of a shorter varint.
+    if ((shift == 63 && byte > 1) || (shift > 0 && byte == 0)) break;
+    value |= std::uint64_t{byte & 0x7fU} << shift;
+    if (byte < 0x80) return value;
+  }
+  fail();
+  return 0;
+}
+
+std::uint64_t Decoder::varint_up_to(std::uint64_t max) {
+  const std::uint64_t value = varint();
+  if (value <= max) return value;
+  fail();
+  return 0;
+}
+
+std::string_view Decoder::bytes(std::uint64_t max) { return raw(varint_up_to(max)); }
+
+std::string_view Decoder::raw(std::uint64_t size) {
+  if (size > in_.size()) {
+    fail();
+    return {};
+  }
+  const std::string_view value = in_.substr(0, size);
+  in_.remove_prefix(size);
+  return value;
+}
+
+std::uint64_t Decoder::count(std::uint64_t max, std::uint64_t each_min) {
+  const std::uint64_t value = varint_up_to(max);
+  if (value * each_min <= in_.size()) return value;
+  fail();
+  return 0;
+}
+
+}  // namespace dynamo::core

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include <absl/status/status.h>
+#include <dynamo/context.h>
+#include <dynamo/membership.h>
+
+#include "base/hybrid_time.h"
+#include "causality/history.h"
+
+namespace dynamo::core {
+
+// What a context is good for. Hashes, so that a context does not disclose names.
+struct ContextBinding {
+  std::uint32_t cluster = 0;
+  std::uint32_t store = 0;
+  std::uint64_t key = 0;
+  friend bool operator==(const ContextBinding&, const ContextBinding&) = default;
+};
+ContextBinding bind_context(const Identity& cluster, std::string_view store, std::string_view key);
+
+// The inside of a Context.
+struct ContextBody {
+  ContextBinding binding{};
+  History history{};
+  HybridTime latest{};  // the greatest clock among the versions seen: a put with this context draws
+                        // above it
+  friend bool operator==(const ContextBody&, const ContextBody&) = default;
+};
+
+Context make_context(ContextBody body);
+
+// OK if the context is empty or bound to this key, else INVALID_ARGUMENT saying what it belongs to.
+absl::Status check_binding(const Context& context, const ContextBinding& expected,
+                           std::string_view store, std::string_view key);
+
+}  // namespace dynamo::core

@@ -1,0 +1,32 @@
+#include "causality/replica_key.h"
+
+namespace dynamo::core {
+
+bool ReplicaKey::merge(const VersionSet& incoming, Conflict conflict) {
+  if (actor != ActorId{} && incoming.history().highest(actor) > set.history().highest(actor)) {
+    actor = {};
+  }
+  VersionSet merged = set;
+  merged.merge(incoming, conflict);
+  if (merged == set) return false;
+  set = std::move(merged);
+  return true;
+}
+
+Dot ReplicaKey::put(const PutRequest& request, Conflict conflict, ActorSource& actors) {
+  if (const StoredVersion* held = set.find_write(request.write_id)) return held->dot;
+  const bool forgot = request.context.highest(actor) > set.history().highest(actor);
+  if (forgot || !actors.trusts(actor)) actor = actors.draw();
+  const Dot dot = {actor, set.history().highest(actor) + 1};
+  set.put(request.context,
+          {.dot = dot,
+           .write_id = request.write_id,
+           .clock = request.clock,
+           .written_at_us = request.written_at_us,
+           .expires_at_us = request.expires_at_us,
+           .object = request.object},
+          conflict);
+  return dot;
+}
+
+}  // namespace dynamo::core

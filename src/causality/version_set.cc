@@ -1,0 +1,148 @@
+#include "causality/version_set.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "base/check.h"
+
+namespace dynamo::core {
+
+namespace {
+
+constexpr std::uint64_t versions_max = std::uint64_t{1} << 20;
+constexpr std::uint64_t object_bytes_max = std::uint64_t{16} << 20;
+constexpr std::uint64_t version_bytes_min = 36;
+
+constexpr std::uint8_t flag_object = 1;
+constexpr std::uint8_t flag_expires = 2;
+
+void encode_version(Encoder& out, const StoredVersion& version) {
+  out.fixed64(version.dot.actor.boot);
+  out.varint(version.dot.actor.sequence);
+  out.varint(version.dot.counter);
+  out.fixed64(version.write_id.high);
+  out.fixed64(version.write_id.low);
+  out.fixed64(version.clock.value);
+  out.varint(static_cast<std::uint64_t>(version.written_at_us));
+  const bool expires = version.expires_at_us != 0;
+  out.fixed8(
+      static_cast<std::uint8_t>((version.object ? flag_object : 0) | (expires ? flag_expires : 0)));
+  if (expires) out.varint(static_cast<std::uint64_t>(version.expires_at_us));
+  if (version.object) out.bytes(*version.object);
+}
+
+StoredVersion decode_version(Decoder& in) {
+  StoredVersion version;
+  version.dot.actor.boot = in.fixed64();
+  version.dot.actor.sequence = in.varint();
+  version.dot.counter = in.varint();
+  version.write_id.high = in.fixed64();
+  version.write_id.low = in.fixed64();
+  version.clock.value = in.fixed64();
+  version.written_at_us = static_cast<std::int64_t>(in.varint());
+  const std::uint8_t flags = in.fixed8();
+  if (flags > (flag_object | flag_expires)) in.fail();
+  if ((flags & flag_expires) != 0) {
+    version.expires_at_us = static_cast<std::int64_t>(in.varint());
+    if (version.expires_at_us == 0) in.fail();
+  }
+  if ((flags & flag_object) != 0) version.object = std::string(in.bytes(object_bytes_max));
+  return version;
+}
+
+}  // namespace
+
+bool wins_over(const StoredVersion& a, const StoredVersion& b) {
+  return std::tie(a.clock, a.write_id, a.dot) > std::tie(b.clock, b.write_id, b.dot);
+}
+
+void VersionSet::merge(const VersionSet& other, Conflict conflict) {
+  std::vector<StoredVersion> kept;
+  kept.reserve(versions_.size() + other.versions_.size());
+  auto mine = versions_.begin();
+  auto theirs = other.versions_.begin();
+  while (mine != versions_.end() || theirs != other.versions_.end()) {
+    const bool take_mine =
+        theirs == other.versions_.end() || (mine != versions_.end() && mine->dot <= theirs->dot);
+    const bool in_both = take_mine && theirs != other.versions_.end() && mine->dot == theirs->dot;
+    if (in_both) {
+      kept.push_back(std::move(*mine++));
+      ++theirs;
+    } else if (take_mine) {
+      if (!other.history_.contains(mine->dot)) kept.push_back(std::move(*mine));
+      ++mine;
+    } else {
+      if (!history_.contains(theirs->dot)) kept.push_back(*theirs);
+      ++theirs;
+    }
+  }
+  versions_ = std::move(kept);
+  history_.merge(other.history_);
+  if (conflict == Conflict::last_write_wins) keep_last_write();
+}
+
+void VersionSet::put(const History& context, StoredVersion version, Conflict conflict) {
+  DYNAMO_CHECK(version.dot.counter > 0 && !history_.contains(version.dot));
+  std::erase_if(versions_, [&](const StoredVersion& v) { return context.contains(v.dot); });
+  history_.merge(context);
+  history_.add(version.dot);
+  const auto at = std::ranges::lower_bound(versions_, version.dot, {}, &StoredVersion::dot);
+  versions_.insert(at, std::move(version));
+  if (conflict == Conflict::last_write_wins) keep_last_write();
+}
+
+std::size_t VersionSet::size_after_put(const History& context) const {
+  return 1 + static_cast<std::size_t>(std::ranges::count_if(
+                 versions_, [&](const StoredVersion& v) { return !context.contains(v.dot); }));
+}
+
+void VersionSet::keep_last_write() {
+  if (versions_.size() < 2) return;
+  const auto winner = std::ranges::max_element(
+      versions_, [](const StoredVersion& a, const StoredVersion& b) { return wins_over(b, a); });
+  StoredVersion last = std::move(*winner);
+  versions_.clear();
+  versions_.push_back(std::move(last));
+}
+
+const StoredVersion* VersionSet::find_write(const WriteId& id) const {
+  const auto at = std::ranges::find(versions_, id, &StoredVersion::write_id);
+  return at == versions_.end() ? nullptr : &*at;
+}
+
+HybridTime VersionSet::latest() const {
+  HybridTime latest;
+  for (const StoredVersion& version : versions_) latest = std::max(latest, version.clock);
+  return latest;
+}
+
+std::size_t VersionSet::bytes() const {
+  std::size_t bytes = 16 + 20 * history_.size();
+  for (const StoredVersion& version : versions_) {
+    bytes += 64 + (version.object ? version.object->size() : 0);
+  }
+  return bytes;
+}
+
+void VersionSet::encode(Encoder& out) const {
+  history_.encode(out);
+  out.varint(versions_.size());
+  for (const StoredVersion& version : versions_) encode_version(out, version);
+}
+
+VersionSet VersionSet::decode(Decoder& in) {
+  VersionSet set;
+  set.history_ = History::decode(in);
+  const std::uint64_t size = in.count(versions_max, version_bytes_min);
+  set.versions_.reserve(size);
+  for (std::uint64_t i = 0; i < size && in.ok(); ++i) {
+    StoredVersion version = decode_version(in);
+    const bool ascends = i == 0 || set.versions_.back().dot < version.dot;
+    if (!ascends || version.dot.counter == 0 || !set.history_.contains(version.dot)) in.fail();
+    set.versions_.push_back(std::move(version));
+  }
+  return in.ok() ? std::move(set) : VersionSet{};
+}
+
+}  // namespace dynamo::core
