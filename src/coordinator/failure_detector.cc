@@ -1,0 +1,99 @@
+#include "coordinator/failure_detector.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace dynamo::core {
+
+void FailureDetector::set_peers(const std::vector<std::string>& peers, TimePoint now) {
+  std::erase_if(peers_, [&](const auto& entry) {
+    return std::ranges::find(peers, entry.first) == peers.end();
+  });
+  for (const std::string& name : peers)
+    peers_.try_emplace(name, Peer{.heard_at = now, .probe_at = now});
+}
+
+FailureDetector::Peer* FailureDetector::find(std::string_view peer) {
+  const auto at = peers_.find(peer);
+  return at == peers_.end() ? nullptr : &at->second;
+}
+
+const FailureDetector::Peer* FailureDetector::find(std::string_view peer) const {
+  const auto at = peers_.find(peer);
+  return at == peers_.end() ? nullptr : &at->second;
+}
+
+void FailureDetector::heard(std::string_view name, TimePoint now) {
+  Peer* peer = find(name);
+  if (peer == nullptr) return;
+  peer->heard_at = now;
+  peer->waiting = false;
+  peer->probes = 0;
+  peer->reachable = true;
+  peer->probe_at = now + idle_probe;
+}
+
+void FailureDetector::asked(std::string_view name, TimePoint now) {
+  Peer* peer = find(name);
+  if (peer == nullptr || peer->waiting) return;
+  peer->waiting = true;
+  peer->waiting_since = now;
+  peer->probe_at = std::min(peer->probe_at, now + probe);
+}
+
+void FailureDetector::round_trip(std::string_view name, TimePoint took) {
+  Peer* peer = find(name);
+  if (peer == nullptr) return;
+  peer->smoothed = peer->smoothed == TimePoint{} ? took : (peer->smoothed * 7 + took) / 8;
+}
+
+std::vector<std::string> FailureDetector::tick(TimePoint now, std::vector<std::string>& lost) {
+  std::vector<std::string> ping;
+  for (auto& [name, peer] : peers_) {
+    if (peer.probe_at > now) continue;
+    if (!peer.waiting) {
+      peer.waiting = true;
+      peer.waiting_since = now;
+    }
+    const bool silent = peer.probes >= probes_min && now - peer.waiting_since >= silence;
+    if (silent && peer.reachable) {
+      peer.reachable = false;
+      lost.push_back(name);
+    }
+    ++peer.probes;
+    peer.probe_at = now + (peer.reachable ? probe : idle_probe / 2);
+    ping.push_back(name);
+  }
+  return ping;
+}
+
+TimePoint FailureDetector::next_tick() const {
+  TimePoint next = TimePoint::max();
+  for (const auto& [name, peer] : peers_) next = std::min(next, peer.probe_at);
+  return next;
+}
+
+bool FailureDetector::reachable(std::string_view name) const {
+  const Peer* peer = find(name);
+  return peer == nullptr || peer->reachable;
+}
+
+std::string FailureDetector::reason(std::string_view name, TimePoint now) const {
+  const Peer* peer = find(name);
+  if (peer == nullptr || peer->reachable) return {};
+  return fmt::format("silent for {:.1f} s",
+                     std::chrono::duration<double>(now - peer->heard_at).count());
+}
+
+bool FailureDetector::heard_since(std::string_view name, TimePoint since) const {
+  const Peer* peer = find(name);
+  return peer != nullptr && peer->heard_at >= since;
+}
+
+TimePoint FailureDetector::round_trip_of(std::string_view name) const {
+  const Peer* peer = find(name);
+  return peer == nullptr ? TimePoint{} : peer->smoothed;
+}
+
+}  // namespace dynamo::core

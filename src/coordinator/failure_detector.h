@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+
+namespace dynamo::core {
+
+// Who answers right now, as far as this node can tell: local knowledge from its own traffic, which
+// never changes who owns what (paper, 4.8.3).
+//
+// Any packet from a peer shows that it is there. When a peer owes us an answer we ask it again
+// every `probe`, and take it for unreachable once it has been silent for `silence` while asked at
+// least `probes_min` times: a process that was itself paused has asked only once, and does not
+// blame its peers (trap F10). An idle peer is asked now and then, so that its return or loss is
+// noticed without traffic. An unreachable peer goes on being sent requests; it is only not waited
+// for.
+//
+// Thread safety: one thread at a time.
+class FailureDetector {
+ public:
+  static constexpr TimePoint probe = std::chrono::milliseconds(200);
+  static constexpr TimePoint idle_probe = std::chrono::milliseconds(1000);
+  static constexpr TimePoint silence = std::chrono::milliseconds(1000);
+  static constexpr int probes_min = 3;
+
+  void set_peers(const std::vector<std::string>& peers, TimePoint now);
+
+  // A packet came from the peer.
+  void heard(std::string_view peer, TimePoint now);
+  // A request went to the peer that it will answer.
+  void asked(std::string_view peer, TimePoint now);
+  // How long the answer to one took.
+  void round_trip(std::string_view peer, TimePoint took);
+
+  // Peers to ping now. Peers that have just become unreachable are appended to `lost`.
+  std::vector<std::string> tick(TimePoint now, std::vector<std::string>& lost);
+  TimePoint next_tick() const;
+
+  bool reachable(std::string_view peer) const;
+  // "silent for 3.1 s"; empty for a reachable peer.
+  std::string reason(std::string_view peer, TimePoint now) const;
+  // A packet came at `since` or later.
+  bool heard_since(std::string_view peer, TimePoint since) const;
+  // Smoothed; zero if not known.
+  TimePoint round_trip_of(std::string_view peer) const;
+
+ private:
+  struct Peer {
+    TimePoint heard_at{};
+    TimePoint waiting_since{};  // of the first question that nothing has answered
+    TimePoint probe_at{};       // when to ask next
+    TimePoint smoothed{};
+    int probes = 0;  // asked since waiting_since
+    bool waiting = false;
+    bool reachable = true;  // until shown otherwise: a start is no time for suspicion
+  };
+
+  Peer* find(std::string_view peer);
+  const Peer* find(std::string_view peer) const;
+
+  std::map<std::string, Peer, std::less<>> peers_;
+};
+
+}  // namespace dynamo::core

@@ -1,0 +1,47 @@
+#include "coordinator/get_operation.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "coordinator/outcome.h"
+
+namespace dynamo::core {
+
+using Answer = ReplicaReport::Answer;
+
+GetOperation::GetOperation(std::span<const std::string> owners, int r, Conflict conflict)
+    : tally_(owners), r_(r), conflict_(conflict) {}
+
+int GetOperation::answers() const {
+  return tally_.count(Answer::found) + tally_.count(Answer::not_found);
+}
+
+void GetOperation::answered(std::string_view node, const VersionSet& set) {
+  const bool found = !set.versions().empty();
+  if (tally_.note(node, found ? Answer::found : Answer::not_found)) merged_.merge(set, conflict_);
+}
+
+void GetOperation::refused(std::string_view node, std::string reason) {
+  tally_.note(node, Answer::refused, std::move(reason));
+}
+
+void GetOperation::unreachable(std::string_view node, std::string reason) {
+  tally_.note(node, Answer::unreachable, std::move(reason));
+}
+
+Outcome GetOperation::outcome() const {
+  return {.verdict = enough() ? Outcome::Verdict::applied : Outcome::Verdict::not_applied,
+          .replicas = tally_.reports()};
+}
+
+absl::Status GetOperation::failure(absl::StatusCode code, std::string_view key,
+                                   std::string_view after) const {
+  const Outcome outcome = this->outcome();
+  return with_outcome(
+      absl::Status(code, fmt::format("get {}: {} of r={} replicas answered{} ({})", quoted(key),
+                                     answers(), r_, after, to_string(outcome))),
+      outcome);
+}
+
+}  // namespace dynamo::core

@@ -1,0 +1,61 @@
+#include "coordinator/put_forwarding.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "coordinator/outcome.h"
+
+namespace dynamo::core {
+
+using Answer = ReplicaReport::Answer;
+
+PutForwarding::PutForwarding(std::vector<std::string> owners, TimePoint deadline)
+    : owners_(std::move(owners)), deadline_(deadline) {}
+
+std::optional<PutForwarding::Attempt> PutForwarding::next(TimePoint now) {
+  if (tried_ == owners_.size()) {
+    give_up_ = deadline_;
+    return std::nullopt;
+  }
+  // What is left of the time is shared among those that are left to try.
+  const auto left = std::max(deadline_ - now, TimePoint{0});
+  give_up_ = now + left / static_cast<std::int64_t>(owners_.size() - tried_);
+  const bool first = tried_ == 0;
+  reports_.push_back({.node = owners_[tried_]});
+  return Attempt{.owner = owners_[tried_++], .first = first, .give_up = give_up_};
+}
+
+void PutForwarding::not_taken(std::string_view owner, std::string reason) {
+  const auto at = std::ranges::find(reports_, owner, &ReplicaReport::node);
+  if (at == reports_.end()) return;
+  at->answer = Answer::refused;
+  at->reason = std::move(reason);
+}
+
+void PutForwarding::silent(std::string_view owner) {
+  const auto at = std::ranges::find(reports_, owner, &ReplicaReport::node);
+  if (at != reports_.end() && at->answer == Answer::no_answer) at->reason = "asked to coordinate";
+}
+
+bool PutForwarding::waiting() const {
+  return std::ranges::count(reports_, Answer::no_answer, &ReplicaReport::answer) > 0;
+}
+
+Outcome PutForwarding::outcome(const WriteId& id) const {
+  return {.verdict = waiting() ? Outcome::Verdict::unknown : Outcome::Verdict::not_applied,
+          .id = id,
+          .replicas = reports_};
+}
+
+absl::Status PutForwarding::failure(absl::StatusCode code, std::string_view key, const WriteId& id,
+                                    std::string_view after) const {
+  const Outcome outcome = this->outcome(id);
+  return with_outcome(
+      absl::Status(code, fmt::format("put {}: no owner of the key coordinated it{} ({})",
+                                     quoted(key), after, to_string(outcome))),
+      outcome);
+}
+
+}  // namespace dynamo::core

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/status/status.h>
+#include <dynamo/outcome.h>
+
+#include "base/time.h"
+
+namespace dynamo::core {
+
+// A put at a node that does not own the key: hands it to one owner after another, always under the
+// same write id, until one says what became of it (paper, 4.5; traps A8, D7). The owner
+// coordinates; it never hands on.
+//
+// An owner that is silent may have written: its reply still counts if it comes late, and the
+// outcome stays `unknown` if none comes.
+//
+// Thread safety: one thread at a time.
+class PutForwarding {
+ public:
+  // `owners` in the order to try them.
+  PutForwarding(std::vector<std::string> owners, TimePoint deadline);
+
+  struct Attempt {
+    std::string owner{};
+    bool first = false;   // no other was ever sent
+    TimePoint give_up{};  // when to try the next one
+  };
+  // The next attempt, or nullopt if every owner has been tried.
+  std::optional<Attempt> next(TimePoint now);
+
+  // The owner that was last tried is alive, only slow: wait for it until the deadline.
+  void be_patient() { give_up_ = deadline_; }
+
+  // What the owner that was last tried said, or did not.
+  void not_taken(std::string_view owner, std::string reason);
+  void silent(std::string_view owner);
+
+  // Some attempt is without a reply.
+  bool waiting() const;
+  TimePoint give_up() const { return give_up_; }
+  TimePoint deadline() const { return deadline_; }
+  Outcome outcome(const WriteId& id) const;
+  absl::Status failure(absl::StatusCode code, std::string_view key, const WriteId& id,
+                       std::string_view after) const;
+
+ private:
+  std::vector<std::string> owners_;
+  TimePoint deadline_;
+  TimePoint give_up_{};
+  std::size_t tried_ = 0;
+  std::vector<ReplicaReport> reports_;
+};
+
+}  // namespace dynamo::core

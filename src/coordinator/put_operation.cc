@@ -1,0 +1,66 @@
+#include "coordinator/put_operation.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "coordinator/outcome.h"
+
+namespace dynamo::core {
+
+using Answer = ReplicaReport::Answer;
+
+PutOperation::PutOperation(std::span<const std::string> owners, int w, bool synced)
+    : tally_(owners), w_(w), synced_(synced) {}
+
+int PutOperation::taken() const {
+  return tally_.count(Answer::synced) + (synced_ ? 0 : tally_.count(Answer::stored));
+}
+
+void PutOperation::stored(std::string_view node) { tally_.note(node, Answer::stored); }
+
+void PutOperation::synced(std::string_view node) { tally_.note(node, Answer::synced); }
+
+void PutOperation::refused(std::string_view node, std::string reason) {
+  tally_.note(node, Answer::refused, std::move(reason));
+}
+
+void PutOperation::local_failed(std::string_view node, std::string reason) {
+  tally_.retract(node, std::move(reason));
+}
+
+void PutOperation::unreachable(std::string_view node, std::string reason) {
+  tally_.note(node, Answer::unreachable, std::move(reason));
+}
+
+bool PutOperation::hopeless() const {
+  // In a synced store, a replica that has the write in memory may still sync it.
+  const int may_follow = tally_.waiting() + (synced_ ? tally_.count(Answer::stored) : 0);
+  return taken() + may_follow < w_;
+}
+
+Outcome PutOperation::outcome(const WriteId& id) const {
+  using Verdict = Outcome::Verdict;
+  const int somewhere = tally_.count(Answer::stored) + tally_.count(Answer::synced);
+  Verdict verdict = Verdict::not_applied;
+  if (enough()) {
+    verdict = Verdict::applied;
+  } else if (somewhere > 0) {
+    verdict = Verdict::applied_below_quorum;
+  } else if (tally_.waiting() + tally_.count(Answer::unreachable) > 0) {
+    // An unreachable replica was sent the write all the same; only its answer was not waited for.
+    verdict = Verdict::unknown;
+  }
+  return {.verdict = verdict, .id = id, .replicas = tally_.reports()};
+}
+
+absl::Status PutOperation::failure(absl::StatusCode code, std::string_view key, const WriteId& id,
+                                   std::string_view after) const {
+  const Outcome outcome = this->outcome(id);
+  return with_outcome(
+      absl::Status(code, fmt::format("put {}: {} of w={} replicas stored it{} ({})", quoted(key),
+                                     taken(), w_, after, to_string(outcome))),
+      outcome);
+}
+
+}  // namespace dynamo::core

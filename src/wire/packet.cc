@@ -1,0 +1,100 @@
+#include "wire/packet.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/coding.h"
+#include "base/hash.h"
+#include "wire/codec.h"
+
+namespace dynamo::core {
+
+namespace {
+
+constexpr std::size_t checksum_bytes = 8;
+
+absl::Status damaged(std::string_view why) {
+  return absl::DataLossError(fmt::format("packet dropped: {}", why));
+}
+
+PacketHeader decode_header(Decoder& in) {
+  PacketHeader header;
+  header.cluster.high = in.fixed64();
+  header.cluster.low = in.fixed64();
+  header.sender.high = in.fixed64();
+  header.sender.low = in.fixed64();
+  header.boot = in.varint();
+  header.boot_random = in.fixed64();
+  header.view = in.varint();
+  header.from = std::string(in.bytes(name_bytes_max));
+  header.to = std::string(in.bytes(name_bytes_max));
+  return header;
+}
+
+}  // namespace
+
+PacketWriter::PacketWriter(const PacketHeader& header) {
+  Encoder out(bytes_);
+  out.fixed8(protocol_version);
+  out.fixed64(header.cluster.high);
+  out.fixed64(header.cluster.low);
+  out.fixed64(header.sender.high);
+  out.fixed64(header.sender.low);
+  out.varint(header.boot);
+  out.fixed64(header.boot_random);
+  out.varint(header.view);
+  out.bytes(header.from);
+  out.bytes(header.to);
+}
+
+void PacketWriter::add(const Message& message) {
+  std::string body;
+  Encoder body_out(body);
+  encode_body(message, body_out);
+  Encoder out(bytes_);
+  ++messages_;
+  out.fixed8(message_type(message));
+  out.bytes(body);
+}
+
+std::string PacketWriter::finish() && {
+  Encoder(bytes_).fixed64(checksum(bytes_));
+  return std::move(bytes_);
+}
+
+absl::StatusOr<Packet> read_packet(std::string_view bytes) {
+  if (bytes.empty()) return damaged("it is empty");
+  const auto version = static_cast<unsigned char>(bytes.front());
+  if (version != protocol_version) {
+    return absl::UnimplementedError(fmt::format(
+        "packet dropped: protocol version {}, this node speaks {}", version, protocol_version));
+  }
+  if (bytes.size() < 1 + checksum_bytes)
+    return damaged(fmt::format("{} bytes are too few", bytes.size()));
+  const std::string_view content = bytes.substr(0, bytes.size() - checksum_bytes);
+  Decoder tail(bytes.substr(content.size()));
+  if (tail.fixed64() != checksum(content))
+    return damaged("its checksum does not match, so it is truncated or altered");
+
+  Decoder in(content.substr(1));
+  Packet packet;
+  packet.header = decode_header(in);
+  while (in.ok() && !in.at_end()) {
+    const std::uint8_t type = in.fixed8();
+    const std::string_view body = in.bytes(in.remaining());
+    if (!in.ok()) break;
+    if (type < 1 || type > std::variant_size_v<Message>) {
+      ++packet.unknown;
+      continue;
+    }
+    auto message = decode_body(type, body);
+    if (!message)
+      return damaged(fmt::format("malformed message of type \"{}\"", message_name(type)));
+    packet.messages.push_back(std::move(*message));
+  }
+  if (!in.ok()) return damaged("its header or a length is malformed");
+  return packet;
+}
+
+}  // namespace dynamo::core

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <dynamo/membership.h>
+
+#include "wire/message.h"
+
+// A packet holds all messages of one turn from one node to another. It is complete in itself: it
+// says whom it is from and for, so no connection needs a handshake, and any transport that moves
+// one string will do.
+//
+//   protocol version (1 byte) | cluster (16) | sender (16) | boot (varint) | boot random (8) | view
+//   (varint) | sender's name | receiver's name | { type (1), length (varint), body }... | checksum
+//   (8)
+namespace dynamo::core {
+
+inline constexpr std::uint8_t protocol_version = 1;
+// A turn's messages are cut into packets of about this size.
+inline constexpr std::size_t packet_bytes_target = std::size_t{1} << 20;
+
+struct PacketHeader {
+  Identity cluster{};
+  Identity sender{};
+  std::uint64_t boot = 0;         // how often the sender's data directory has been opened
+  std::uint64_t boot_random = 0;  // drawn at this open
+  std::uint64_t view = 0;
+  std::string from{};
+  std::string to{};  // empty: whoever listens there
+  friend bool operator==(const PacketHeader&, const PacketHeader&) = default;
+};
+
+struct Packet {
+  PacketHeader header{};
+  std::vector<Message> messages{};
+  std::uint64_t unknown = 0;  // messages of types that this version does not know, skipped
+};
+
+// Builds one packet.
+//
+// Thread safety: one thread at a time.
+class PacketWriter {
+ public:
+  explicit PacketWriter(const PacketHeader& header);
+  void add(const Message& message);
+  std::size_t size() const { return bytes_.size(); }
+  bool empty() const { return messages_ == 0; }
+  std::string finish() &&;
+
+ private:
+  std::string bytes_;
+  std::size_t messages_ = 0;
+};
+
+// Reads one packet. Errors, each a sentence: DATA_LOSS for damage (truncated, checksum, malformed
+// message), UNIMPLEMENTED for another protocol version. Allocates in proportion to the input only.
+absl::StatusOr<Packet> read_packet(std::string_view bytes);
+
+}  // namespace dynamo::core
