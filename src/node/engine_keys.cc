@@ -1,0 +1,48 @@
+#include "node/engine_keys.h"
+
+#include "base/hash.h"
+
+namespace dynamo::core {
+
+namespace {
+
+// Names are longer than engine keys may be; their records hold them whole.
+constexpr std::uint64_t name_seed = 0x6e616d6573;
+
+void append_big_endian(std::string& key, std::uint64_t value) {
+  for (int shift = 56; shift >= 0; shift -= 8) key.push_back(static_cast<char>(value >> shift));
+}
+
+std::string named(RecordKind kind, std::string_view name) {
+  std::string key = first_key(kind);
+  const Hash128 hash = hash128(name, name_seed);
+  append_big_endian(key, hash.high);
+  append_big_endian(key, hash.low);
+  return key;
+}
+
+}  // namespace
+
+std::string identity_key() { return first_key(RecordKind::identity); }
+
+std::string membership_key() { return first_key(RecordKind::membership); }
+
+std::string peer_key(std::string_view name) { return named(RecordKind::peer, name); }
+
+std::string store_key(std::string_view store) { return named(RecordKind::store, store); }
+
+std::string object_key(std::string_view store, const KeyHash& hash) {
+  std::string key = first_key(RecordKind::object);
+  append_big_endian(key, hash64(store, name_seed));
+  append_big_endian(key, hash.high);
+  append_big_endian(key, hash.low);
+  return key;
+}
+
+std::string first_key(RecordKind kind) { return std::string(1, static_cast<char>(kind)); }
+
+bool is_kind(std::string_view key, RecordKind kind) {
+  return !key.empty() && key.front() == static_cast<char>(kind);
+}
+
+}  // namespace dynamo::core

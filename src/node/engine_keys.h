@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/key_hash.h"
+
+// Where things lie in the storage engine. A key starts with its kind; keys of objects are hashes,
+// so that they are short, and ordered by store and then along the ring, so that a partition of a
+// store is one range. The record holds the whole key.
+namespace dynamo::core {
+
+enum class RecordKind : char {
+  identity = 'i',
+  membership = 'm',
+  object = 'o',
+  peer = 'p',
+  store = 's'
+};
+
+std::string identity_key();
+std::string membership_key();
+std::string peer_key(std::string_view name);
+std::string store_key(std::string_view store);
+std::string object_key(std::string_view store, const KeyHash& hash);
+
+// The first key of a kind, to scan from.
+std::string first_key(RecordKind kind);
+bool is_kind(std::string_view key, RecordKind kind);
+
+}  // namespace dynamo::core

@@ -1,0 +1,147 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <absl/functional/function_ref.h>
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <dynamo/context.h>
+#include <dynamo/log.h>
+#include <dynamo/membership.h>
+#include <dynamo/outcome.h>
+#include <dynamo/transport.h>
+#include <dynamo/version.h>
+
+#include "base/time.h"
+#include "wire/message.h"
+
+// What goes into a Machine and what comes out of it.
+namespace dynamo::core {
+
+// A get() or put() of the application on this node. `request` is the host's number for it; exactly
+// one CompleteGet or CompletePut with that number comes back.
+struct ClientGet {
+  std::uint64_t request = 0;
+  StoreFacts store{};
+  std::string key{};
+  int r = 1;
+  TimePoint deadline{};
+};
+struct ClientPut {
+  std::uint64_t request = 0;
+  StoreFacts store{};
+  std::string key{};
+  Context context{};
+  std::optional<std::string> object{};  // nullopt erases
+  WriteId id{};                         // zero: to be drawn
+  int w = 1;
+  int siblings_max = 64;
+  bool synced = true;
+  TimePoint deadline{};
+};
+// The application has lost interest.
+struct Cancel {
+  std::uint64_t request = 0;
+};
+// A packet from the transport; `peer` is the name that the transport vouches for, or empty.
+struct PacketReceived {
+  std::string packet{};
+  std::string peer{};
+};
+// These writes, or later ones of the same keys, are on stable storage.
+struct BatchWritten {
+  std::vector<std::uint64_t> writes{};
+};
+// These writes failed. They stay in the object buffer and are tried again, unless the status is
+// DATA_LOSS, after which the engine is not used any more.
+struct WriteFailed {
+  std::vector<std::uint64_t> writes{};
+  absl::Status status{};
+};
+// The membership component has a new view.
+struct ViewChanged {
+  View view{};
+};
+// The membership component sends to its like.
+struct MembershipSends {
+  std::string address{};
+  std::string payload{};
+};
+struct Tick {};
+
+using Event = std::variant<ClientGet, ClientPut, Cancel, PacketReceived, BatchWritten, WriteFailed,
+                           ViewChanged, MembershipSends, Tick>;
+
+// What a get found, before any reconciler of the application.
+struct GetAnswer {
+  std::vector<Version> versions{};
+  Context context{};
+  Outcome outcome{};
+};
+struct PutAnswer {
+  Context context{};
+  Outcome outcome{};
+};
+
+struct SendPacket {
+  std::string address{};
+  Lane lane = Lane::request;
+  std::string packet{};
+};
+// To be put into the object buffer, and from there into the engine: at once if `synced`, within the
+// flush interval otherwise.
+struct WriteRecord {
+  std::uint64_t write = 0;
+  std::string key{};
+  std::string record{};
+  bool synced = true;
+};
+struct CompleteGet {
+  std::uint64_t request = 0;
+  absl::StatusOr<GetAnswer> answer{};
+};
+struct CompletePut {
+  std::uint64_t request = 0;
+  absl::StatusOr<PutAnswer> answer{};
+};
+struct LogLine {
+  LogLevel level = LogLevel::info;
+  std::string text{};
+};
+
+// Filled by the machine, emptied by the host, reused. The host performs writes before sends and
+// completions: a reader must find in the buffer what was promised.
+struct Actions {
+  std::vector<WriteRecord> writes{};
+  std::vector<SendPacket> packets{};
+  std::vector<CompleteGet> gets{};
+  std::vector<CompletePut> puts{};
+  std::vector<std::string> membership{};  // payloads for the membership component
+  std::vector<LogLine> log{};
+
+  void clear() {
+    writes.clear();
+    packets.clear();
+    gets.clear();
+    puts.clear();
+    membership.clear();
+    log.clear();
+  }
+};
+
+// The node's own records: the object buffer first, then the engine.
+class RecordReader {
+ public:
+  virtual ~RecordReader() = default;
+  // As StorageEngine::read(). The record is valid during the call only.
+  virtual absl::StatusOr<bool> read(std::string_view key,
+                                    absl::FunctionRef<void(std::string_view)> visit) const = 0;
+  // Empty if a write of an application may enter the object buffer now; else why not, in words.
+  virtual std::string full() const = 0;
+};
+
+}  // namespace dynamo::core

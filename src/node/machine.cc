@@ -1,0 +1,266 @@
+#include "node/machine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "coordinator/outcome.h"
+#include "node/engine_keys.h"
+#include "wire/codec.h"
+#include "wire/packet.h"
+
+namespace dynamo::core {
+
+namespace {
+
+const Member* member_named(const NodeState& state, std::string_view name) {
+  if (state.ring == nullptr) return nullptr;
+  const auto index = state.ring->find(name);
+  return index ? &state.ring->members()[*index] : nullptr;
+}
+
+}  // namespace
+
+Machine::Machine(NodeIdentity identity, NodeSettings settings)
+    : state_(std::move(identity), std::move(settings)),
+      replica_(state_),
+      service_(state_, replica_),
+      gets_(state_, replica_),
+      coordinator_(state_, replica_),
+      puts_(state_, coordinator_) {}
+
+absl::Status Machine::restore(std::string_view key, std::string_view record) {
+  if (is_kind(key, RecordKind::peer)) {
+    absl::StatusOr<PeerTable::Peer> peer = decode_peer(record);
+    if (!peer.ok()) return peer.status();
+    state_.peers.restore(*std::move(peer));
+  } else if (is_kind(key, RecordKind::store)) {
+    absl::StatusOr<StoreTable::Entry> entry = decode_store(record);
+    if (!entry.ok()) return entry.status();
+    state_.stores.restore(*std::move(entry));
+  }
+  return absl::OkStatus();
+}
+
+void Machine::step(const Now& now, Event event, const RecordReader& own, Actions& out) {
+  const Turn turn{now, own, out};
+  std::visit([&](auto&& e) { on(turn, std::forward<decltype(e)>(e)); }, std::move(event));
+  deliver_finished(turn);
+}
+
+void Machine::deliver_finished(const Turn& turn) {
+  // A put that one owner did not take goes to the next, which may be this node again.
+  for (auto finished = coordinator_.take_finished(); !finished.empty();
+       finished = coordinator_.take_finished()) {
+    for (PutCoordinator::Finished& one : finished) {
+      if (state_.is_self(one.to)) {
+        puts_.reply(turn, one.to, std::move(one.reply));
+      } else {
+        state_.outbox.send(one.to, std::move(one.reply));
+      }
+    }
+  }
+}
+
+PacketHeader Machine::header_to(const std::string& name) const {
+  return {.cluster = state_.cluster,
+          .sender = state_.self.identity,
+          .boot = state_.self.boot,
+          .boot_random = state_.self.boot_random,
+          .view = state_.ring == nullptr ? 0 : state_.ring->view_number(),
+          .from = state_.self.name,
+          .to = name};
+}
+
+void Machine::end_turn(const Now&, Actions& out) {
+  for (auto& [name, messages] : state_.outbox.by_peer()) {
+    const Member* member = member_named(state_, name);
+    if (member == nullptr || messages.empty()) continue;
+    PacketWriter writer(header_to(name));
+    for (const Message& message : messages) {
+      writer.add(message);
+      if (writer.size() < packet_bytes_target) continue;
+      out.packets.push_back({.address = member->address, .packet = std::move(writer).finish()});
+      writer = PacketWriter(header_to(name));
+    }
+    if (!writer.empty()) {
+      out.packets.push_back({.address = member->address, .packet = std::move(writer).finish()});
+    }
+  }
+  for (auto& [name, messages] : state_.outbox.by_peer()) messages.clear();
+  std::ranges::move(unaddressed_, std::back_inserter(out.packets));
+  unaddressed_.clear();
+}
+
+absl::Status Machine::open_store(const StoreFacts& facts, Actions& out) {
+  if (!state_.out_of_service.ok()) return state_.out_of_service;
+  const StoreTable::Verdict verdict = state_.stores.open(facts);
+  if (!verdict.status.ok()) return verdict.status;
+  if (verdict.changed) {
+    out.writes.push_back({.write = state_.next_number(),
+                          .key = store_key(facts.name),
+                          .record = encode_store(*state_.stores.find(facts.name))});
+  }
+  // Peers that are down hear of it with the first request.
+  const StoreTable::Entry& entry = *state_.stores.find(facts.name);
+  if (state_.ring != nullptr) {
+    for (const Member& member : state_.ring->members()) {
+      if (!state_.is_self(member.name)) {
+        state_.outbox.send(member.name, StoreAnnounce{entry.facts, entry.established});
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+TimePoint Machine::next_tick() const {
+  TimePoint next = std::min({gets_.next_tick(), coordinator_.next_tick(), puts_.next_tick(),
+                             state_.detector.next_tick()});
+  for (const auto& request : waiting_for_view_) {
+    next = std::min(next, std::visit([](const auto& r) { return r.deadline; }, request));
+  }
+  return next;
+}
+
+template <class Request, class Complete>
+bool Machine::may_start(const Request& request, std::vector<Complete>& completions) const {
+  absl::Status refusal = state_.out_of_service;
+  if (refusal.ok()) refusal = state_.stores.check(request.store);
+  const auto limit = static_cast<std::size_t>(state_.settings.requests_max);
+  if (refusal.ok() && gets_.size() + puts_.size() + waiting_for_view_.size() >= limit) {
+    refusal = absl::ResourceExhaustedError(fmt::format(
+        "{}: requests_max is {}, and as many are in flight", quoted(request.key), limit));
+  }
+  if (refusal.ok()) return true;
+  completions.push_back({request.request, std::move(refusal)});
+  return false;
+}
+
+void Machine::on(const Turn& turn, ClientGet get) {
+  if (!may_start(get, turn.out.gets)) return;
+  if (state_.ring == nullptr) {
+    waiting_for_view_.emplace_back(std::move(get));
+  } else {
+    gets_.start(turn, std::move(get));
+  }
+}
+
+void Machine::on(const Turn& turn, ClientPut put) {
+  if (!may_start(put, turn.out.puts)) return;
+  if (state_.ring == nullptr) {
+    waiting_for_view_.emplace_back(std::move(put));
+    return;
+  }
+  const absl::Status bound = check_binding(
+      put.context, bind_context(state_.cluster, put.store.name, put.key), put.store.name, put.key);
+  if (!bound.ok()) {
+    turn.out.puts.push_back({put.request, bound});
+    return;
+  }
+  puts_.start(turn, std::move(put));
+}
+
+void Machine::on(const Turn& turn, const Cancel& cancel) {
+  if (gets_.cancel(turn, cancel.request) || puts_.cancel(turn, cancel.request)) return;
+  const auto at = std::ranges::find_if(waiting_for_view_, [&](const auto& waiting) {
+    return std::visit([&](const auto& r) { return r.request == cancel.request; }, waiting);
+  });
+  if (at == waiting_for_view_.end()) return;  // finished already
+  const absl::Status status = absl::CancelledError("cancelled before it began");
+  if (const auto* get = std::get_if<ClientGet>(&*at)) {
+    turn.out.gets.push_back({get->request, status});
+  } else {
+    turn.out.puts.push_back({cancel.request, status});
+  }
+  waiting_for_view_.erase(at);
+}
+
+void Machine::on(const Turn& turn, const BatchWritten& written) {
+  for (const std::uint64_t write : written.writes) {
+    if (!service_.synced(write)) coordinator_.synced(write);
+  }
+  puts_.room(turn);
+}
+
+void Machine::on(const Turn& turn, const WriteFailed& failed) {
+  turn.log(LogLevel::error, fmt::format("{} records could not be written: {}", failed.writes.size(),
+                                        failed.status.ToString()));
+  state_.actors.distrust();
+  if (absl::IsDataLoss(failed.status)) {
+    state_.out_of_service =
+        absl::DataLossError(fmt::format("node \"{}\" is out of service, its storage failed: {}",
+                                        state_.self.name, std::string(failed.status.message())));
+  }
+  for (const std::uint64_t write : failed.writes) {
+    if (!service_.failed(write, failed.status)) coordinator_.failed(write, failed.status);
+  }
+}
+
+void Machine::on(const Turn& turn, const ViewChanged& changed) {
+  if (state_.ring != nullptr && changed.view.number <= state_.ring->view_number()) return;
+  int depth = 3;
+  for (const auto& [name, entry] : state_.stores.entries()) depth = std::max(depth, entry.facts.n);
+  state_.ring =
+      std::make_shared<const PartitionMap>(changed.view, state_.settings.partitions, depth);
+  state_.cluster = cluster_identity(state_.settings.cluster_label, changed.view.cluster);
+  std::vector<std::string> peers;
+  for (const Member& member : state_.ring->members()) {
+    if (!state_.is_self(member.name)) peers.push_back(member.name);
+  }
+  state_.detector.set_peers(peers, turn.now.steady);
+  fill_waiting(turn);
+}
+
+void Machine::fill_waiting(const Turn& turn) {
+  auto waiting = std::exchange(waiting_for_view_, {});
+  for (auto& request : waiting) {
+    std::visit([&](auto& r) { on(turn, std::move(r)); }, request);
+  }
+}
+
+void Machine::expire_waiting(const Turn& turn) {
+  std::erase_if(waiting_for_view_, [&](const auto& waiting) {
+    return std::visit(
+        [&](const auto& request) {
+          if (request.deadline > turn.now.steady) return false;
+          absl::Status late = absl::DeadlineExceededError(
+              fmt::format("{}: this node has no view of the cluster yet", quoted(request.key)));
+          if constexpr (requires { request.object; }) {
+            turn.out.puts.push_back({request.request, std::move(late)});
+          } else {
+            turn.out.gets.push_back({request.request, std::move(late)});
+          }
+          return true;
+        },
+        waiting);
+  });
+}
+
+void Machine::on(const Turn&, const MembershipSends& sends) {
+  PacketWriter writer(header_to({}));
+  writer.add(MembershipMessage{sends.payload});
+  unaddressed_.push_back({.address = sends.address, .packet = std::move(writer).finish()});
+}
+
+void Machine::on(const Turn& turn, const Tick&) {
+  expire_waiting(turn);
+  gets_.tick(turn);
+  coordinator_.tick(turn);
+  deliver_finished(turn);  // what the coordinator knows beats what the request can say
+  puts_.tick(turn);
+  std::vector<std::string> lost;
+  for (const std::string& peer : state_.detector.tick(turn.now.steady, lost)) {
+    state_.outbox.send(peer, Ping{static_cast<std::uint64_t>(turn.now.steady.count())});
+  }
+  for (const std::string& peer : lost) {
+    turn.log(LogLevel::warning, fmt::format("{} is unreachable: {}", peer,
+                                            state_.unreachable_reason(peer, turn.now.steady)));
+    gets_.peer_lost(turn, peer);
+    coordinator_.peer_lost(turn, peer);
+    deliver_finished(turn);
+    puts_.peer_lost(turn, peer);
+  }
+}
+
+}  // namespace dynamo::core

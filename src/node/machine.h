@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include <absl/status/status.h>
+
+#include "node/event.h"
+#include "node/get_requests.h"
+#include "node/node_state.h"
+#include "node/put_coordinator.h"
+#include "node/put_requests.h"
+#include "node/replica.h"
+#include "node/replica_service.h"
+
+namespace dynamo::core {
+
+// A Dynamo node without its I/O: events in, actions out. The runtime and the simulator drive the
+// same machine.
+//
+// It is a router. What arrives goes to the part that knows what to do:
+//
+//   ClientGet  ------------------> GetRequests        ReadRequest, WriteRequest --> ReplicaService
+//   ClientPut  --> PutRequests --> PutCoordinator <--------------- PutForward (a peer's put)
+//   BatchWritten, WriteFailed ---> PutCoordinator, ReplicaService
+//   Tick ------------------------> deadlines, FailureDetector
+//
+// A turn is one or more step() calls and one end_turn(), which seals the messages of all of them
+// into one packet per peer. The host must, in this order, put the writes into its object buffer,
+// then send packets and complete requests. The writes of one step must be readable through `own`
+// before the next.
+//
+// Thread safety: one thread at a time.
+class Machine {
+ public:
+  Machine(NodeIdentity identity, NodeSettings settings);
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+
+  // A record that the engine held at start, of kind peer or store. DATA_LOSS if it is damaged.
+  absl::Status restore(std::string_view key, std::string_view record);
+
+  // The directory has been made part of a cluster. Before the first step only.
+  void set_cluster_of_directory(const Identity& cluster) { state_.self.cluster = cluster; }
+
+  // Reacts to one event. Appends to `out`.
+  void step(const Now& now, Event event, const RecordReader& own, Actions& out);
+  void end_turn(const Now& now, Actions& out);
+
+  // Opens a store here. FAILED_PRECONDITION if its facts differ or the node is out of service.
+  absl::Status open_store(const StoreFacts& facts, Actions& out);
+
+  // When a Tick is due if nothing happens before.
+  TimePoint next_tick() const;
+
+  // What the host and its handles may show.
+  const NodeState& state() const { return state_; }
+
+ private:
+  void on(const Turn& turn, ClientGet get);
+  void on(const Turn& turn, ClientPut put);
+  void on(const Turn& turn, const Cancel& cancel);
+  void on(const Turn& turn, const PacketReceived& received);
+  void on(const Turn& turn, const BatchWritten& written);
+  void on(const Turn& turn, const WriteFailed& failed);
+  void on(const Turn& turn, const ViewChanged& changed);
+  void on(const Turn& turn, const MembershipSends& sends);
+  void on(const Turn& turn, const Tick&);
+
+  void on_message(const Turn& turn, const std::string& from, Message message);
+  void on_forward(const Turn& turn, const std::string& from, PutForward forward);
+  void on_announce(const Turn& turn, const StoreAnnounce& announce);
+  void on_boot_refused(const Turn& turn, const std::string& from, const BootRefused& refused);
+  bool accepts(const Turn& turn, const PacketReceived& received, const Packet& packet);
+  // Answers what a request may not have, and returns whether it may go on.
+  template <class Request, class Complete>
+  bool may_start(const Request& request, std::vector<Complete>& completions) const;
+  void deliver_finished(const Turn& turn);
+  void fill_waiting(const Turn& turn);
+  void expire_waiting(const Turn& turn);
+  PacketHeader header_to(const std::string& name) const;
+
+  NodeState state_;
+  Replica replica_;
+  ReplicaService service_;
+  GetRequests gets_;
+  PutCoordinator coordinator_;
+  PutRequests puts_;
+  // Requests that came before the first view.
+  std::deque<std::variant<ClientGet, ClientPut>> waiting_for_view_;
+  std::vector<SendPacket> unaddressed_;  // of the membership component, by address rather than name
+  std::uint64_t packets_dropped_ = 0;    // for the log: the first, and every thousandth
+};
+
+}  // namespace dynamo::core

@@ -1,0 +1,154 @@
+// What arrives from peers: the check at the door, and the way to the part that deals with it.
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "node/engine_keys.h"
+#include "node/machine.h"
+#include "wire/packet.h"
+
+namespace dynamo::core {
+
+void Machine::on(const Turn& turn, const PacketReceived& received) {
+  absl::StatusOr<Packet> packet = read_packet(received.packet);
+  if (!packet.ok()) {
+    if (packets_dropped_++ % 1000 == 0) {
+      turn.log(LogLevel::warning, std::string(packet.status().message()));
+    }
+    return;
+  }
+  if (!accepts(turn, received, *packet)) return;
+  const std::string& from = packet->header.from;
+  state_.detector.heard(from, turn.now.steady);
+  if (packet->unknown > 0) {
+    turn.log(LogLevel::info,
+             fmt::format("{} messages from {} are of types that this version does not know",
+                         packet->unknown, from));
+  }
+  for (Message& message : packet->messages) on_message(turn, from, std::move(message));
+}
+
+bool Machine::accepts(const Turn& turn, const PacketReceived& received, const Packet& packet) {
+  const PacketHeader& header = packet.header;
+  const auto refuse = [&](const std::string& why) {
+    if (packets_dropped_++ % 1000 == 0) {
+      turn.log(LogLevel::warning, fmt::format("packet from \"{}\" dropped: {}", header.from, why));
+    }
+    return false;
+  };
+
+  // A node that is still joining knows no cluster; it may only talk to the membership component.
+  if (header.cluster.is_zero()) {
+    for (const Message& message : packet.messages) {
+      if (const auto* membership = std::get_if<MembershipMessage>(&message)) {
+        turn.out.membership.push_back(membership->payload);
+      }
+    }
+    return false;
+  }
+  if (state_.ring == nullptr) return refuse("this node has no view of the cluster yet");
+  if (header.cluster != state_.cluster) {
+    return refuse(fmt::format("it belongs to cluster {}, this node to {}",
+                              header.cluster.to_string(), state_.cluster.to_string()));
+  }
+  if (!header.to.empty() && !state_.is_self(header.to)) {
+    return refuse(
+        fmt::format("it is for \"{}\", this node is \"{}\"", header.to, state_.self.name));
+  }
+  if (state_.is_self(header.from)) return refuse("it claims to come from this node itself");
+  if (!received.peer.empty() && received.peer != header.from) {
+    return refuse(fmt::format("the transport authenticated \"{}\"", received.peer));
+  }
+  const auto index = state_.ring->find(header.from);
+  if (!index) return refuse("no member of the cluster has that name");
+  const PeerTable::Verdict verdict =
+      state_.peers.check(header, state_.ring->members()[*index].identity);
+  if (verdict.tell_sender) state_.outbox.send(header.from, *verdict.tell_sender);
+  if (!verdict.refusal.empty()) {
+    // A refusal is answered even when its sender is: two copies of one directory learn of each
+    // other.
+    for (const Message& message : packet.messages) {
+      if (const auto* refused = std::get_if<BootRefused>(&message))
+        on_boot_refused(turn, header.from, *refused);
+    }
+    return refuse(verdict.refusal);
+  }
+  if (verdict.changed) {
+    turn.out.writes.push_back({.write = state_.next_number(),
+                               .key = peer_key(header.from),
+                               .record = encode_peer(*state_.peers.find(header.from))});
+  }
+  return true;
+}
+
+void Machine::on_message(const Turn& turn, const std::string& from, Message message) {
+  if (auto* ping = std::get_if<Ping>(&message)) {
+    state_.outbox.send(from, Pong{ping->nonce});
+  } else if (auto* pong = std::get_if<Pong>(&message)) {
+    const TimePoint sent(static_cast<std::int64_t>(pong->nonce));
+    if (sent <= turn.now.steady) state_.detector.round_trip(from, turn.now.steady - sent);
+  } else if (auto* refused = std::get_if<BootRefused>(&message)) {
+    on_boot_refused(turn, from, *refused);
+  } else if (auto* read = std::get_if<ReadRequest>(&message)) {
+    service_.read(turn, from, *read);
+  } else if (auto* read_reply = std::get_if<ReadReply>(&message)) {
+    gets_.reply(turn, from, std::move(*read_reply));
+  } else if (auto* write = std::get_if<WriteRequest>(&message)) {
+    service_.write(turn, from, std::move(*write));
+  } else if (auto* write_reply = std::get_if<WriteReply>(&message)) {
+    coordinator_.reply(turn, from, std::move(*write_reply));
+  } else if (auto* forward = std::get_if<PutForward>(&message)) {
+    on_forward(turn, from, std::move(*forward));
+  } else if (auto* forward_reply = std::get_if<PutForwardReply>(&message)) {
+    puts_.reply(turn, from, std::move(*forward_reply));
+  } else if (auto* announce = std::get_if<StoreAnnounce>(&message)) {
+    on_announce(turn, *announce);
+  } else if (auto* membership = std::get_if<MembershipMessage>(&message)) {
+    turn.out.membership.push_back(std::move(membership->payload));
+  }
+}
+
+void Machine::on_forward(const Turn& turn, const std::string& from, PutForward forward) {
+  absl::Status admitted = service_.admit(turn, from, forward.store, forward.key);
+  if (admitted.ok()) {
+    if (std::string full = turn.own.full(); !full.empty()) admitted = absl::UnavailableError(full);
+  }
+  if (admitted.ok()) return coordinator_.start(turn, from, std::move(forward));
+  const bool final = absl::IsFailedPrecondition(admitted);
+  state_.outbox.send(from, PutForwardReply{.operation = forward.operation,
+                                           .answer = final ? PutForwardReply::Answer::failed
+                                                           : PutForwardReply::Answer::not_taken,
+                                           .code = static_cast<int>(admitted.code()),
+                                           .message = std::string(admitted.message())});
+}
+
+void Machine::on_announce(const Turn& turn, const StoreAnnounce& announce) {
+  const StoreTable::Verdict verdict = state_.stores.claimed(announce.store, announce.established);
+  if (!verdict.status.ok()) turn.log(LogLevel::error, std::string(verdict.status.message()));
+  if (verdict.changed) {
+    turn.out.writes.push_back({.write = state_.next_number(),
+                               .key = store_key(announce.store.name),
+                               .record = encode_store(*state_.stores.find(announce.store.name))});
+  }
+}
+
+void Machine::on_boot_refused(const Turn& turn, const std::string& from,
+                              const BootRefused& refused) {
+  if (refused.boot != state_.self.boot || refused.boot_random != state_.self.boot_random) return;
+  if (!state_.out_of_service.ok()) return;
+  state_.out_of_service = absl::FailedPreconditionError(
+      fmt::format("node \"{}\" is out of service: its data directory is an older copy, or a copy "
+                  "that also runs elsewhere "
+                  "({} has seen boot {}, this is boot {})",
+                  state_.self.name, from, refused.boot_seen, refused.boot));
+  turn.log(LogLevel::error, std::string(state_.out_of_service.message()));
+  // The next open refuses, however often it is tried: boots must not catch up with the ones that
+  // were seen.
+  state_.self.boot_seen_by_peers = refused.boot_seen;
+  turn.out.writes.push_back({.write = state_.next_number(),
+                             .key = identity_key(),
+                             .record = encode_identity(state_.self)});
+}
+
+}  // namespace dynamo::core

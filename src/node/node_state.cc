@@ -1,0 +1,36 @@
+#include "node/node_state.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace dynamo::core {
+
+NodeState::NodeState(NodeIdentity identity, NodeSettings node_settings)
+    : settings(std::move(node_settings)),
+      self(std::move(identity)),
+      actors(self.boot_random),
+      prng(settings.seed),
+      // Replies to an earlier life of this node must not meet an operation of this one.
+      last_number(self.boot_random & ~std::uint64_t{0xffffffff}) {}
+
+std::vector<std::string> NodeState::owners(std::string_view key, int n) const {
+  std::vector<std::string> names;
+  for (const auto member : ring->preference_list(ring->partition_of(hash(key)), n)) {
+    names.push_back(ring->members()[member].name);
+  }
+  return names;
+}
+
+int NodeState::largest_n() const {
+  int largest = 3;
+  for (const auto& [name, entry] : stores.entries()) largest = std::max(largest, entry.facts.n);
+  return largest;
+}
+
+std::string NodeState::unreachable_reason(std::string_view peer, TimePoint now) const {
+  if (detector.reachable(peer)) return {};
+  const std::string_view refused = peers.refusal(peer);
+  return refused.empty() ? detector.reason(peer, now) : std::string(refused);
+}
+
+}  // namespace dynamo::core

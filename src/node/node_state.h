@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/hybrid_time.h"
+#include "base/key_hash.h"
+#include "base/prng.h"
+#include "causality/context_body.h"
+#include "causality/replica_key.h"
+#include "coordinator/failure_detector.h"
+#include "node/event.h"
+#include "node/identity.h"
+#include "node/peer_table.h"
+#include "node/store_table.h"
+#include "ring/partition_map.h"
+#include "wire/message.h"
+
+namespace dynamo::core {
+
+// What one step of the machine works with, besides its state.
+struct Turn {
+  Now now{};
+  const RecordReader& own;
+  Actions& out;
+
+  void log(LogLevel level, std::string text) const { out.log.push_back({level, std::move(text)}); }
+};
+
+// Messages on their way out, by peer. They leave as packets at the end of the turn.
+class Outbox {
+ public:
+  void send(const std::string& peer, Message message) {
+    by_peer_[peer].push_back(std::move(message));
+  }
+  std::map<std::string, std::vector<Message>>& by_peer() { return by_peer_; }
+
+ private:
+  std::map<std::string, std::vector<Message>>
+      by_peer_;  // ordered: the same run gives the same packets
+};
+
+struct NodeSettings {
+  std::string cluster_label{};
+  int partitions = 256;
+  int requests_max = 16384;
+  std::uint64_t seed = 0;  // of write ids and operation numbers
+};
+
+// What the parts of a node share: who it is, what it knows of ring, peers and stores.
+//
+// Thread safety: one thread at a time.
+struct NodeState {
+  NodeState(NodeIdentity identity, NodeSettings node_settings);
+
+  // Constant after construction.
+  NodeSettings settings;
+
+  NodeIdentity self;
+  std::shared_ptr<const PartitionMap> ring;  // null before the first view; shared with the handles
+  Identity cluster{};                        // in packets and contexts; zero before the first view
+  PeerTable peers;
+  StoreTable stores;
+  FailureDetector detector;
+  Outbox outbox;
+  ActorSource actors;
+  HybridClock clock;
+  Prng prng;
+  absl::Status out_of_service{};  // not OK: why this node serves nothing any more
+  std::uint64_t last_number = 0;
+
+  std::uint64_t next_number() { return ++last_number; }
+  KeyHash hash(std::string_view key) const { return key_hash(key, cluster.high ^ cluster.low); }
+  // The n owners of the key, in order; fewer if the cluster has fewer. REQUIRES: ring.
+  std::vector<std::string> owners(std::string_view key, int n) const;
+  // Of the stores that this node knows; 3 before it knows any.
+  int largest_n() const;
+  bool is_self(std::string_view name) const { return name == self.name; }
+  // Why `peer` is not waited for; empty if it is.
+  std::string unreachable_reason(std::string_view peer, TimePoint now) const;
+};
+
+}  // namespace dynamo::core

@@ -1,0 +1,103 @@
+#include "node/peer_table.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/coding.h"
+#include "node/record.h"
+#include "wire/codec.h"
+
+namespace dynamo::core {
+
+namespace {
+
+std::string refuse_identity(const PacketHeader& header, const Identity& pinned) {
+  return fmt::format(
+      "node \"{}\" is known as {}, this one is {}: another or a wiped data directory under its "
+      "name",
+      header.from, pinned.to_string(), header.sender.to_string());
+}
+
+std::string refuse_boot(const PacketHeader& header, std::uint64_t seen) {
+  return header.boot == seen
+             ? fmt::format("node \"{}\" runs twice at boot {}: its data directory was copied",
+                           header.from, seen)
+             : fmt::format(
+                   "node \"{}\" is at boot {}, but has been seen at boot {}: its data directory is "
+                   "an older copy",
+                   header.from, header.boot, seen);
+}
+
+}  // namespace
+
+PeerTable::Verdict PeerTable::check(const PacketHeader& header, const Identity& known) {
+  const auto refuse = [&](std::string reason, std::optional<BootRefused> tell = std::nullopt) {
+    refusals_.insert_or_assign(header.from, reason);
+    return Verdict{.refusal = std::move(reason), .tell_sender = tell};
+  };
+
+  if (!known.is_zero() && known != header.sender) return refuse(refuse_identity(header, known));
+  const auto [at, added] =
+      peers_.try_emplace(header.from, Peer{.name = header.from, .identity = header.sender});
+  Peer& peer = at->second;
+  // A view that names a new identity for the name has replaced the old one.
+  if (peer.identity != header.sender && !known.is_zero())
+    peer = {.name = header.from, .identity = header.sender};
+  if (peer.identity != header.sender) return refuse(refuse_identity(header, peer.identity));
+
+  const bool went_back = header.boot < peer.boot;
+  const bool runs_twice = header.boot == peer.boot && header.boot_random != peer.boot_random;
+  if (went_back || runs_twice) {
+    return refuse(refuse_boot(header, peer.boot), BootRefused{.boot = header.boot,
+                                                              .boot_random = header.boot_random,
+                                                              .boot_seen = peer.boot});
+  }
+  refusals_.erase(header.from);
+  const bool changed = added || header.boot != peer.boot;
+  peer.boot = header.boot;
+  peer.boot_random = header.boot_random;
+  return {.changed = changed};
+}
+
+std::string_view PeerTable::refusal(std::string_view name) const {
+  const auto at = refusals_.find(name);
+  return at == refusals_.end() ? std::string_view() : std::string_view(at->second);
+}
+
+const PeerTable::Peer* PeerTable::find(std::string_view name) const {
+  const auto at = peers_.find(name);
+  return at == peers_.end() ? nullptr : &at->second;
+}
+
+void PeerTable::restore(Peer peer) {
+  std::string name = peer.name;
+  peers_.insert_or_assign(std::move(name), std::move(peer));
+}
+
+std::string encode_peer(const PeerTable::Peer& peer) {
+  std::string content;
+  Encoder out(content);
+  out.bytes(peer.name);
+  out.fixed64(peer.identity.high);
+  out.fixed64(peer.identity.low);
+  out.varint(peer.boot);
+  out.fixed64(peer.boot_random);
+  return seal_record(content);
+}
+
+absl::StatusOr<PeerTable::Peer> decode_peer(std::string_view record) {
+  const absl::StatusOr<std::string_view> content = open_record(record);
+  if (!content.ok()) return content.status();
+  Decoder in(*content);
+  PeerTable::Peer peer;
+  peer.name = std::string(in.bytes(name_bytes_max));
+  peer.identity.high = in.fixed64();
+  peer.identity.low = in.fixed64();
+  peer.boot = in.varint();
+  peer.boot_random = in.fixed64();
+  if (!in.ok()) return absl::DataLossError("record of a peer is malformed");
+  return peer;
+}
+
+}  // namespace dynamo::core

@@ -1,0 +1,223 @@
+#include "node/put_coordinator.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "coordinator/outcome.h"
+
+namespace dynamo::core {
+
+namespace {
+
+constexpr std::int64_t drift_max_us = 500'000;
+
+PutForwardReply failed_reply(const absl::Status& status) {
+  return {.answer = PutForwardReply::Answer::failed,
+          .code = static_cast<int>(status.code()),
+          .message = std::string(status.message())};
+}
+
+PutForwardReply not_taken(std::string reason) {
+  return {.answer = PutForwardReply::Answer::not_taken, .message = std::move(reason)};
+}
+
+}  // namespace
+
+void PutCoordinator::start(const Turn& turn, const std::string& from, PutForward forward) {
+  Record record;
+  PutForwardReply applied;
+  absl::StatusOr<Record> read = replica_.read(turn, forward.store, forward.key);
+  if (absl::IsInternal(read.status())) {
+    applied = failed_reply(absl::InternalError(
+        fmt::format("put {}: {}", quoted(forward.key), std::string(read.status().message()))));
+  } else if (!read.ok()) {
+    // Whoever does not know what it has said of a key must not speak of it again (trap A2).
+    applied = not_taken(fmt::format("damaged: {}", std::string(read.status().message())));
+  } else {
+    record = *std::move(read);
+    applied = apply(turn, from, forward, record);
+  }
+  if (applied.answer != PutForwardReply::Answer::done) {
+    applied.operation = forward.operation;
+    finished_.push_back({from, std::move(applied)});
+    return;
+  }
+  replicate(turn, from, forward, record, applied);
+}
+
+PutForwardReply PutCoordinator::apply(const Turn& turn, const std::string& from,
+                                      const PutForward& forward, Record& record) {
+  const VersionSet& set = record.replica.set;
+  const bool held = set.find_write(forward.write_id) != nullptr;
+  if (forward.store.conflict == Conflict::last_write_wins && !held) {
+    if (set.latest() >= forward.clock && forward.may_redraw) {
+      return {.answer = PutForwardReply::Answer::clock_behind, .clock = set.latest()};
+    }
+    // A clock that runs ahead may not drag the store along; one that only exceeds what it has seen
+    // may.
+    const HybridTime allowed = std::max({HybridTime::at(turn.now.wall_us + drift_max_us),
+                                         forward.context_latest.next(), set.latest().next()});
+    if (forward.clock > allowed) {
+      return not_taken(fmt::format("the clock of {} is {} ms ahead, the limit is {} ms", from,
+                                   (forward.clock.wall_us() - turn.now.wall_us) / 1000,
+                                   drift_max_us / 1000));
+    }
+  }
+  const std::size_t siblings = set.size_after_put(forward.context);
+  const auto siblings_max = static_cast<std::size_t>(forward.siblings_max);
+  if (!held && forward.store.conflict == Conflict::keep_siblings && siblings > siblings_max) {
+    return failed_reply(absl::ResourceExhaustedError(
+        fmt::format("put {}: would leave {} siblings, siblings_max is {}; get the key, merge, and "
+                    "put with that context",
+                    quoted(forward.key), siblings, siblings_max)));
+  }
+  const Dot dot = record.replica.put({.context = forward.context,
+                                      .write_id = forward.write_id,
+                                      .clock = forward.clock,
+                                      .written_at_us = forward.written_at_us,
+                                      .expires_at_us = forward.expires_at_us,
+                                      .object = forward.object},
+                                     forward.store.conflict, state_.actors);
+  if (const absl::Status bounds = Replica::check_bounds(record); !bounds.ok()) {
+    return failed_reply(absl::Status(bounds.code(), fmt::format("put {}: {}", quoted(forward.key),
+                                                                std::string(bounds.message()))));
+  }
+  return {.answer = PutForwardReply::Answer::done, .clock = forward.clock, .dot = dot};
+}
+
+void PutCoordinator::replicate(const Turn& turn, const std::string& from, const PutForward& forward,
+                               const Record& record, const PutForwardReply& applied) {
+  const std::vector<std::string> owners = state_.owners(forward.key, forward.store.n);
+  const std::uint64_t number = state_.next_number();
+  const auto at =
+      operations_
+          .emplace(number, Running{.from = from,
+                                   .operation_there = forward.operation,
+                                   .key = forward.key,
+                                   .write_id = forward.write_id,
+                                   .clock = forward.clock,
+                                   .dot = applied.dot,
+                                   .synced = forward.synced,
+                                   .started = turn.now.steady,
+                                   .operation = PutOperation(owners, forward.w, forward.synced)})
+          .first;
+  PutOperation& operation = at->second.operation;
+  deadlines_.emplace(turn.now.steady + std::chrono::microseconds(forward.timeout_us), number);
+
+  by_write_.emplace(replica_.write(turn, record, forward.synced), number);
+  operation.stored(state_.self.name);
+  for (const std::string& owner : owners) {
+    if (state_.is_self(owner)) continue;
+    state_.outbox.send(owner, WriteRequest{.operation = number,
+                                           .store = forward.store,
+                                           .key = forward.key,
+                                           .synced = forward.synced,
+                                           .generation = record.generation,
+                                           .set = record.replica.set});
+    state_.detector.asked(owner, turn.now.steady);
+    if (std::string why = state_.unreachable_reason(owner, turn.now.steady); !why.empty()) {
+      operation.unreachable(owner, std::move(why));
+    }
+  }
+  settle(at);
+}
+
+void PutCoordinator::reply(const Turn& turn, const std::string& from, WriteReply reply) {
+  const auto at = operations_.find(reply.operation);
+  if (at == operations_.end()) return;
+  PutOperation& operation = at->second.operation;
+  switch (reply.answer) {
+    case WriteReply::Answer::stored:
+      operation.stored(from);
+      break;
+    case WriteReply::Answer::synced:
+      operation.synced(from);
+      break;
+    case WriteReply::Answer::refused:
+      operation.refused(from, std::move(reply.reason));
+      break;
+  }
+  // The time of a synced write is the disk's, not the peer's.
+  if (reply.answer == WriteReply::Answer::stored) {
+    state_.detector.round_trip(from, turn.now.steady - at->second.started);
+  }
+  settle(at);
+}
+
+void PutCoordinator::synced(std::uint64_t write) {
+  const auto by_write = by_write_.find(write);
+  if (by_write == by_write_.end()) return;
+  const auto at = operations_.find(by_write->second);
+  by_write_.erase(by_write);
+  if (at == operations_.end()) return;
+  at->second.operation.synced(state_.self.name);
+  settle(at);
+}
+
+void PutCoordinator::failed(std::uint64_t write, const absl::Status& status) {
+  const auto by_write = by_write_.find(write);
+  if (by_write == by_write_.end()) return;
+  const auto at = operations_.find(by_write->second);
+  by_write_.erase(by_write);
+  if (at == operations_.end()) return;
+  at->second.operation.local_failed(state_.self.name, std::string(status.message()));
+  at->second.failure_code = status.code();
+  settle(at);
+}
+
+void PutCoordinator::peer_lost(const Turn& turn, const std::string& peer) {
+  const std::string why = state_.unreachable_reason(peer, turn.now.steady);
+  for (auto at = operations_.begin(); at != operations_.end();) {
+    const auto next = std::next(at);
+    at->second.operation.unreachable(peer, why);
+    settle(at);
+    at = next;
+  }
+}
+
+void PutCoordinator::tick(const Turn& turn) {
+  while (!deadlines_.empty() && deadlines_.top().first <= turn.now.steady) {
+    const auto at = operations_.find(deadlines_.top().second);
+    deadlines_.pop();
+    if (at == operations_.end()) continue;
+    const auto took =
+        std::chrono::duration_cast<std::chrono::milliseconds>(turn.now.steady - at->second.started);
+    fail(at, absl::StatusCode::kDeadlineExceeded, fmt::format(" within {} ms", took.count()));
+  }
+}
+
+TimePoint PutCoordinator::next_tick() const {
+  return deadlines_.empty() ? TimePoint::max() : deadlines_.top().first;
+}
+
+void PutCoordinator::settle(Operations::iterator at) {
+  const Running& running = at->second;
+  if (running.operation.enough()) {
+    Outcome outcome = running.operation.outcome(running.write_id);
+    finished_.push_back({running.from,
+                         {.operation = running.operation_there,
+                          .answer = PutForwardReply::Answer::done,
+                          .clock = running.clock,
+                          .dot = running.dot,
+                          .verdict = outcome.verdict,
+                          .replicas = std::move(outcome.replicas)}});
+    operations_.erase(at);
+  } else if (running.operation.hopeless()) {
+    fail(at, running.failure_code, "");
+  }
+}
+
+void PutCoordinator::fail(Operations::iterator at, absl::StatusCode code, std::string_view after) {
+  const Running& running = at->second;
+  const absl::Status status = running.operation.failure(code, running.key, running.write_id, after);
+  Outcome outcome = running.operation.outcome(running.write_id);
+  PutForwardReply reply = failed_reply(status);
+  reply.operation = running.operation_there;
+  reply.verdict = outcome.verdict;
+  reply.replicas = std::move(outcome.replicas);
+  finished_.push_back({running.from, std::move(reply)});
+  operations_.erase(at);
+}
+
+}  // namespace dynamo::core

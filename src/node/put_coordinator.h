@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <queue>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "coordinator/put_operation.h"
+#include "node/node_state.h"
+#include "node/replica.h"
+
+namespace dynamo::core {
+
+// The puts that this node coordinates as an owner of their keys, for its own application or for a
+// peer that handed one over. Life of a put: read the record, give the write its dot, write locally
+// and send the set to the other owners at the same time, answer once w have taken it (paper, 4.5).
+//
+// Thread safety: one thread at a time.
+class PutCoordinator {
+ public:
+  PutCoordinator(NodeState& state, Replica& replica) : state_(state), replica_(replica) {}
+
+  // What became of a put; `to` is the peer that handed it over, or this node.
+  struct Finished {
+    std::string to{};
+    PutForwardReply reply{};
+  };
+
+  // `forward.operation` is `from`'s number for it.
+  void start(const Turn& turn, const std::string& from, PutForward forward);
+  void reply(const Turn& turn, const std::string& from, WriteReply reply);
+  // The engine's word on a local write.
+  void synced(std::uint64_t write);
+  void failed(std::uint64_t write, const absl::Status& status);
+  void peer_lost(const Turn& turn, const std::string& peer);
+  // Ends what is past its deadline.
+  void tick(const Turn& turn);
+  TimePoint next_tick() const;
+
+  // What has finished since the last call.
+  std::vector<Finished> take_finished() { return std::exchange(finished_, {}); }
+
+ private:
+  struct Running {
+    std::string from{};
+    std::uint64_t operation_there = 0;
+    std::string key{};
+    WriteId write_id{};
+    HybridTime clock{};
+    Dot dot{};
+    bool synced = true;
+    TimePoint started{};
+    PutOperation operation;
+    absl::StatusCode failure_code = absl::StatusCode::kUnavailable;
+  };
+  using Operations = std::map<std::uint64_t, Running>;
+
+  // Refuses or changes nothing, or applies the put to the record.
+  PutForwardReply apply(const Turn& turn, const std::string& from, const PutForward& forward,
+                        Record& record);
+  void replicate(const Turn& turn, const std::string& from, const PutForward& forward,
+                 const Record& record, const PutForwardReply& applied);
+  void settle(Operations::iterator at);
+  void fail(Operations::iterator at, absl::StatusCode code, std::string_view after);
+
+  NodeState& state_;
+  Replica& replica_;
+  Operations operations_;
+  std::map<std::uint64_t, std::uint64_t> by_write_;  // local writes on their way to the disk
+  using Deadline = std::pair<TimePoint, std::uint64_t>;
+  std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
+  std::vector<Finished> finished_;
+};
+
+}  // namespace dynamo::core

@@ -1,0 +1,237 @@
+#include "node/put_requests.h"
+
+#include <algorithm>
+#include <chrono>
+#include <tuple>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "causality/write_id.h"
+#include "coordinator/outcome.h"
+
+namespace dynamo::core {
+
+void PutRequests::start(const Turn& turn, ClientPut put) {
+  if (!turn.own.full().empty()) {
+    waiting_for_room_.push_back(std::move(put));
+    return;
+  }
+  std::vector<std::string> owners = owners_in_order(put);
+  if (owners.size() < static_cast<std::size_t>(put.w)) {
+    turn.out.puts.push_back(
+        {put.request, absl::FailedPreconditionError(fmt::format(
+                          "put {}: w is {}, but the cluster has {} members that own data",
+                          quoted(put.key), put.w, owners.size()))});
+    return;
+  }
+  const std::uint64_t number = state_.next_number();
+  const TimePoint deadline = put.deadline;
+  const auto at =
+      operations_
+          .emplace(number, Running{.put = std::move(put),
+                                   .started = turn.now.steady,
+                                   .written_at_us = turn.now.wall_us,
+                                   .forwarding = PutForwarding(std::move(owners), deadline)})
+          .first;
+  timers_.emplace(deadline, number);
+  draw(turn, at->second, {});
+  attempt(turn, at);
+}
+
+void PutRequests::draw(const Turn& turn, Running& running, HybridTime above) {
+  const ContextBody* context = running.put.context.body();
+  const HybridTime seen = context == nullptr ? HybridTime{} : context->latest;
+  const bool first_draw = running.clock == HybridTime{};
+  if (first_draw) running.own_id = running.put.id.is_zero();
+  // The clock of an id that carries its time of drawing was drawn then; this may be a retry.
+  const std::optional<HybridTime> given = running.own_id ? std::nullopt : drawn_at(running.put.id);
+  running.clock =
+      std::max({given.value_or(state_.clock.draw(turn.now.wall_us)), seen.next(), above.next()});
+  running.may_redraw = !given.has_value();
+  if (running.own_id) running.put.id = make_write_id(running.clock, state_.prng.next());
+}
+
+std::vector<std::string> PutRequests::owners_in_order(const ClientPut& put) const {
+  std::vector<std::string> owners = state_.owners(put.key, put.store.n);
+  const auto rank = [this](const std::string& owner) {
+    const TimePoint round_trip = state_.detector.round_trip_of(owner);
+    return std::tuple(!state_.is_self(owner), !state_.detector.reachable(owner),
+                      round_trip == TimePoint{} ? TimePoint::max() : round_trip);
+  };
+  std::ranges::stable_sort(owners, {}, rank);
+  return owners;
+}
+
+void PutRequests::attempt(const Turn& turn, Operations::iterator at) {
+  Running& running = at->second;
+  const std::optional<PutForwarding::Attempt> attempt = running.forwarding.next(turn.now.steady);
+  if (!attempt) {
+    if (running.forwarding.waiting()) return;  // a silent owner may still answer
+    finish(turn, at,
+           running.forwarding.failure(absl::StatusCode::kUnavailable, running.put.key,
+                                      running.put.id, ""));
+    return;
+  }
+  timers_.emplace(attempt->give_up, at->first);
+  running.attempt_at = turn.now.steady;
+  running.attempt_owner = attempt->owner;
+  ask(turn, at->first, running, attempt->first);
+}
+
+void PutRequests::ask(const Turn& turn, std::uint64_t number, Running& running, bool first) {
+  const ContextBody* context = running.put.context.body();
+  // An owner elsewhere ends a little earlier, so that what it knows arrives in time.
+  const TimePoint left = running.forwarding.deadline() - turn.now.steady;
+  const bool here = state_.is_self(running.attempt_owner);
+  const TimePoint margin =
+      here ? TimePoint{0} : std::min(left / 10, TimePoint(std::chrono::milliseconds(20)));
+  PutForward forward{
+      .operation = number,
+      .store = running.put.store,
+      .key = running.put.key,
+      .context = context == nullptr ? History{} : context->history,
+      .context_latest = context == nullptr ? HybridTime{} : context->latest,
+      .write_id = running.put.id,
+      .clock = running.clock,
+      .may_redraw = first && running.may_redraw,
+      .written_at_us = running.written_at_us,
+      .object = running.put.object,
+      .w = running.put.w,
+      .siblings_max = running.put.siblings_max,
+      .synced = running.put.synced,
+      .timeout_us = static_cast<std::uint64_t>(std::max<std::int64_t>(
+          0, std::chrono::duration_cast<std::chrono::microseconds>(left - margin).count())),
+  };
+  if (here) {
+    coordinator_.start(turn, state_.self.name, std::move(forward));
+  } else {
+    state_.outbox.send(running.attempt_owner, std::move(forward));
+    state_.detector.asked(running.attempt_owner, turn.now.steady);
+  }
+}
+
+void PutRequests::reply(const Turn& turn, const std::string& from, PutForwardReply reply) {
+  const auto at = operations_.find(reply.operation);
+  if (at == operations_.end()) return;
+  Running& running = at->second;
+  switch (reply.answer) {
+    case PutForwardReply::Answer::done:
+      return finish(turn, at, answer_of(running, std::move(reply)));
+    case PutForwardReply::Answer::failed: {
+      const Outcome outcome = {reply.verdict, running.put.id, std::move(reply.replicas)};
+      absl::Status status(static_cast<absl::StatusCode>(reply.code), reply.message);
+      if (status.ok()) status = absl::InternalError("a failed put without a reason");
+      return finish(turn, at, with_outcome(std::move(status), outcome));
+    }
+    case PutForwardReply::Answer::not_taken:
+      running.forwarding.not_taken(from, std::move(reply.message));
+      if (from == running.attempt_owner) attempt(turn, at);
+      return;
+    case PutForwardReply::Answer::clock_behind:
+      if (!running.may_redraw || from != running.attempt_owner) return;
+      draw(turn, running, reply.clock);
+      return ask(turn, at->first, running, true);
+  }
+}
+
+PutAnswer PutRequests::answer_of(const Running& running, PutForwardReply reply) const {
+  const ContextBody* seen = running.put.context.body();
+  ContextBody body{.binding =
+                       bind_context(state_.cluster, running.put.store.name, running.put.key)};
+  if (seen != nullptr) {
+    body.history = seen->history;
+    body.latest = seen->latest;
+  }
+  body.history.add(reply.dot);
+  body.latest = std::max(body.latest, reply.clock);
+  return {.context = make_context(std::move(body)),
+          .outcome = {reply.verdict, running.put.id, std::move(reply.replicas)}};
+}
+
+void PutRequests::finish(const Turn& turn, Operations::iterator at,
+                         absl::StatusOr<PutAnswer> answer) {
+  turn.out.puts.push_back({at->second.put.request, std::move(answer)});
+  operations_.erase(at);
+}
+
+void PutRequests::tick(const Turn& turn) {
+  expire_waiting(turn);
+  while (!timers_.empty() && timers_.top().first <= turn.now.steady) {
+    const auto at = operations_.find(timers_.top().second);
+    timers_.pop();
+    if (at != operations_.end()) look_at(turn, at);
+  }
+}
+
+void PutRequests::look_at(const Turn& turn, Operations::iterator at) {
+  Running& running = at->second;
+  PutForwarding& forwarding = running.forwarding;
+  if (forwarding.deadline() <= turn.now.steady) {
+    const auto took =
+        std::chrono::duration_cast<std::chrono::milliseconds>(turn.now.steady - running.started);
+    return finish(turn, at,
+                  forwarding.failure(absl::StatusCode::kDeadlineExceeded, running.put.key,
+                                     running.put.id, fmt::format(" within {} ms", took.count())));
+  }
+  if (forwarding.give_up() > turn.now.steady) return;  // of an earlier attempt
+  if (state_.is_self(running.attempt_owner) ||
+      state_.detector.heard_since(running.attempt_owner, running.attempt_at)) {
+    forwarding.be_patient();
+  } else {
+    forwarding.silent(running.attempt_owner);
+    attempt(turn, at);
+  }
+}
+
+void PutRequests::expire_waiting(const Turn& turn) {
+  std::erase_if(waiting_for_room_, [&turn](const ClientPut& put) {
+    if (put.deadline > turn.now.steady) return false;
+    turn.out.puts.push_back({put.request, absl::ResourceExhaustedError(fmt::format(
+                                              "put {}: {}", quoted(put.key), turn.own.full()))});
+    return true;
+  });
+}
+
+void PutRequests::peer_lost(const Turn& turn, const std::string& peer) {
+  for (auto at = operations_.begin(); at != operations_.end();) {
+    const auto current = at++;
+    if (current->second.attempt_owner != peer) continue;
+    current->second.forwarding.silent(peer);
+    attempt(turn, current);
+  }
+}
+
+bool PutRequests::cancel(const Turn& turn, std::uint64_t request) {
+  const auto waiting = std::ranges::find(waiting_for_room_, request, &ClientPut::request);
+  if (waiting != waiting_for_room_.end()) {
+    turn.out.puts.push_back(
+        {request, absl::CancelledError(
+                      fmt::format("put {}: cancelled before it began", quoted(waiting->key)))});
+    waiting_for_room_.erase(waiting);
+    return true;
+  }
+  const auto at = std::ranges::find_if(
+      operations_, [request](const auto& entry) { return entry.second.put.request == request; });
+  if (at == operations_.end()) return false;
+  finish(turn, at,
+         at->second.forwarding.failure(absl::StatusCode::kCancelled, at->second.put.key,
+                                       at->second.put.id, " when it was cancelled"));
+  return true;
+}
+
+void PutRequests::room(const Turn& turn) {
+  while (!waiting_for_room_.empty() && turn.own.full().empty()) {
+    ClientPut put = std::move(waiting_for_room_.front());
+    waiting_for_room_.pop_front();
+    start(turn, std::move(put));
+  }
+}
+
+TimePoint PutRequests::next_tick() const {
+  TimePoint next = timers_.empty() ? TimePoint::max() : timers_.top().first;
+  for (const ClientPut& put : waiting_for_room_) next = std::min(next, put.deadline);
+  return next;
+}
+
+}  // namespace dynamo::core

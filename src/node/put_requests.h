@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <queue>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "coordinator/put_forwarding.h"
+#include "node/node_state.h"
+#include "node/put_coordinator.h"
+
+namespace dynamo::core {
+
+// The puts that this node's application has under way. The node coordinates what it owns and hands
+// the rest to an owner; both run the same way, and differ in whom they ask.
+//
+// The first node draws the write's clock, once, above all that its context has seen. An owner whose
+// versions are ahead says so before it does anything, and only then, and only if nobody else was
+// ever asked, a later clock is drawn: a retry can never beat what has overwritten its first
+// attempt.
+//
+// Thread safety: one thread at a time.
+class PutRequests {
+ public:
+  PutRequests(NodeState& state, PutCoordinator& coordinator)
+      : state_(state), coordinator_(coordinator) {}
+
+  // REQUIRES: the ring is known, the request is checked.
+  void start(const Turn& turn, ClientPut put);
+  // From an owner, this node included.
+  void reply(const Turn& turn, const std::string& from, PutForwardReply reply);
+  // Tries the next owner where one is silent; ends what is past its deadline.
+  void tick(const Turn& turn);
+  void peer_lost(const Turn& turn, const std::string& peer);
+  bool cancel(const Turn& turn, std::uint64_t request);
+  // The object buffer may have room again.
+  void room(const Turn& turn);
+  TimePoint next_tick() const;
+  std::size_t size() const { return operations_.size() + waiting_for_room_.size(); }
+
+ private:
+  struct Running {
+    ClientPut put{};
+    HybridTime clock{};
+    bool may_redraw = false;
+    bool own_id = false;  // drawn here: a redraw draws another
+    TimePoint attempt_at{};
+    std::string attempt_owner{};
+    TimePoint started{};
+    std::int64_t written_at_us = 0;
+    PutForwarding forwarding;
+  };
+  using Operations = std::map<std::uint64_t, Running>;
+
+  void draw(const Turn& turn, Running& running, HybridTime above);
+  std::vector<std::string> owners_in_order(const ClientPut& put) const;
+  void attempt(const Turn& turn, Operations::iterator at);
+  void ask(const Turn& turn, std::uint64_t number, Running& running, bool first);
+  void finish(const Turn& turn, Operations::iterator at, absl::StatusOr<PutAnswer> answer);
+  PutAnswer answer_of(const Running& running, PutForwardReply reply) const;
+  void look_at(const Turn& turn, Operations::iterator at);
+  void expire_waiting(const Turn& turn);
+
+  NodeState& state_;
+  PutCoordinator& coordinator_;
+  Operations operations_;
+  using Timer = std::pair<TimePoint, std::uint64_t>;
+  std::priority_queue<Timer, std::vector<Timer>, std::greater<>>
+      timers_;  // when to look at an operation
+  std::deque<ClientPut> waiting_for_room_;
+};
+
+}  // namespace dynamo::core

@@ -1,0 +1,83 @@
+#include "node/record.h"
+
+#include <fmt/format.h>
+
+#include "base/hash.h"
+#include "wire/codec.h"
+
+namespace dynamo::core {
+
+namespace {
+
+constexpr std::size_t checksum_bytes = 8;
+
+}  // namespace
+
+std::string seal_record(std::string_view content) {
+  std::string bytes;
+  bytes.reserve(content.size() + 1 + checksum_bytes);
+  Encoder out(bytes);
+  out.fixed8(record_version);
+  out.raw(content);
+  out.fixed64(checksum(bytes));
+  return bytes;
+}
+
+absl::StatusOr<std::string_view> open_record(std::string_view record) {
+  if (record.size() < 1 + checksum_bytes) {
+    return absl::DataLossError(fmt::format("record of {} bytes is too short", record.size()));
+  }
+  const std::string_view sealed = record.substr(0, record.size() - checksum_bytes);
+  Decoder tail(record.substr(sealed.size()));
+  if (tail.fixed64() != checksum(sealed))
+    return absl::DataLossError("record checksum does not match");
+  const auto version = static_cast<unsigned char>(sealed.front());
+  if (version != record_version) {
+    return absl::DataLossError(
+        fmt::format("record of format {}, this library reads format {}", version, record_version));
+  }
+  return sealed.substr(1);
+}
+
+std::string encode_record(const Record& record) {
+  std::string content;
+  Encoder out(content);
+  out.bytes(record.store);
+  out.bytes(record.key);
+  out.fixed64(record.replica.actor.boot);
+  out.varint(record.replica.actor.sequence);
+  out.varint(record.generation);
+  out.varint(record.owed.size());
+  for (const Identity& identity : record.owed) {
+    out.fixed64(identity.high);
+    out.fixed64(identity.low);
+  }
+  record.replica.set.encode(out);
+  return seal_record(content);
+}
+
+absl::StatusOr<Record> decode_record(std::string_view bytes, std::string_view store,
+                                     std::string_view key) {
+  const absl::StatusOr<std::string_view> content = open_record(bytes);
+  if (!content.ok()) return content.status();
+  Decoder in(*content);
+  Record record;
+  record.store = std::string(in.bytes(name_bytes_max));
+  record.key = std::string(in.bytes(key_bytes_max));
+  record.replica.actor.boot = in.fixed64();
+  record.replica.actor.sequence = in.varint();
+  record.generation = in.varint();
+  const std::uint64_t owed = in.count(owed_max, 16);
+  for (std::uint64_t i = 0; i < owed && in.ok(); ++i) {
+    const std::uint64_t high = in.fixed64();
+    record.owed.push_back({high, in.fixed64()});
+  }
+  record.replica.set = VersionSet::decode(in);
+  if (!in.ok()) return absl::DataLossError("record is malformed");
+  if (record.key != key || record.store != store) {
+    return absl::InternalError("two keys have the same 128-bit hash; the second cannot be stored");
+  }
+  return record;
+}
+
+}  // namespace dynamo::core

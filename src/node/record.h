@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/status/statusor.h>
+#include <dynamo/membership.h>
+
+#include "base/coding.h"
+#include "causality/replica_key.h"
+
+// The stored form of things: format version (1 byte), content, checksum (8 bytes). A damaged record
+// is an error, never a value and never an absence (traps A2, G8).
+namespace dynamo::core {
+
+inline constexpr std::uint8_t record_version = 1;
+
+// Content between version and checksum.
+std::string seal_record(std::string_view content);
+// The content of a sealed record; DATA_LOSS if it is damaged or of a later format.
+absl::StatusOr<std::string_view> open_record(std::string_view record);
+
+// What a replica stores of one key.
+struct Record {
+  std::string store{};
+  std::string key{};
+  ReplicaKey replica{};
+  std::uint64_t generation = 0;
+  std::vector<Identity> owed{};  // owners for whom this node keeps it as a stand-in
+};
+
+std::string encode_record(const Record& record);
+// DATA_LOSS if damaged; INTERNAL if it is the record of another key with the same 128-bit hash.
+absl::StatusOr<Record> decode_record(std::string_view bytes, std::string_view store,
+                                     std::string_view key);
+
+}  // namespace dynamo::core

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include <absl/status/statusor.h>
+
+#include "node/node_state.h"
+#include "node/record.h"
+
+namespace dynamo::core {
+
+// This node's own records of keys. Reads and writes are synchronous against the object buffer, so a
+// read-modify-write is never interleaved.
+//
+// Thread safety: one thread at a time.
+class Replica {
+ public:
+  explicit Replica(NodeState& state) : state_(state) {}
+
+  // The record, or an empty one if there is none. An error means that nobody knows what this node
+  // has of the key: it neither answers for it nor coordinates (trap A2).
+  absl::StatusOr<Record> read(const Turn& turn, const StoreFacts& store,
+                              std::string_view key) const;
+
+  // Puts the record into the object buffer and returns the number under which BatchWritten or
+  // WriteFailed speaks of it.
+  std::uint64_t write(const Turn& turn, const Record& record, bool synced);
+
+  // Why the record must not grow further, or OK.
+  static absl::Status check_bounds(const Record& record);
+
+ private:
+  NodeState& state_;
+};
+
+}  // namespace dynamo::core

@@ -1,0 +1,100 @@
+#include "node/replica_service.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "node/engine_keys.h"
+
+namespace dynamo::core {
+
+absl::Status ReplicaService::admit(const Turn& turn, const std::string& from,
+                                   const StoreFacts& store, std::string_view key) {
+  if (!state_.out_of_service.ok()) {
+    return absl::UnavailableError(std::string(state_.out_of_service.message()));
+  }
+  const StoreTable::Verdict verdict = state_.stores.claimed(store, false);
+  if (!verdict.status.ok()) {
+    // The sender learns what we have, and either yields or says why not.
+    const StoreTable::Entry* entry = state_.stores.find(store.name);
+    state_.outbox.send(from, StoreAnnounce{entry->facts, entry->established});
+    return verdict.status;
+  }
+  if (verdict.changed) {
+    turn.out.writes.push_back({.write = state_.next_number(),
+                               .key = store_key(store.name),
+                               .record = encode_store(*state_.stores.find(store.name))});
+  }
+  const std::vector<std::string> owners = state_.owners(key, store.n);
+  if (std::ranges::find(owners, state_.self.name) == owners.end()) {
+    return absl::UnavailableError(
+        fmt::format("not an owner of the key in view {}", state_.ring->view_number()));
+  }
+  return absl::OkStatus();
+}
+
+void ReplicaService::read(const Turn& turn, const std::string& from, const ReadRequest& request) {
+  ReadReply reply{.operation = request.operation};
+  const absl::Status admitted = admit(turn, from, request.store, request.key);
+  reply.reason = std::string(admitted.message());
+  if (admitted.ok()) {
+    absl::StatusOr<Record> record = replica_.read(turn, request.store, request.key);
+    if (record.ok()) {
+      reply.answer = record->replica.set.versions().empty() ? ReadReply::Answer::not_found
+                                                            : ReadReply::Answer::found;
+      reply.generation = record->generation;
+      reply.set = std::move(record->replica.set);
+    } else {
+      reply.reason = fmt::format("damaged: {}", std::string(record.status().message()));
+      turn.log(LogLevel::error,
+               fmt::format("a record of store \"{}\" is unreadable: {}", request.store.name,
+                           std::string(record.status().message())));
+    }
+  }
+  state_.outbox.send(from, std::move(reply));
+}
+
+void ReplicaService::write(const Turn& turn, const std::string& from, WriteRequest request) {
+  const auto refuse = [&](std::string reason) {
+    state_.outbox.send(from,
+                       WriteReply{.operation = request.operation, .reason = std::move(reason)});
+  };
+  const absl::Status admitted = admit(turn, from, request.store, request.key);
+  if (!admitted.ok()) return refuse(std::string(admitted.message()));
+  if (std::string full = turn.own.full(); !full.empty()) return refuse(std::move(full));
+  absl::StatusOr<Record> record = replica_.read(turn, request.store, request.key);
+  if (!record.ok())
+    return refuse(fmt::format("damaged: {}", std::string(record.status().message())));
+
+  record->replica.merge(request.set, request.store.conflict);
+  // Written even if it brought nothing new: what is in the buffer already may not be on disk yet,
+  // and the answer says that it is.
+  const std::uint64_t write = replica_.write(turn, *record, request.synced);
+  if (request.synced) {
+    waiting_.emplace(write, Waiting{from, request.operation});
+  } else {
+    state_.outbox.send(
+        from, WriteReply{.operation = request.operation, .answer = WriteReply::Answer::stored});
+  }
+}
+
+bool ReplicaService::synced(std::uint64_t write) {
+  const auto at = waiting_.find(write);
+  if (at == waiting_.end()) return false;
+  state_.outbox.send(at->second.from, WriteReply{.operation = at->second.operation,
+                                                 .answer = WriteReply::Answer::synced});
+  waiting_.erase(at);
+  return true;
+}
+
+bool ReplicaService::failed(std::uint64_t write, const absl::Status& status) {
+  const auto at = waiting_.find(write);
+  if (at == waiting_.end()) return false;
+  state_.outbox.send(at->second.from, WriteReply{.operation = at->second.operation,
+                                                 .reason = std::string(status.message())});
+  waiting_.erase(at);
+  return true;
+}
+
+}  // namespace dynamo::core

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "node/node_state.h"
+#include "node/replica.h"
+
+namespace dynamo::core {
+
+// The replica's side of gets and puts: answers ReadRequest and WriteRequest of the nodes that
+// coordinate.
+//
+// Thread safety: one thread at a time.
+class ReplicaService {
+ public:
+  ReplicaService(NodeState& state, Replica& replica) : state_(state), replica_(replica) {}
+
+  // Whether this node may serve a peer's request. FAILED_PRECONDITION if the store's facts differ
+  // (the peer is told ours), UNAVAILABLE if the node is out of service or no owner of the key.
+  absl::Status admit(const Turn& turn, const std::string& from, const StoreFacts& store,
+                     std::string_view key);
+
+  void read(const Turn& turn, const std::string& from, const ReadRequest& request);
+  void write(const Turn& turn, const std::string& from, WriteRequest request);
+
+  // The engine's word on a write. Returns whether the write was one of ours.
+  bool synced(std::uint64_t write);
+  bool failed(std::uint64_t write, const absl::Status& status);
+
+ private:
+  struct Waiting {
+    std::string from{};
+    std::uint64_t operation = 0;
+  };
+
+  NodeState& state_;
+  Replica& replica_;
+  std::map<std::uint64_t, Waiting> waiting_;  // by write: acknowledged once synced
+};
+
+}  // namespace dynamo::core
