@@ -1,0 +1,85 @@
+// Node::start(): options checked, parts completed, everything put together.
+
+#include <utility>
+
+#include <dynamo/membership/fixed.h>
+#include <dynamo/node.h>
+#include <dynamo/storage/lmdb.h>
+#include <dynamo/transport/tcp.h>
+#include <fmt/format.h>
+#include <asio/ip/address.hpp>
+
+#include "host/host.h"
+#include "runtime/asio_environment.h"
+
+namespace dynamo {
+
+namespace {
+
+absl::Status required(std::string_view field, std::string_view why) {
+  return absl::InvalidArgumentError(fmt::format("{}: empty, but required {}", field, why));
+}
+
+// Whether "host:port" can only be reached from this machine.
+bool is_loopback(std::string_view listen) {
+  std::string_view name = listen.substr(0, listen.rfind(':'));
+  if (name.starts_with('[') && name.ends_with(']')) name = name.substr(1, name.size() - 2);
+  if (name == "localhost") return true;
+  asio::error_code error;
+  const asio::ip::address address = asio::ip::make_address(std::string(name), error);
+  return !error && address.is_loopback();
+}
+
+absl::Status check_parts(const NodeOptions& options, const Components& components) {
+  if (components.membership == nullptr) {
+    return absl::FailedPreconditionError(
+        "membership: empty; this version has no default membership, pass fixed_membership() in "
+        "Components");
+  }
+  if (components.storage == nullptr && options.data_dir.empty()) {
+    return required("data_dir", "with the built-in LMDB engine");
+  }
+  if (components.transport != nullptr) return absl::OkStatus();
+  if (options.listen.empty()) return required("listen", "with the built-in TCP transport");
+  if (!options.allow_plaintext && !is_loopback(options.listen)) {
+    return absl::InvalidArgumentError(
+        fmt::format("listen: \"{}\" is not a loopback address, and traffic is neither encrypted "
+                    "nor authenticated; "
+                    "allow_plaintext permits it",
+                    options.listen));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Node> Node::start(NodeOptions options, Components components) {
+  if (absl::Status status = options.validate(); !status.ok()) return status;
+  if (absl::Status status = check_parts(options, components); !status.ok()) return status;
+
+  host::Host::Parts parts;
+  parts.storage = std::move(components.storage);
+  if (parts.storage == nullptr) {
+    absl::StatusOr<std::unique_ptr<StorageEngine>> engine =
+        lmdb_storage({.path = options.data_dir});
+    if (!engine.ok()) return engine.status();
+    parts.storage = *std::move(engine);
+  }
+  auto environment = runtime::make_asio_environment(std::move(components.executor));
+  parts.transport = std::move(components.transport);
+  if (parts.transport == nullptr) {
+    parts.transport = tcp_transport({.listen = options.listen,
+                                     .advertise = options.advertise,
+                                     .executor = environment->io_executor()});
+  }
+  parts.environment = std::move(environment);
+  parts.membership = std::move(components.membership);
+  parts.log = std::move(components.log);
+
+  absl::StatusOr<std::shared_ptr<host::Host>> host =
+      host::Host::start(std::move(options), std::move(parts));
+  if (!host.ok()) return host.status();
+  return Node(*std::move(host));
+}
+
+}  // namespace dynamo

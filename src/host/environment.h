@@ -1,0 +1,81 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+
+#include <absl/status/status.h>
+#include <asio/any_io_executor.hpp>
+
+#include "base/time.h"
+
+namespace dynamo::host {
+
+class Host;
+
+// What a blocking caller waits on.
+//
+// Thread safety: any thread.
+class Waiter {
+ public:
+  void set() {
+    // Notified under the lock: the caller may destroy the waiter as soon as it sees it set.
+    const std::lock_guard lock(mutex_);
+    done_ = true;
+    changed_.notify_all();
+  }
+  bool done() const {
+    const std::lock_guard lock(mutex_);
+    return done_;
+  }
+  void wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return done_; });
+  }
+  template <class Clock, class Duration>
+  bool wait_until(const std::chrono::time_point<Clock, Duration>& until) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_until(lock, until, [this] { return done_; });
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  bool done_ = false;  // guarded
+};
+
+// Everything that a node needs of the world and that differs between a real process and a
+// simulation: clocks, chance, threads and timers. The runtime implements it over asio, the
+// simulator over virtual time.
+//
+// Thread safety: all methods from any thread but start() and stop().
+class Environment {
+ public:
+  virtual ~Environment() = default;
+
+  virtual core::Now now() const = 0;
+  virtual std::uint64_t random() = 0;
+
+  // From now on calls host.turn() and host.flush() as asked below. The host outlives the
+  // environment's use of it: stop() returns only when no call is running, or when it is called from
+  // within one.
+  virtual void start(Host& host) = 0;
+  virtual void stop() = 0;
+  // Runs the handlers that are pending on the environment's own executor, and ends it. An
+  // application's executor is not waited for.
+  virtual void stop_handlers() = 0;
+
+  virtual void wake() = 0;                       // turn() soon
+  virtual void wake_at(core::TimePoint at) = 0;  // turn() then; replaces what was asked before
+  virtual void flush_at(
+      core::TimePoint at) = 0;  // flush() then, where it may block; the earliest time asked counts
+
+  // Where handlers without an executor of their own run.
+  virtual asio::any_io_executor executor() const = 0;
+  // FAILED_PRECONDITION on a thread that must not block, because the node's own work runs there.
+  virtual absl::Status may_block() const = 0;
+  // Blocks until the waiter is set or `until` has passed; returns whether it is set.
+  virtual bool wait(Waiter& waiter, core::TimePoint until) = 0;
+};
+
+}  // namespace dynamo::host

@@ -1,0 +1,262 @@
+#include "host/host.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "node/engine_keys.h"
+
+namespace dynamo::host {
+
+namespace {
+
+constexpr auto membership_period = std::chrono::milliseconds(200);
+constexpr auto retry_period = std::chrono::milliseconds(100);
+
+absl::Status stopped_status(std::string_view name) {
+  return absl::FailedPreconditionError(fmt::format("node \"{}\" has stopped", name));
+}
+
+}  // namespace
+
+// The object buffer first, and only then the engine: a record leaves the buffer after it has
+// reached the engine.
+class Host::Reader final : public core::RecordReader {
+ public:
+  explicit Reader(const Host& host) : host_(host) {}
+
+  absl::StatusOr<bool> read(std::string_view key,
+                            absl::FunctionRef<void(std::string_view)> visit) const override {
+    if (const auto record = host_.buffer_.find(key)) {
+      visit(*record);
+      return true;
+    }
+    return host_.parts_.storage->read(key, visit);
+  }
+
+  std::string full() const override {
+    const std::size_t bytes = host_.buffer_.bytes();
+    if (bytes <= host_.options_.buffer_bytes_max) return {};
+    return fmt::format("{} bytes wait for the disk, buffer_bytes_max is {}", bytes,
+                       host_.options_.buffer_bytes_max);
+  }
+
+ private:
+  const Host& host_;
+};
+
+Host::Host(NodeOptions options, Parts parts)
+    : options_(std::move(options)),
+      parts_(std::move(parts)),
+      buffer_(options_.flush_interval),
+      reader_(std::make_unique<Reader>(*this)) {}
+
+Host::~Host() { stop(); }
+
+absl::Status Host::open_store(const core::StoreFacts& facts) {
+  if (stopped()) return stopped_status(options_.name);
+  Effects effects;
+  absl::Status status;
+  {
+    const std::lock_guard lock(machine_mutex_);
+    status = machine_->open_store(facts, effects.actions);
+    apply(effects.actions, effects);
+  }
+  perform(effects);
+  parts_.environment->wake();  // its messages leave with the next turn
+  return status;
+}
+
+std::uint64_t Host::get(core::ClientGet get, GetDone done) {
+  const std::uint64_t number = ++last_request_;
+  get.request = number;
+  post({.event = std::move(get), .number = number, .done = std::move(done)});
+  return number;
+}
+
+std::uint64_t Host::put(core::ClientPut put, PutDone done) {
+  const std::uint64_t number = ++last_request_;
+  put.request = number;
+  post({.event = std::move(put), .number = number, .done = std::move(done)});
+  return number;
+}
+
+void Host::cancel(std::uint64_t request) { post({.event = core::Cancel{request}}); }
+
+absl::Status Host::may_block() const { return parts_.environment->may_block(); }
+
+RingView Host::ring_view() const {
+  const std::lock_guard lock(machine_mutex_);
+  const core::NodeState& state = machine_->state();
+  return state.ring == nullptr ? RingView{} : state.ring->ring_view(state.largest_n());
+}
+
+void Host::post(Request request) {
+  bool wake = false;
+  bool refused = false;
+  {
+    const std::lock_guard lock(inbox_mutex_);
+    refused = stopped();
+    if (!refused) {
+      inbox_.push_back(std::move(request));
+      wake = !std::exchange(woken_, true);
+    }
+  }
+  if (wake) parts_.environment->wake();
+  if (!refused) return;
+  const absl::Status status = stopped_status(options_.name);
+  if (auto* get = std::get_if<GetDone>(&request.done)) (*get)(status);
+  if (auto* put = std::get_if<PutDone>(&request.done)) (*put)(status);
+}
+
+void Host::turn() {
+  Effects effects;
+  // Once only: what comes in meanwhile wakes us again, after the sockets have had their turn.
+  if (run_inbox(effects)) perform(effects);
+}
+
+bool Host::run_inbox(Effects& effects) {
+  std::deque<Request> inbox;
+  {
+    const std::lock_guard lock(inbox_mutex_);
+    inbox.swap(inbox_);
+    woken_ = false;
+  }
+  const std::lock_guard lock(machine_mutex_);
+  if (stopped()) {
+    cancel_all(std::move(inbox));
+    return false;
+  }
+  const core::Now at = now();
+  for (Request& request : inbox) {
+    if (auto* get = std::get_if<GetDone>(&request.done))
+      gets_.emplace(request.number, std::move(*get));
+    if (auto* put = std::get_if<PutDone>(&request.done))
+      puts_.emplace(request.number, std::move(*put));
+    machine_->step(at, std::move(request.event), *reader_, effects.actions);
+    apply(effects.actions, effects);
+  }
+  const bool due = machine_->next_tick() <= at.steady;
+  if (due) {
+    machine_->step(at, core::Tick{}, *reader_, effects.actions);
+    apply(effects.actions, effects);
+  }
+  machine_->end_turn(at, effects.actions);
+  parts_.environment->wake_at(std::min(machine_->next_tick(), next_membership_tick_));
+  return !inbox.empty() || due || at.steady >= next_membership_tick_ ||
+         !effects.actions.packets.empty();
+}
+
+void Host::apply(core::Actions& actions, Effects& effects) {
+  if (!actions.writes.empty()) {
+    const core::TimePoint at = now().steady;
+    for (core::WriteRecord& write : actions.writes) buffer_.put(std::move(write), at);
+    actions.writes.clear();
+    parts_.environment->flush_at(buffer_.due());
+  }
+  for (core::CompleteGet& get : actions.gets) {
+    const auto done = gets_.find(get.request);
+    if (done == gets_.end()) continue;
+    effects.completions.push_back(
+        [done = std::move(done->second), answer = std::move(get.answer)]() mutable {
+          done(std::move(answer));
+        });
+    gets_.erase(done);
+  }
+  for (core::CompletePut& put : actions.puts) {
+    const auto done = puts_.find(put.request);
+    if (done == puts_.end()) continue;
+    effects.completions.push_back(
+        [done = std::move(done->second), answer = std::move(put.answer)]() mutable {
+          done(std::move(answer));
+        });
+    puts_.erase(done);
+  }
+  actions.gets.clear();
+  actions.puts.clear();
+}
+
+void Host::perform(Effects& effects) {
+  for (core::SendPacket& packet : effects.actions.packets) {
+    parts_.transport->send(packet.address, packet.lane, std::move(packet.packet));
+  }
+  for (auto& completion : effects.completions) completion();
+  for (const core::LogLine& line : effects.actions.log) log(line.level, line.text);
+  if (stopped()) return;
+  for (std::string& payload : effects.actions.membership)
+    parts_.membership->receive(std::move(payload));
+  const core::TimePoint at = now().steady;
+  bool tick = false;
+  {
+    const std::lock_guard lock(machine_mutex_);
+    tick = at >= next_membership_tick_;
+    if (tick) next_membership_tick_ = at + membership_period;
+  }
+  if (tick) parts_.membership->tick(std::chrono::steady_clock::time_point(at));
+}
+
+void Host::flush() {
+  if (!engine_failed_) flush_batch(false);
+}
+
+void Host::flush_batch(bool all) {
+  const ObjectBuffer::Batch batch = buffer_.take(now().steady, all);
+  if (!batch.empty()) {
+    std::vector<StorageEngine::Write> writes;
+    writes.reserve(batch.size());
+    for (const ObjectBuffer::Item& item : batch)
+      writes.push_back({item.key, std::string_view(*item.record)});
+    absl::Status status;
+    {
+      const std::lock_guard lock(engine_mutex_);
+      status = parts_.storage->write(writes);
+    }
+    if (status.ok()) {
+      post({.event = core::BatchWritten{buffer_.written(batch)}});
+    } else {
+      if (absl::IsDataLoss(status)) engine_failed_ = true;
+      post(
+          {.event = core::WriteFailed{buffer_.failed(batch, now().steady + retry_period), status}});
+    }
+  }
+  if (!engine_failed_) parts_.environment->flush_at(buffer_.due());
+}
+
+void Host::cancel_all(std::deque<Request> inbox) {
+  const absl::Status status = absl::CancelledError(fmt::format(
+      "node \"{}\" stopped; the operation may or may not have happened", options_.name));
+  for (Request& request : inbox) {
+    if (auto* get = std::get_if<GetDone>(&request.done)) (*get)(status);
+    if (auto* put = std::get_if<PutDone>(&request.done)) (*put)(status);
+  }
+  for (auto& [number, done] : std::exchange(gets_, {})) done(status);
+  for (auto& [number, done] : std::exchange(puts_, {})) done(status);
+}
+
+void Host::stop() {
+  std::deque<Request> inbox;
+  {
+    const std::lock_guard lock(inbox_mutex_);
+    if (stopped_.exchange(true)) return;
+    inbox.swap(inbox_);
+  }
+  parts_.transport->stop();
+  parts_.environment->stop();
+  if (membership_started_) parts_.membership->stop();
+  {
+    const std::lock_guard lock(machine_mutex_);
+    cancel_all(std::move(inbox));
+  }
+  // What was acknowledged from memory is synced before the directory is let go.
+  if (!engine_failed_) flush_batch(true);
+  if (buffer_.bytes() > 0)
+    log(LogLevel::error, "records in the object buffer could not be written");
+  parts_.storage.reset();
+  parts_.environment->stop_handlers();
+}
+
+void Host::log(LogLevel level, std::string_view text) const {
+  if (parts_.log) parts_.log({.level = level, .text = text});
+}
+
+}  // namespace dynamo::host

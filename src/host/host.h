@@ -1,0 +1,135 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include <absl/functional/any_invocable.h>
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <dynamo/node.h>
+
+#include "host/environment.h"
+#include "host/object_buffer.h"
+#include "node/machine.h"
+
+namespace dynamo::host {
+
+// A node at work: a Machine, its object buffer, and the parts that do its I/O. It belongs to the
+// Node handle; stores share it and may outlive that.
+//
+// All that happens to the machine goes through one inbox and happens in a turn: everything that has
+// come in is stepped, then at once the packets leave, and the answers. Turns run one at a time, on
+// a thread of the environment. Nothing foreign (transport, membership, handlers, log) is called
+// under the lock of the machine.
+//
+// Thread safety: all methods from any thread.
+class Host {
+ public:
+  struct Parts {
+    std::unique_ptr<Environment> environment{};
+    std::unique_ptr<Transport> transport{};
+    std::unique_ptr<Membership> membership{};
+    std::unique_ptr<StorageEngine> storage{};
+    std::function<void(const LogRecord&)> log{};
+  };
+  using GetDone = absl::AnyInvocable<void(absl::StatusOr<core::GetAnswer>)>;
+  using PutDone = absl::AnyInvocable<void(absl::StatusOr<core::PutAnswer>)>;
+
+  // As Node::start(), once options and parts are complete. All parts are required but `log`.
+  static absl::StatusOr<std::shared_ptr<Host>> start(NodeOptions options, Parts parts);
+  ~Host();
+
+  absl::Status open_store(const core::StoreFacts& facts);
+
+  // Start an operation; its `request` field is filled in and returned, for cancel(). `done` is
+  // called exactly once, in a turn or by stop(), possibly before this returns; it must be quick and
+  // must not block.
+  std::uint64_t get(core::ClientGet get, GetDone done);
+  std::uint64_t put(core::ClientPut put, PutDone done);
+  void cancel(std::uint64_t request);
+
+  core::Now now() const { return parts_.environment->now(); }
+  asio::any_io_executor executor() const { return parts_.environment->executor(); }
+  absl::Status may_block() const;
+  bool wait(Waiter& waiter, core::TimePoint until) {
+    return parts_.environment->wait(waiter, until);
+  }
+
+  const NodeOptions& options() const { return options_; }
+  std::string address() const { return address_; }
+  RingView ring_view() const;
+  bool stopped() const { return stopped_.load(); }
+  void stop();
+
+  // For the environment.
+  void turn();
+  void flush();
+
+ private:
+  class Reader;
+  struct Request {
+    core::Event event;
+    std::uint64_t number = 0;  // 0: no answer is wanted
+    std::variant<std::monostate, GetDone, PutDone> done{};
+  };
+  // What a turn does once the machine is unlocked.
+  struct Effects {
+    core::Actions actions{};
+    std::vector<absl::AnyInvocable<void()>> completions{};
+  };
+
+  Host(NodeOptions options, Parts parts);
+  absl::Status open_identity();
+  absl::Status restore_records();
+  absl::Status start_membership();
+  absl::Status adopt_cluster();
+  absl::Status write_now(std::string_view key, std::string_view record);
+  std::optional<std::string> read_now(std::string_view key, absl::Status& status);
+
+  void post(Request request);
+  bool run_inbox(Effects& effects);
+  void apply(core::Actions& actions, Effects& effects);
+  void perform(Effects& effects);
+  void cancel_all(std::deque<Request> inbox);
+  void flush_batch(bool all);
+  void log(LogLevel level, std::string_view text) const;
+
+  // Constant once start() has returned.
+  const NodeOptions options_;
+  Parts parts_;
+  std::string address_;
+  bool membership_started_ = false;
+  ObjectBuffer buffer_;
+  std::unique_ptr<Reader> reader_;
+  std::atomic<std::uint64_t> last_request_{0};
+  std::atomic<bool> stopped_{false};
+
+  std::mutex engine_mutex_;  // StorageEngine::write() takes one caller at a time
+
+  std::mutex inbox_mutex_;
+  std::deque<Request> inbox_;  // guarded by inbox_mutex_
+  bool woken_ = false;         // guarded by inbox_mutex_: a turn is on its way
+
+  mutable std::mutex machine_mutex_;
+  core::NodeIdentity identity_;             // guarded by machine_mutex_
+  std::unique_ptr<core::Machine> machine_;  // guarded by machine_mutex_
+  std::map<std::uint64_t, GetDone> gets_;   // guarded by machine_mutex_
+  std::map<std::uint64_t, PutDone> puts_;   // guarded by machine_mutex_
+  core::TimePoint next_membership_tick_{};  // guarded by machine_mutex_
+
+  std::atomic<bool> engine_failed_{false};
+};
+
+}  // namespace dynamo::host

@@ -1,0 +1,221 @@
+#include "runtime/asio_environment.h"
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <thread>
+#include <utility>
+
+#include <asio/executor_work_guard.hpp>
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/thread_pool.hpp>
+
+#include "host/host.h"
+#include "runtime/flusher.h"
+#include "runtime/named_thread.h"
+
+namespace dynamo::runtime {
+
+namespace {
+
+using core::TimePoint;
+
+TimePoint steady_now() {
+  return std::chrono::duration_cast<TimePoint>(std::chrono::steady_clock::now().time_since_epoch());
+}
+
+// Work posted to an application's executor may run long after the node is gone, or never. It holds
+// this, and this lets go of the host at stop().
+class HostGate {
+ public:
+  void open(host::Host& host) {
+    const std::lock_guard lock(mutex_);
+    host_ = &host;
+  }
+  // Returns once no turn runs, unless this is the thread that runs it.
+  void close() {
+    if (running_on_ == std::this_thread::get_id()) {
+      host_ = nullptr;
+      return;
+    }
+    const std::lock_guard lock(mutex_);
+    host_ = nullptr;
+  }
+  void turn() {
+    const std::lock_guard lock(mutex_);
+    running_on_ = std::this_thread::get_id();
+    if (host::Host* host = host_) host->turn();
+    running_on_ = std::thread::id();
+  }
+
+ private:
+  std::mutex mutex_;  // held during a turn, so that turns run one at a time
+  std::atomic<std::thread::id> running_on_{};
+  std::atomic<host::Host*> host_{nullptr};
+};
+
+// A thread that runs an io_context.
+class Loop {
+ public:
+  explicit Loop(const char* name)
+      : context_(std::make_shared<asio::io_context>(1)),
+        work_(asio::make_work_guard(*context_)),
+        thread_(named_thread(name, [context = context_] { context->run(); })) {}
+  ~Loop() { stop(); }
+
+  asio::any_io_executor executor() { return context_->get_executor(); }
+  bool runs_here() const { return thread_.get_id() == std::this_thread::get_id(); }
+  void stop() {
+    work_.reset();
+    context_->stop();
+    if (!thread_.joinable()) return;
+    if (runs_here()) {
+      thread_.detach();  // the node is being destroyed by one of its own handlers
+    } else {
+      thread_.join();
+    }
+  }
+
+ private:
+  const std::shared_ptr<asio::io_context> context_;  // shared with the thread, which may outlive us
+  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  std::thread thread_;
+};
+
+// Whether this thread is running the executor's context; nullopt if the executor is of a kind that
+// cannot tell.
+bool runs_on_this_thread(const asio::any_io_executor& executor) {
+  if (const auto* io = executor.target<asio::io_context::executor_type>())
+    return io->running_in_this_thread();
+  if (const auto* pool = executor.target<asio::thread_pool::executor_type>())
+    return pool->running_in_this_thread();
+  return false;
+}
+
+class Environment final : public AsioEnvironment {
+ public:
+  explicit Environment(asio::any_io_executor executor) : given_(std::move(executor)) {
+    const bool has_sockets = given_ && given_.target<asio::io_context::executor_type>() != nullptr;
+    if (!has_sockets) loop_ = std::make_shared<Loop>("dyn-loop");
+    if (!given_) calls_ = std::make_shared<Loop>("dyn-call");
+    turns_ = given_ ? given_ : loop_->executor();
+    io_ = has_sockets ? given_ : loop_->executor();
+    timer_ = std::make_shared<Timer>(io_);
+  }
+  ~Environment() override {
+    stop();
+    stop_handlers();
+  }
+
+  core::Now now() const override {
+    const auto wall = std::chrono::system_clock::now().time_since_epoch();
+    return {steady_now(), std::chrono::duration_cast<std::chrono::microseconds>(wall).count()};
+  }
+
+  std::uint64_t random() override {
+    std::random_device device;
+    return std::uint64_t{device()} << 32 | device();
+  }
+
+  void start(host::Host& host) override {
+    flusher_.emplace(steady_now, [&host] { host.flush(); });
+    gate_->open(host);
+  }
+
+  void stop() override {
+    if (stopped_.exchange(true)) return;
+    gate_->close();
+    {
+      const std::lock_guard lock(timer_->mutex);
+      timer_->armed = TimePoint::max();
+      timer_->timer.cancel();
+    }
+    if (flusher_) flusher_->stop();
+    if (loop_) loop_->stop();
+  }
+
+  void stop_handlers() override {
+    if (!calls_ || handlers_stopped_.exchange(true)) return;
+    if (!calls_->runs_here()) {
+      host::Waiter drained;
+      asio::post(calls_->executor(), [&drained] { drained.set(); });
+      drained.wait();
+    }
+    calls_->stop();
+  }
+
+  void wake() override {
+    asio::post(turns_, [gate = gate_] { gate->turn(); });
+  }
+
+  void wake_at(TimePoint at) override {
+    const std::lock_guard lock(timer_->mutex);
+    // A timer that fires too early costs one idle turn; one that is re-armed at every turn costs a
+    // system call each.
+    if (stopped_ || (timer_->armed <= at && timer_->armed > steady_now())) return;
+    timer_->armed = at;
+    if (at == TimePoint::max()) return;
+    timer_->timer.expires_at(std::chrono::steady_clock::time_point(at));
+    timer_->timer.async_wait(
+        [timer = timer_, gate = gate_, turns = turns_](asio::error_code error) {
+          if (error) return;
+          {
+            const std::lock_guard timer_lock(timer->mutex);
+            timer->armed = TimePoint::max();
+          }
+          asio::post(turns, [gate] { gate->turn(); });
+        });
+  }
+
+  void flush_at(TimePoint at) override {
+    if (flusher_) flusher_->flush_at(at);
+  }
+
+  asio::any_io_executor executor() const override { return given_ ? given_ : calls_->executor(); }
+  asio::any_io_executor io_executor() const override { return io_; }
+
+  absl::Status may_block() const override {
+    const bool ours = (loop_ && loop_->runs_here()) || (calls_ && calls_->runs_here());
+    if (!ours && !(given_ && runs_on_this_thread(given_))) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        "a blocking call on a thread that runs the node would wait for itself; use the async form "
+        "here");
+  }
+
+  bool wait(host::Waiter& waiter, TimePoint until) override {
+    return waiter.wait_until(std::chrono::steady_clock::time_point(until));
+  }
+
+ private:
+  struct Timer {
+    explicit Timer(const asio::any_io_executor& io) : timer(io) {}
+    std::mutex mutex;
+    asio::steady_timer timer;            // guarded
+    TimePoint armed = TimePoint::max();  // guarded
+  };
+
+  const asio::any_io_executor given_;
+  std::shared_ptr<Loop> loop_;
+  std::shared_ptr<Loop> calls_;
+  asio::any_io_executor turns_;
+  asio::any_io_executor io_;
+  const std::shared_ptr<HostGate> gate_ =
+      std::make_shared<HostGate>();  // shared with what is posted
+  std::shared_ptr<Timer> timer_;     // shared with its own wait
+  std::optional<Flusher> flusher_;
+  std::atomic<bool> stopped_{false};
+  std::atomic<bool> handlers_stopped_{false};
+};
+
+}  // namespace
+
+std::unique_ptr<AsioEnvironment> make_asio_environment(asio::any_io_executor executor) {
+  return std::make_unique<Environment>(std::move(executor));
+}
+
+}  // namespace dynamo::runtime

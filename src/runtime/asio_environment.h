@@ -1,0 +1,29 @@
+#pragma once
+
+#include <memory>
+
+#include <asio/any_io_executor.hpp>
+
+#include "host/environment.h"
+
+namespace dynamo::runtime {
+
+// The real world: asio timers, a thread for what blocks, and either the library's own threads or
+// the application's executor.
+//
+//   own threads:        dyn-loop (turns, timers, sockets), dyn-call (handlers and reconcilers),
+//   dyn-flush (commits) an io_context:      turns, timers, sockets and handlers on it; dyn-flush
+//   another executor:   turns and handlers on it; dyn-loop (timers, sockets), dyn-flush
+//
+// A commit blocks for as long as the disk takes, so it has a thread of its own in any case. Threads
+// block all signals that are not faults, and have names.
+class AsioEnvironment : public host::Environment {
+ public:
+  // Where sockets should run: an executor of an io_context.
+  virtual asio::any_io_executor io_executor() const = 0;
+};
+
+// `executor`: the application's, or empty.
+std::unique_ptr<AsioEnvironment> make_asio_environment(asio::any_io_executor executor);
+
+}  // namespace dynamo::runtime

@@ -1,0 +1,46 @@
+#include <dynamo/node.h>
+
+#include <utility>
+
+#include "causality/last_write_wins.h"
+#include "host/store_state.h"
+#include "store/options.h"
+
+namespace dynamo {
+
+Node::Node(std::shared_ptr<host::Host> host) : host_(std::move(host)) {}
+
+Node::Node(Node&&) noexcept = default;
+
+Node& Node::operator=(Node&& other) noexcept {
+  if (this == &other) return *this;
+  stop();
+  host_ = std::move(other.host_);
+  return *this;
+}
+
+Node::~Node() { stop(); }
+
+absl::StatusOr<Store> Node::open(std::string name, StoreOptions options) {
+  if (absl::Status status = host::check_store(name, options); !status.ok()) return status;
+  const bool last_write_wins = core::is_last_write_wins(options.reconciler.get());
+  core::StoreFacts facts{.name = std::move(name),
+                         .n = options.quorum.n,
+                         .conflict = last_write_wins ? core::Conflict::last_write_wins
+                                                     : core::Conflict::keep_siblings};
+  // Replicas choose the winner; there is nothing left to reconcile.
+  if (last_write_wins) options.reconciler = nullptr;
+  if (absl::Status status = host_->open_store(facts); !status.ok()) return status;
+  return Store(
+      std::make_shared<const host::StoreState>(host_, std::move(facts), std::move(options)));
+}
+
+std::string Node::address() const { return host_->address(); }
+
+RingView Node::ring() const { return host_->ring_view(); }
+
+void Node::stop() {
+  if (host_ != nullptr) host_->stop();
+}
+
+}  // namespace dynamo

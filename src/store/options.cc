@@ -1,0 +1,111 @@
+#include "store/options.h"
+
+#include <bit>
+#include <chrono>
+#include <cmath>
+
+#include <dynamo/node.h>
+#include <fmt/format.h>
+
+#include "coordinator/outcome.h"
+#include "wire/codec.h"
+
+namespace dynamo {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds timeout_max = std::chrono::hours(1);
+constexpr std::size_t buffer_bytes_min = std::size_t{1} << 20;
+constexpr int siblings_limit = 64;
+
+template <class... Args>
+absl::Status invalid(fmt::format_string<Args...> format, Args&&... args) {
+  return absl::InvalidArgumentError(fmt::format(format, std::forward<Args>(args)...));
+}
+
+absl::Status check_name(std::string_view field, std::string_view name) {
+  if (!name.empty() && name.size() <= core::name_bytes_max) return absl::OkStatus();
+  return invalid("{}: {} bytes, the limit is 1 to {}", field, name.size(), core::name_bytes_max);
+}
+
+}  // namespace
+
+absl::Status NodeOptions::validate() const {
+  if (absl::Status status = check_name("cluster", cluster); !status.ok()) return status;
+  if (absl::Status status = check_name("name", name); !status.ok()) return status;
+  if (zone.size() > core::name_bytes_max) {
+    return invalid("zone: {} bytes, the limit is {}", zone.size(), core::name_bytes_max);
+  }
+  if (!std::isfinite(weight) || weight < 0)
+    return invalid("weight: {}, the limit is 0 or more", weight);
+  if (partitions < 8 || partitions > 65536 ||
+      !std::has_single_bit(static_cast<unsigned>(partitions))) {
+    return invalid("partitions: {}, the limit is a power of two from 8 to 65536", partitions);
+  }
+  if (flush_interval < milliseconds(1) || flush_interval > timeout_max) {
+    return invalid("flush_interval: {} ms, the limit is 1 to {} ms", flush_interval.count(),
+                   timeout_max.count());
+  }
+  if (buffer_bytes_max < buffer_bytes_min) {
+    return invalid("buffer_bytes_max: {}, the limit is {} or more", buffer_bytes_max,
+                   buffer_bytes_min);
+  }
+  if (requests_max < 1 || requests_max > (1 << 20)) {
+    return invalid("requests_max: {}, the limit is 1 to {}", requests_max, 1 << 20);
+  }
+  return absl::OkStatus();
+}
+
+namespace host {
+
+absl::Status check_store(std::string_view name, const StoreOptions& options) {
+  if (absl::Status status = check_name("store name", name); !status.ok()) return status;
+  const Quorum& quorum = options.quorum;
+  if (quorum.n < 1 || quorum.n > core::n_max)
+    return invalid("quorum.n: {}, the limit is 1 to {}", quorum.n, core::n_max);
+  if (absl::Status status = check_quorum("quorum.r", quorum.r, quorum.n); !status.ok())
+    return status;
+  if (absl::Status status = check_quorum("quorum.w", quorum.w, quorum.n); !status.ok())
+    return status;
+  if (absl::Status status = check_timeout(options.timeout); !status.ok()) return status;
+  if (options.object_bytes_max > core::object_bytes_limit) {
+    return invalid("object_bytes_max: {}, the limit is {}", options.object_bytes_max,
+                   core::object_bytes_limit);
+  }
+  if (options.siblings_max < 1 || options.siblings_max > siblings_limit) {
+    return invalid("siblings_max: {}, the limit is 1 to {}", options.siblings_max, siblings_limit);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status check_key(std::string_view operation, std::string_view key) {
+  if (key.empty())
+    return invalid("{}: the key is empty, the limit is 1 to {} bytes", operation,
+                   core::key_bytes_max);
+  if (key.size() <= core::key_bytes_max) return absl::OkStatus();
+  return invalid("{} {}: the key has {} bytes, the limit is 1 to {} bytes", operation,
+                 core::quoted(key), key.size(), core::key_bytes_max);
+}
+
+absl::Status check_object(std::string_view key, std::string_view object,
+                          const StoreOptions& options) {
+  if (object.size() <= options.object_bytes_max) return absl::OkStatus();
+  return invalid("put {}: the object has {} bytes, object_bytes_max is {}", core::quoted(key),
+                 object.size(), options.object_bytes_max);
+}
+
+absl::Status check_quorum(std::string_view field, int value, int n) {
+  if (value >= 1 && value <= n) return absl::OkStatus();
+  return invalid("{}: {}, the limit is 1 to n={}", field, value, n);
+}
+
+absl::Status check_timeout(milliseconds timeout) {
+  if (timeout >= milliseconds(1) && timeout <= timeout_max) return absl::OkStatus();
+  return invalid("timeout: {} ms, the limit is 1 to {} ms", timeout.count(), timeout_max.count());
+}
+
+}  // namespace host
+
+}  // namespace dynamo
