@@ -11,18 +11,22 @@
 namespace dynamo {
 
 struct LmdbOptions {
-  // Required. A directory, made with mode 0700 if it is missing; it holds data.mdb and lock.mdb. On
-  // a local disk: LMDB does not work on network file systems.
+  // Required. A directory, made with mode 0700 if it is missing, as are its parents; it holds
+  // data.mdb, lock.mdb and owner. On a local disk: LMDB does not work on network file systems.
   std::filesystem::path path{};
   // How large the file may grow, in bytes. Address space, not disk: the file is as large as its
   // data. 64 GiB.
   std::size_t map_bytes_max = std::size_t{1} << 36;
 };
 
-// LMDB in its default, fully synced mode (traps H1-H3: its faster modes lose or corrupt data).
+// LMDB in its default, fully synced mode: its faster modes lose or corrupt data. Reads copy nothing
+// and do not wait for writes. Once a sync has failed, all writes are refused with DATA_LOSS until
+// the directory is opened anew; reads go on unless LMDB itself refuses them. After fork, an engine
+// of the parent answers FAILED_PRECONDITION in the child.
 //
-// FAILED_PRECONDITION if the directory is open already, in this process or another, with the
-// directory named; INVALID_ARGUMENT for bad options; DATA_LOSS if the file is not a database.
+// Every error names the directory. FAILED_PRECONDITION if it is open already, in this process or
+// another; INVALID_ARGUMENT for bad options, for a directory that cannot be used or is on a network
+// file system; DATA_LOSS if the file is not a database; RESOURCE_EXHAUSTED if there is no room.
 DYNAMO_EXPORT absl::StatusOr<std::unique_ptr<StorageEngine>> lmdb_storage(LmdbOptions options);
 
 }  // namespace dynamo

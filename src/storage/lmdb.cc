@@ -1,0 +1,238 @@
+#include <dynamo/storage/lmdb.h>
+
+#include <lmdb.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "storage/data_directory.h"
+#include "storage/directory_lock.h"
+#include "storage/limits.h"
+#include "storage/lmdb_environment.h"
+#include "storage/lmdb_handles.h"
+#include "storage/lmdb_readers.h"
+
+// What a failed write means is the whole difficulty of this file, for LMDB's error codes do not
+// say. A commit (mdb_txn_commit in mdb.c, the same from 0.9.24 to 0.9.31) does four things:
+//
+//   1. saves the list of free pages: MDB_MAP_FULL, MDB_TXN_FULL, ENOMEM;
+//   2. writes the new pages, to places that nothing refers to: the errno of a write that wrote
+//      nothing, but EIO for one that wrote a part, as the first does that finds the disk full;
+//   3. fdatasync: its errno, EIO too;
+//   4. writes the meta page through a descriptor that is O_DSYNC: its errno, EIO too, after which
+//      every transaction is refused with MDB_PANIC, reads included.
+//
+// Putting into the transaction may do 2 early, when it holds very many pages ("spilling").
+//
+// After 1 and 2 nothing has changed, and the same batch may be tried again once there is room:
+// RESOURCE_EXHAUSTED. After 3 and 4 it is unknown what the disk holds. Linux drops the pages it
+// could not write and reports it once, so that trying again would seem to succeed. That is
+// DATA_LOSS, and the engine writes no more. (LMDB's order would make going on after 3 safe; but a
+// disk that fails a sync is not one to acknowledge writes on.)
+//
+// To tell 2 from 3: a partial write stops at the byte that the file system had no room for, so it
+// has no room for one more now. We ask it, by writing a page past the end of the file, which
+// belongs to nothing. If it takes the page, it was a sync that failed. A wrong answer is no danger:
+// if another process made or took room in between, we stop needlessly, or we go on after a failed
+// sync of pages that nothing refers to.
+namespace dynamo {
+namespace {
+
+using storage::Cursor;
+using storage::ReaderPool;
+
+class LmdbEngine final : public StorageEngine {
+ public:
+  explicit LmdbEngine(storage::OpenEnvironment opened)
+      : opened_(std::move(opened)),
+        generation_(storage::process_generation()),
+        readers_(opened_.environment.get()) {}
+
+  // A child of fork must not call LMDB. What its copy of the handles holds is lost memory.
+  ~LmdbEngine() override {
+    if (!in_child()) return;
+    readers_.abandon();
+    [[maybe_unused]] MDB_env* const lost = opened_.environment.release();
+  }
+
+  absl::StatusOr<bool> read(std::string_view key,
+                            absl::FunctionRef<void(std::string_view record)> visit) override {
+    if (in_child()) return child_error();
+    if (absl::Status valid = storage::check_key(key); !valid.ok()) return valid;
+    ReaderPool::Reader reader(readers_);
+    if (const int error = reader.begin(); error != 0) return read_failed(error);
+    MDB_val lmdb_key = storage::to_lmdb(key);
+    MDB_val record{};
+    const int error = mdb_get(reader.get(), opened_.database, &lmdb_key, &record);
+    if (error == MDB_NOTFOUND) return false;
+    if (error != 0) return read_failed(error);
+    visit(storage::from_lmdb(record));
+    return true;
+  }
+
+  absl::Status write(std::span<const Write> batch) override {
+    if (in_child()) return child_error();
+    if (failed_.load(std::memory_order_acquire)) return failed_error();
+    if (absl::Status valid = storage::check_batch(batch); !valid.ok()) return valid;
+    if (batch.empty()) return absl::OkStatus();
+    if (const int error = commit(batch); error != 0) return write_failed(error);
+    // A tool that was killed while it looked at the database has left a slot, which would hold
+    // pages for ever.
+    if (++commits_ % commits_between_reader_checks == 0) {
+      mdb_reader_check(opened_.environment.get(), nullptr);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status scan(
+      std::string_view from,
+      absl::FunctionRef<bool(std::string_view key, std::string_view record)> visit) override {
+    if (in_child()) return child_error();
+    ReaderPool::Reader reader(readers_);
+    if (const int error = reader.begin(); error != 0) return read_failed(error);
+    MDB_cursor* opened = nullptr;
+    int error = mdb_cursor_open(reader.get(), opened_.database, &opened);
+    if (error != 0) return read_failed(error);
+    const Cursor cursor(opened);
+    MDB_val key = storage::to_lmdb(storage::scan_bound(from));
+    MDB_val record{};
+    // LMDB refuses an empty key, also as a bound.
+    error = mdb_cursor_get(cursor.get(), &key, &record, from.empty() ? MDB_FIRST : MDB_SET_RANGE);
+    while (error == 0) {
+      if (!visit(storage::from_lmdb(key), storage::from_lmdb(record))) return absl::OkStatus();
+      error = mdb_cursor_get(cursor.get(), &key, &record, MDB_NEXT);
+    }
+    return error == MDB_NOTFOUND ? absl::OkStatus() : read_failed(error);
+  }
+
+ private:
+  static constexpr std::uint64_t commits_between_reader_checks = 1024;
+
+  bool in_child() const { return generation_ != storage::process_generation(); }
+
+  absl::Status child_error() const {
+    return absl::FailedPreconditionError(
+        fmt::format("the storage engine of {} belongs to the parent process: open after fork, not "
+                    "before",
+                    opened_.path.string()));
+  }
+
+  absl::Status failed_error() const {
+    return absl::DataLossError(
+        fmt::format("the storage engine of {} has failed before and takes no more writes: check "
+                    "the disk, then open it anew",
+                    opened_.path.string()));
+  }
+
+  // LMDB's error or 0; on an error nothing was changed, but see the top of the file.
+  int commit(std::span<const Write> batch) {
+    storage::WriteTransaction transaction;
+    if (const int error = transaction.begin(opened_.environment.get()); error != 0) return error;
+    for (const Write& write : batch) {
+      MDB_val key = storage::to_lmdb(write.key);
+      int error = 0;
+      if (write.record) {
+        MDB_val record = storage::to_lmdb(*write.record);
+        error = mdb_put(transaction.get(), opened_.database, &key, &record, 0);
+      } else {
+        error = mdb_del(transaction.get(), opened_.database, &key, nullptr);
+        if (error == MDB_NOTFOUND) error = 0;
+      }
+      if (error != 0) return error;
+    }
+    return transaction.commit();
+  }
+
+  absl::Status write_failed(int error) {
+    const std::string path = opened_.path.string();
+    switch (error) {
+      case MDB_MAP_FULL:
+        return absl::ResourceExhaustedError(fmt::format(
+            "the storage engine of {} is full: its map holds {} bytes, set map_bytes_max higher",
+            path, opened_.map_bytes));
+      case MDB_TXN_FULL:
+        return absl::ResourceExhaustedError(fmt::format(
+            "a batch for the storage engine of {} is too large: write less at once", path));
+      case ENOMEM:
+        return absl::ResourceExhaustedError(
+            fmt::format("the storage engine of {} is out of memory", path));
+      case EIO:
+      case ENOSPC:
+      case EDQUOT:
+      case EFBIG:
+        if (const int refusal = panicked() ? 0 : room_refused(); refusal != 0) {
+          return absl::ResourceExhaustedError(
+              fmt::format("the storage engine of {} cannot grow its file: {}", path,
+                          storage::error_text(refusal)));
+        }
+        return fail("syncing to the disk failed", error);
+      default:
+        return fail("writing failed", error);
+    }
+  }
+
+  absl::Status read_failed(int error) {
+    if (error == ENOMEM || error == MDB_READERS_FULL) {
+      return absl::ResourceExhaustedError(
+          fmt::format("the storage engine of {} cannot read now: {}", opened_.path.string(),
+                      mdb_strerror(error)));
+    }
+    return fail("reading failed", error);
+  }
+
+  absl::Status fail(std::string_view what, int error) {
+    failed_.store(true, std::memory_order_release);
+    return absl::DataLossError(fmt::format("the storage engine of {} has failed: {}: {}",
+                                           opened_.path.string(), what,
+                                           storage::lmdb_error_text(error)));
+  }
+
+  // Whether a meta page could not be written.
+  bool panicked() const {
+    storage::WriteTransaction probe;
+    return probe.begin(opened_.environment.get()) == MDB_PANIC;
+  }
+
+  // The error with which the file system refuses to make the file longer, or 0 if it does not.
+  int room_refused() const {
+    static constexpr std::array<char, 4096> page{};
+    int fd = -1;
+    struct stat facts{};
+    if (mdb_env_get_fd(opened_.environment.get(), &fd) != 0 || fstat(fd, &facts) != 0) return 0;
+    const ssize_t size = pwrite(fd, page.data(), page.size(), facts.st_size);
+    if (size == static_cast<ssize_t>(page.size())) return 0;
+    if (size >= 0) return ENOSPC;
+    const int error = errno;
+    return error == ENOSPC || error == EDQUOT || error == EFBIG ? error : 0;
+  }
+
+  // Constant after construction.
+  storage::OpenEnvironment opened_;
+  const std::uint64_t generation_;
+
+  // Of the writing thread.
+  std::uint64_t commits_ = 0;
+
+  // Shared.
+  std::atomic<bool> failed_{false};
+  ReaderPool readers_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<StorageEngine>> lmdb_storage(LmdbOptions options) {
+  absl::StatusOr<storage::OpenEnvironment> opened =
+      storage::open_environment(options.path, options.map_bytes_max);
+  if (!opened.ok()) return opened.status();
+  return std::make_unique<LmdbEngine>(*std::move(opened));
+}
+
+}  // namespace dynamo

@@ -1,0 +1,155 @@
+#include "storage/lmdb_environment.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "storage/data_directory.h"
+#include "storage/lmdb_readers.h"
+
+namespace dynamo::storage {
+namespace {
+
+constexpr std::size_t map_bytes_min = std::size_t{1} << 20;
+
+absl::Status open_error(const std::filesystem::path& path, int error) {
+  if (error > 0) return directory_error("cannot open the database in", path, error);
+  return absl::DataLossError(fmt::format("{} is not a database that can be read: {}",
+                                         (path / "data.mdb").string(), lmdb_error_text(error)));
+}
+
+// LMDB makes its lock file as a hole and writes to it through a map: on a full disk that is a
+// SIGBUS. So we make it first, of the size that LMDB computes (128 bytes of header, 64 a slot), and
+// a full disk is an error.
+absl::Status make_lock_file(const Descriptor& directory, const std::filesystem::path& path) {
+  const std::filesystem::path file = path / "lock.mdb";
+  const Descriptor lock(
+      openat(directory.get(), "lock.mdb", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (lock.get() < 0) return directory_error("cannot open", file, errno);
+  const int error = posix_fallocate(lock.get(), 0, 64 * ReaderPool::slots + 128);
+  return error == 0 ? absl::OkStatus() : directory_error("cannot allocate", file, error);
+}
+
+// LMDB leaves its data descriptor open across exec. An exec between its open and this call, in
+// another thread, still inherits it: LMDB offers no way to close that gap.
+int close_on_exec(MDB_env* environment) {
+  int fd = -1;
+  if (const int error = mdb_env_get_fd(environment, &fd); error != 0) return error;
+  const int flags = fcntl(fd, F_GETFD);
+  if (flags < 0 || fcntl(fd, F_SETFD, flags | FD_CLOEXEC) < 0) return errno;
+  return 0;
+}
+
+// A file may end before its last page: LMDB does not write pages that were freed in the transaction
+// that took them. But it may also have been cut off, by a copy that was not finished say, and a
+// read past the end of a mapped file is a SIGBUS. A hole in place of what is missing costs nothing,
+// and LMDB reports an empty page as corrupt.
+int fill_to_last_page(MDB_env* environment) {
+  int fd = -1;
+  MDB_envinfo info{};
+  MDB_stat shape{};
+  struct stat facts{};
+  if (const int error = mdb_env_get_fd(environment, &fd); error != 0) return error;
+  if (const int error = mdb_env_info(environment, &info); error != 0) return error;
+  if (const int error = mdb_env_stat(environment, &shape); error != 0) return error;
+  if (fstat(fd, &facts) != 0) return errno;
+  const auto bytes = static_cast<off_t>((info.me_last_pgno + 1) * shape.ms_psize);
+  if (facts.st_size < bytes && ftruncate(fd, bytes) != 0) return errno;
+  return 0;
+}
+
+// Opens the database, which LMDB makes if the file is empty, and reads both of its ends, so that a
+// file with a header and no body is found now and not by the first request.
+int open_database(MDB_env* environment, MDB_dbi& database) {
+  MDB_txn* transaction = nullptr;
+  if (const int error = mdb_txn_begin(environment, nullptr, MDB_RDONLY, &transaction); error != 0) {
+    return error;
+  }
+  unsigned flags = 0;
+  MDB_cursor* cursor = nullptr;
+  MDB_val key{};
+  MDB_val record{};
+  int error = mdb_dbi_open(transaction, nullptr, 0, &database);
+  if (error == 0) error = mdb_dbi_flags(transaction, database, &flags);
+  // Duplicates, reverse keys: somebody else's database.
+  if (error == 0 && flags != 0) error = MDB_INCOMPATIBLE;
+  if (error == 0) error = mdb_cursor_open(transaction, database, &cursor);
+  if (error == 0) error = mdb_cursor_get(cursor, &key, &record, MDB_FIRST);
+  if (error == 0) error = mdb_cursor_get(cursor, &key, &record, MDB_LAST);
+  if (cursor != nullptr) mdb_cursor_close(cursor);
+  if (error != 0 && error != MDB_NOTFOUND) {
+    mdb_txn_abort(transaction);
+    return error;
+  }
+  return mdb_txn_commit(transaction);  // keeps the handle of the database
+}
+
+int open_once(const std::filesystem::path& path, std::size_t map_bytes, Environment& environment) {
+  MDB_env* made = nullptr;
+  if (const int error = mdb_env_create(&made); error != 0) return error;
+  environment.reset(made);
+  // MDB_NOTLS: a read transaction belongs to its object, not to the thread. MDB_NORDAHEAD: keys are
+  // hashed, so neighbours on the disk are no neighbours in time. None of the faster modes:
+  // MDB_NOSYNC loses or corrupts data in a power cut, and with MDB_WRITEMAP a stray pointer of the
+  // application writes into the database, and a full disk is a SIGBUS.
+  constexpr unsigned flags = MDB_NOTLS | MDB_NORDAHEAD;
+  int error = mdb_env_set_mapsize(made, map_bytes);
+  if (error == 0) error = mdb_env_set_maxreaders(made, ReaderPool::slots);
+  if (error == 0) error = mdb_env_open(made, path.c_str(), flags, 0600);
+  return error;
+}
+
+// Reserving address space may be refused, by a limit of the process or by a checker like valgrind.
+// The map is a bound on growth, so a smaller one does as well until the data reach it, when the
+// error says how large it is.
+int open_with_largest_map(const std::filesystem::path& path, OpenEnvironment& opened) {
+  for (;;) {
+    const int error = open_once(path, opened.map_bytes, opened.environment);
+    const bool refused = error == ENOMEM || error == EINVAL;
+    if (!refused || opened.map_bytes / 2 < map_bytes_min) return error;
+    opened.map_bytes /= 2;
+  }
+}
+
+}  // namespace
+
+std::string lmdb_error_text(int error) {
+  return error > 0 ? error_text(error) : std::string(mdb_strerror(error));
+}
+
+absl::StatusOr<OpenEnvironment> open_environment(const std::filesystem::path& path,
+                                                 std::size_t map_bytes_max) {
+  if (path.empty() || path.native().find('\0') != std::string::npos) {
+    return absl::InvalidArgumentError("LmdbOptions::path must name a directory");
+  }
+  if (map_bytes_max < map_bytes_min) {
+    return absl::InvalidArgumentError(
+        fmt::format("LmdbOptions::map_bytes_max for {} is {}, less than the least of {}",
+                    path.string(), map_bytes_max, map_bytes_min));
+  }
+  absl::StatusOr<Descriptor> directory = open_data_directory(path);
+  if (!directory.ok()) return directory.status();
+  absl::StatusOr<std::unique_ptr<DirectoryLock>> lock = DirectoryLock::acquire(*directory, path);
+  if (!lock.ok()) return lock.status();
+  if (absl::Status made = make_lock_file(*directory, path); !made.ok()) return made;
+
+  OpenEnvironment opened{.path = path, .lock = *std::move(lock), .map_bytes = map_bytes_max};
+  int error = open_with_largest_map(path, opened);
+  MDB_env* const environment = opened.environment.get();
+  if (error == 0) error = close_on_exec(environment);
+  if (error == 0) error = fill_to_last_page(environment);
+  if (error == 0) error = open_database(environment, opened.database);
+  // Slots of processes that were killed; then a new file's header, which LMDB does not sync.
+  if (error == 0) error = mdb_reader_check(environment, nullptr);
+  if (error == 0) error = mdb_env_sync(environment, 1);
+  if (error != 0) return open_error(path, error);
+  if (absl::Status synced = sync_directory(*directory, path); !synced.ok()) return synced;
+  return opened;
+}
+
+}  // namespace dynamo::storage
