@@ -44,7 +44,8 @@ absl::Status Machine::restore(std::string_view key, std::string_view record) {
 }
 
 void Machine::step(const Now& now, Event event, const RecordReader& own, Actions& out) {
-  const Turn turn{now, own, out};
+  std::map<std::string, std::size_t, std::less<>> written;
+  const Turn turn{now, own, out, written};
   std::visit([&](auto&& e) { on(turn, std::forward<decltype(e)>(e)); }, std::move(event));
   deliver_finished(turn);
 }
@@ -102,16 +103,17 @@ absl::Status Machine::open_store(const StoreFacts& facts, Actions& out) {
                           .key = store_key(facts.name),
                           .record = encode_store(*state_.stores.find(facts.name))});
   }
-  // Peers that are down hear of it with the first request.
-  const StoreTable::Entry& entry = *state_.stores.find(facts.name);
-  if (state_.ring != nullptr) {
-    for (const Member& member : state_.ring->members()) {
-      if (!state_.is_self(member.name)) {
-        state_.outbox.send(member.name, StoreAnnounce{entry.facts, entry.established});
-      }
-    }
-  }
+  announce(*state_.stores.find(facts.name));
   return absl::OkStatus();
+}
+
+// Peers that are down hear of the store with the first request.
+void Machine::announce(const StoreTable::Entry& entry) {
+  if (state_.ring == nullptr) return;
+  for (const Member& member : state_.ring->members()) {
+    if (state_.is_self(member.name)) continue;
+    state_.outbox.send(member.name, StoreAnnounce{entry.facts, entry.established});
+  }
 }
 
 TimePoint Machine::next_tick() const {
@@ -209,6 +211,7 @@ void Machine::on(const Turn& turn, const ViewChanged& changed) {
     if (!state_.is_self(member.name)) peers.push_back(member.name);
   }
   state_.detector.set_peers(peers, turn.now.steady);
+  for (const auto& [name, entry] : state_.stores.entries()) announce(entry);
   fill_waiting(turn);
 }
 

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 #include <deque>
-#include <memory>
+#include <map>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -76,6 +76,7 @@ class Machine {
   void on_forward(const Turn& turn, const std::string& from, PutForward forward);
   void on_announce(const Turn& turn, const StoreAnnounce& announce);
   void on_boot_refused(const Turn& turn, const std::string& from, const BootRefused& refused);
+  void log_drop(const Turn& turn, const std::string& from, const std::string& why);
   bool accepts(const Turn& turn, const PacketReceived& received, const Packet& packet);
   // Answers what a request may not have, and returns whether it may go on.
   template <class Request, class Complete>
@@ -83,6 +84,7 @@ class Machine {
   void deliver_finished(const Turn& turn);
   void fill_waiting(const Turn& turn);
   void expire_waiting(const Turn& turn);
+  void announce(const StoreTable::Entry& entry);
   PacketHeader header_to(const std::string& name) const;
 
   NodeState state_;
@@ -94,7 +96,8 @@ class Machine {
   // Requests that came before the first view.
   std::deque<std::variant<ClientGet, ClientPut>> waiting_for_view_;
   std::vector<SendPacket> unaddressed_;  // of the membership component, by address rather than name
-  std::uint64_t packets_dropped_ = 0;    // for the log: the first, and every thousandth
+  std::map<std::string, std::string>
+      drop_reasons_;  // by sender, as last logged: a reason is logged once
 };
 
 }  // namespace dynamo::core

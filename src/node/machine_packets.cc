@@ -13,10 +13,7 @@ namespace dynamo::core {
 void Machine::on(const Turn& turn, const PacketReceived& received) {
   absl::StatusOr<Packet> packet = read_packet(received.packet);
   if (!packet.ok()) {
-    if (packets_dropped_++ % 1000 == 0) {
-      turn.log(LogLevel::warning, std::string(packet.status().message()));
-    }
-    return;
+    return log_drop(turn, received.peer, std::string(packet.status().message()));
   }
   if (!accepts(turn, received, *packet)) return;
   const std::string& from = packet->header.from;
@@ -29,12 +26,20 @@ void Machine::on(const Turn& turn, const PacketReceived& received) {
   for (Message& message : packet->messages) on_message(turn, from, std::move(message));
 }
 
+void Machine::log_drop(const Turn& turn, const std::string& from, const std::string& why) {
+  constexpr std::size_t senders_max =
+      1024;  // names that strangers make up must not fill the memory
+  if (drop_reasons_.size() >= senders_max) drop_reasons_.clear();
+  std::string& last = drop_reasons_[from];
+  if (last == why) return;
+  last = why;
+  turn.log(LogLevel::warning, fmt::format("packet from \"{}\" dropped: {}", from, why));
+}
+
 bool Machine::accepts(const Turn& turn, const PacketReceived& received, const Packet& packet) {
   const PacketHeader& header = packet.header;
   const auto refuse = [&](const std::string& why) {
-    if (packets_dropped_++ % 1000 == 0) {
-      turn.log(LogLevel::warning, fmt::format("packet from \"{}\" dropped: {}", header.from, why));
-    }
+    log_drop(turn, header.from, why);
     return false;
   };
 
@@ -75,9 +80,9 @@ bool Machine::accepts(const Turn& turn, const PacketReceived& received, const Pa
     return refuse(verdict.refusal);
   }
   if (verdict.changed) {
-    turn.out.writes.push_back({.write = state_.next_number(),
-                               .key = peer_key(header.from),
-                               .record = encode_peer(*state_.peers.find(header.from))});
+    turn.write({.write = state_.next_number(),
+                .key = peer_key(header.from),
+                .record = encode_peer(*state_.peers.find(header.from))});
   }
   return true;
 }
@@ -127,9 +132,9 @@ void Machine::on_announce(const Turn& turn, const StoreAnnounce& announce) {
   const StoreTable::Verdict verdict = state_.stores.claimed(announce.store, announce.established);
   if (!verdict.status.ok()) turn.log(LogLevel::error, std::string(verdict.status.message()));
   if (verdict.changed) {
-    turn.out.writes.push_back({.write = state_.next_number(),
-                               .key = store_key(announce.store.name),
-                               .record = encode_store(*state_.stores.find(announce.store.name))});
+    turn.write({.write = state_.next_number(),
+                .key = store_key(announce.store.name),
+                .record = encode_store(*state_.stores.find(announce.store.name))});
   }
 }
 
@@ -146,9 +151,9 @@ void Machine::on_boot_refused(const Turn& turn, const std::string& from,
   // The next open refuses, however often it is tried: boots must not catch up with the ones that
   // were seen.
   state_.self.boot_seen_by_peers = refused.boot_seen;
-  turn.out.writes.push_back({.write = state_.next_number(),
-                             .key = identity_key(),
-                             .record = encode_identity(state_.self)});
+  turn.write({.write = state_.next_number(),
+              .key = identity_key(),
+              .record = encode_identity(state_.self)});
 }
 
 }  // namespace dynamo::core

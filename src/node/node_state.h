@@ -24,11 +24,26 @@
 namespace dynamo::core {
 
 // What one step of the machine works with, besides its state.
+//
+// One step may bring several messages about one key, so what it has written itself counts before
+// what `own` knows: the host takes over its writes only when the step is done.
 struct Turn {
   Now now{};
   const RecordReader& own;
   Actions& out;
+  std::map<std::string, std::size_t, std::less<>>& written;  // by key: where in out.writes
 
+  void write(WriteRecord record) const {
+    written.insert_or_assign(record.key, out.writes.size());
+    out.writes.push_back(std::move(record));
+  }
+  absl::StatusOr<bool> read(std::string_view key,
+                            absl::FunctionRef<void(std::string_view)> visit) const {
+    const auto at = written.find(key);
+    if (at == written.end()) return own.read(key, visit);
+    visit(out.writes[at->second].record);
+    return true;
+  }
   void log(LogLevel level, std::string text) const { out.log.push_back({level, std::move(text)}); }
 };
 

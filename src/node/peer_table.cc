@@ -60,6 +60,11 @@ PeerTable::Verdict PeerTable::check(const PacketHeader& header, const Identity& 
   return {.changed = changed};
 }
 
+void PeerTable::note_refusal(const std::string& name, std::string why) {
+  constexpr std::size_t names_max = 4096;  // strangers make names up
+  if (refusals_.size() < names_max) refusals_.insert_or_assign(name, std::move(why));
+}
+
 std::string_view PeerTable::refusal(std::string_view name) const {
   const auto at = refusals_.find(name);
   return at == refusals_.end() ? std::string_view() : std::string_view(at->second);

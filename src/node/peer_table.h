@@ -40,6 +40,8 @@ class PeerTable {
   // `known`: the identity that the view gives this name, zero if none.
   Verdict check(const PacketHeader& header, const Identity& known);
 
+  // Something else is wrong with the packets of that name.
+  void note_refusal(const std::string& name, std::string why);
   // Why the last packet of that name was refused; empty if it was not.
   std::string_view refusal(std::string_view name) const;
   const Peer* find(std::string_view name) const;

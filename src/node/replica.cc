@@ -27,16 +27,16 @@ absl::StatusOr<Record> Replica::read(const Turn& turn, const StoreFacts& store,
 
 std::uint64_t Replica::write(const Turn& turn, const Record& record, bool synced) {
   if (state_.stores.establish(record.store)) {
-    turn.out.writes.push_back({.write = state_.next_number(),
-                               .key = store_key(record.store),
-                               .record = encode_store(*state_.stores.find(record.store)),
-                               .synced = synced});
+    turn.write({.write = state_.next_number(),
+                .key = store_key(record.store),
+                .record = encode_store(*state_.stores.find(record.store)),
+                .synced = synced});
   }
   const std::uint64_t write = state_.next_number();
-  turn.out.writes.push_back({.write = write,
-                             .key = object_key(record.store, state_.hash(record.key)),
-                             .record = encode_record(record),
-                             .synced = synced});
+  turn.write({.write = write,
+              .key = object_key(record.store, state_.hash(record.key)),
+              .record = encode_record(record),
+              .synced = synced});
   return write;
 }
 

@@ -22,9 +22,9 @@ absl::Status ReplicaService::admit(const Turn& turn, const std::string& from,
     return verdict.status;
   }
   if (verdict.changed) {
-    turn.out.writes.push_back({.write = state_.next_number(),
-                               .key = store_key(store.name),
-                               .record = encode_store(*state_.stores.find(store.name))});
+    turn.write({.write = state_.next_number(),
+                .key = store_key(store.name),
+                .record = encode_store(*state_.stores.find(store.name))});
   }
   const std::vector<std::string> owners = state_.owners(key, store.n);
   if (std::ranges::find(owners, state_.self.name) == owners.end()) {

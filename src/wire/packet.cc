@@ -14,9 +14,7 @@ namespace {
 
 constexpr std::size_t checksum_bytes = 8;
 
-absl::Status damaged(std::string_view why) {
-  return absl::DataLossError(fmt::format("packet dropped: {}", why));
-}
+absl::Status damaged(std::string_view why) { return absl::DataLossError(fmt::format("{}", why)); }
 
 PacketHeader decode_header(Decoder& in) {
   PacketHeader header;
@@ -67,8 +65,8 @@ absl::StatusOr<Packet> read_packet(std::string_view bytes) {
   if (bytes.empty()) return damaged("it is empty");
   const auto version = static_cast<unsigned char>(bytes.front());
   if (version != protocol_version) {
-    return absl::UnimplementedError(fmt::format(
-        "packet dropped: protocol version {}, this node speaks {}", version, protocol_version));
+    return absl::UnimplementedError(
+        fmt::format("protocol version {}, this node speaks {}", version, protocol_version));
   }
   if (bytes.size() < 1 + checksum_bytes)
     return damaged(fmt::format("{} bytes are too few", bytes.size()));
