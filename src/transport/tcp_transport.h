@@ -1,0 +1,55 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include <absl/status/statusor.h>
+#include <dynamo/transport.h>
+#include <dynamo/transport/tcp.h>
+#include <asio/executor_work_guard.hpp>
+#include <asio/io_context.hpp>
+
+#include "transport/tcp_listener.h"
+#include "transport/tcp_peers.h"
+#include "transport/tcp_shared.h"
+
+namespace dynamo::transport {
+
+// Puts the incoming and the outgoing side together and gives them an executor: the application's,
+// or a thread "dyn-io".
+//
+// Thread safety: as Transport. stop() may be called from inside `receive`; the thread is then
+// joined by the next stop(), or by the destructor.
+class TcpTransport : public Transport {
+ public:
+  explicit TcpTransport(TcpOptions options, TcpTiming timing = {});
+  ~TcpTransport() override;
+
+  absl::StatusOr<std::string> start(Receiver receive) override;
+  void send(std::string_view address, Lane lane, std::string packet) override;
+  void stop() override;
+
+  // REQUIRES: start() has succeeded.
+  const TcpCounters& counters() const { return shared_->counters; }
+
+ private:
+  absl::Status validate() const;
+  absl::Status start_thread();
+  void join_thread();
+
+  const TcpOptions options_;
+  const TcpTiming timing_;
+
+  // Set by start(). The context, if it is ours, outlives all that lives in it; its thread shares
+  // it, because the transport may be destroyed by what that thread runs.
+  std::shared_ptr<asio::io_context> context_;
+  std::unique_ptr<asio::executor_work_guard<asio::io_context::executor_type>> work_;
+  std::thread thread_;
+  std::shared_ptr<TcpShared> shared_;
+  std::shared_ptr<TcpListener> listener_;
+  std::shared_ptr<TcpPeers> peers_;
+};
+
+}  // namespace dynamo::transport
