@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include <dynamo/membership.h>
+#include <dynamo/status.h>
+
+#include "base/key_hash.h"
+#include "ring/placement.h"
+
+namespace dynamo::core {
+
+// Who serves what in one view of the cluster: the ring. A key's hash chooses one of Q equal
+// partitions, and each partition has a preference list (paper, 4.2, 4.3, 6.2).
+//
+// Of a partition that is not moving, the list is the placement of the view's members. While it
+// moves, it has current owners and pending ones, as the view says, and both serve: the list begins
+// with the current owners, and goes on with the placement's members that are not among them.
+//
+// Thread safety: immutable; any thread.
+class PartitionMap {
+ public:
+  // `depth`: the largest n that will be asked for (see place). Moves that make no sense (of no such
+  // partition, to no such members) are ignored: a view may have been made by anyone.
+  // REQUIRES: `partitions` is a power of two, 2 to 65,536; `depth` is at least 1.
+  PartitionMap(const View& view, int partitions, int depth);
+
+  std::uint64_t view_number() const { return view_number_; }
+  int partitions() const { return partitions_; }
+  int depth() const { return depth_; }
+
+  // All of the view, those that own nothing too, sorted by name. Indices are into this.
+  std::span<const Member> members() const { return members_; }
+  std::optional<MemberIndex> find(std::string_view name) const;
+
+  // The top bits of the hash, so that a partition is one range of hashes.
+  int partition_of(const KeyHash& hash) const {
+    return static_cast<int>(hash.high >> (64 - partition_bits_));
+  }
+
+  // The current owners for a store of n replicas, the first choice first: n distinct members, fewer
+  // if the cluster has fewer that own anything. Valid as long as the map.
+  // REQUIRES: a partition of this ring, 1 <= n <= depth(); so for the next three.
+  std::span<const MemberIndex> preference_list(int partition, int n) const;
+  // The owners it is moving to; empty if it is not moving. A member may be on both sides.
+  std::span<const MemberIndex> pending_owners(int partition, int n) const;
+  // Who keeps hints for unreachable owners: those after the first n, up to 2n in all.
+  std::span<const MemberIndex> stand_ins(int partition, int n) const;
+  bool is_moving(int partition) const { return moves_.contains(partition); }
+
+  // For people: the first n names of each partition.
+  RingView ring_view(int n) const;
+
+ private:
+  struct Moving {
+    std::vector<MemberIndex> current;  // and then the rest of the preference list
+    std::vector<MemberIndex> pending;
+  };
+
+  std::vector<MemberIndex> indices(std::span<const std::string> names) const;
+  void add(const Move& move);
+  std::span<const MemberIndex> whole_list(int partition) const;
+
+  const std::uint64_t view_number_;
+  const int partitions_;
+  const int partition_bits_;
+  const int depth_;
+  std::vector<Member> members_;
+  PreferenceLists placement_;
+  std::map<int, Moving> moves_;
+};
+
+}  // namespace dynamo::core
