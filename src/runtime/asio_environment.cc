@@ -140,7 +140,10 @@ class Environment final : public AsioEnvironment {
   }
 
   void stop_handlers() override {
-    if (!calls_ || handlers_stopped_.exchange(true)) return;
+    {
+      const std::lock_guard lock(late_mutex_);
+      if (!calls_ || std::exchange(handlers_stopped_, true)) return;
+    }
     if (!calls_->runs_here()) {
       host::Waiter drained;
       asio::post(calls_->executor(), [&drained] { drained.set(); });
@@ -176,7 +179,14 @@ class Environment final : public AsioEnvironment {
     if (flusher_) flusher_->flush_at(at);
   }
 
-  asio::any_io_executor executor() const override { return given_ ? given_ : calls_->executor(); }
+  asio::any_io_executor executor() const override {
+    if (given_) return given_;
+    const std::lock_guard lock(late_mutex_);
+    if (!handlers_stopped_) return calls_->executor();
+    // Whoever still asks a stopped node gets its answer, and a thread only if somebody asks.
+    if (!late_) late_ = std::make_unique<Loop>("dyn-call");
+    return late_->executor();
+  }
   asio::any_io_executor io_executor() const override { return io_; }
 
   absl::Status may_block() const override {
@@ -209,7 +219,9 @@ class Environment final : public AsioEnvironment {
   std::shared_ptr<Timer> timer_;     // shared with its own wait
   std::optional<Flusher> flusher_;
   std::atomic<bool> stopped_{false};
-  std::atomic<bool> handlers_stopped_{false};
+  mutable std::mutex late_mutex_;
+  bool handlers_stopped_ = false;       // guarded by late_mutex_
+  mutable std::unique_ptr<Loop> late_;  // guarded by late_mutex_
 };
 
 }  // namespace

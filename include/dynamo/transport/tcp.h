@@ -13,8 +13,8 @@ namespace dynamo {
 struct TcpOptions {
   // "host:port" or "[v6]:port"; port 0 picks a free one. Required.
   std::string listen{};
-  // What peers dial, if it is not the bound address (a machine behind NAT, a wildcard listen
-  // address).
+  // What peers dial, if it is not the bound address (a machine behind NAT). Required with a
+  // wildcard listen address. Port 0 stands for the bound port.
   std::string advertise{};
   // Bytes that may wait for one peer and lane; a packet beyond it is dropped. A single packet may
   // always wait.
@@ -31,8 +31,16 @@ struct TcpOptions {
 
 // Packets over TCP: one listening port, one outgoing connection per peer and lane, dialled on first
 // use and redialled with jittered backoff (50 ms to 2 s) while there is something to send. Names
-// are resolved at each dial and every address is tried. Not encrypted, not authenticated: for
-// loopback and trusted networks.
+// are resolved at each dial and every address is tried. Packets wait about 2 s for a connection,
+// and are dropped when a dial fails. Not encrypted, not authenticated: for loopback and trusted
+// networks.
+//
+// start(): INVALID_ARGUMENT for a malformed address or option, UNAVAILABLE if it cannot listen.
+//
+// stop() waits for a call of `receive` in another thread, so hold no lock that `receive` takes; it
+// may be called from inside `receive`. With an executor of the application's it waits for nothing
+// else, and the context may end afterwards. Dialling a name lets asio start a thread in the context
+// that resolves it; numeric addresses need none.
 DYNAMO_EXPORT std::unique_ptr<Transport> tcp_transport(TcpOptions options);
 
 }  // namespace dynamo
