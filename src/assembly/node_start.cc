@@ -7,10 +7,10 @@
 #include <dynamo/storage/lmdb.h>
 #include <dynamo/transport/tcp.h>
 #include <fmt/format.h>
-#include <asio/ip/address.hpp>
 
 #include "host/host.h"
 #include "runtime/asio_environment.h"
+#include "transport/address.h"
 
 namespace dynamo {
 
@@ -18,16 +18,6 @@ namespace {
 
 absl::Status required(std::string_view field, std::string_view why) {
   return absl::InvalidArgumentError(fmt::format("{}: empty, but required {}", field, why));
-}
-
-// Whether "host:port" can only be reached from this machine.
-bool is_loopback(std::string_view listen) {
-  std::string_view name = listen.substr(0, listen.rfind(':'));
-  if (name.starts_with('[') && name.ends_with(']')) name = name.substr(1, name.size() - 2);
-  if (name == "localhost") return true;
-  asio::error_code error;
-  const asio::ip::address address = asio::ip::make_address(std::string(name), error);
-  return !error && address.is_loopback();
 }
 
 absl::Status check_parts(const NodeOptions& options, const Components& components) {
@@ -41,7 +31,10 @@ absl::Status check_parts(const NodeOptions& options, const Components& component
   }
   if (components.transport != nullptr) return absl::OkStatus();
   if (options.listen.empty()) return required("listen", "with the built-in TCP transport");
-  if (!options.allow_plaintext && !is_loopback(options.listen)) {
+  if (const auto listen = transport::parse_address(options.listen); !listen.ok()) {
+    return absl::InvalidArgumentError("listen: " + std::string(listen.status().message()));
+  }
+  if (!options.allow_plaintext && !transport::is_loopback(options.listen)) {
     return absl::InvalidArgumentError(
         fmt::format("listen: \"{}\" is not a loopback address, and traffic is neither encrypted "
                     "nor authenticated; "

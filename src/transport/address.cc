@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include <fmt/format.h>
+#include <asio/ip/address.hpp>
 
 namespace dynamo::transport {
 namespace {
@@ -60,6 +61,15 @@ absl::StatusOr<Address> parse_address(std::string_view text) {
     return malformed(text, "has a port that is not a number from 0 to 65535");
   }
   return Address{.host = std::string(host), .port = number};
+}
+
+bool is_loopback(std::string_view address) {
+  const absl::StatusOr<Address> parsed = parse_address(address);
+  if (!parsed.ok()) return false;
+  if (parsed->host == "localhost") return true;
+  asio::error_code not_numeric;
+  const asio::ip::address number = asio::ip::make_address(parsed->host, not_numeric);
+  return !not_numeric && number.is_loopback();
 }
 
 }  // namespace dynamo::transport

@@ -24,4 +24,8 @@ struct Address {
 // INVALID_ARGUMENT quotes `text` and says what is wrong with it. Resolves nothing.
 absl::StatusOr<Address> parse_address(std::string_view text);
 
+// Whether only this machine can reach the address: "localhost" or a loopback number. False for
+// other names, and for what is no address.
+bool is_loopback(std::string_view address);
+
 }  // namespace dynamo::transport
