@@ -4,11 +4,13 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include <absl/functional/function_ref.h>
 #include <absl/status/statusor.h>
 #include <dynamo/context.h>
 #include <dynamo/detail/erased_handler.h>
@@ -56,6 +58,9 @@ struct StoreOptions {
   std::size_t object_bytes_max = std::size_t{1} << 20;
   // A put that would leave more siblings is refused; 1 to 64.
   int siblings_max = 64;
+  // Versions expire this long after they were put: the same instant on every replica, by the clock
+  // of the node that took the put. 1 s to 100 years. None: never.
+  std::optional<std::chrono::seconds> ttl{};
 };
 
 // Both options structs are trivially destructible on purpose: g++ 12 destroys other aggregates
@@ -63,10 +68,14 @@ struct StoreOptions {
 struct ReadOptions {
   std::optional<int> r{};                              // default: the store's
   std::optional<std::chrono::milliseconds> timeout{};  // default: the store's
+  // An answer that has seen all that this context has seen, or UNAVAILABLE: read-your-writes, with
+  // the context of the put. Copied before the call returns, also for lazy tokens.
+  const Context* at_least = nullptr;
 };
 struct WriteOptions {
   std::optional<int> w{};                              // default: the store's
   std::optional<std::chrono::milliseconds> timeout{};  // default: the store's
+  std::optional<std::chrono::seconds> ttl{};           // default: the store's
   // Same id, same write: makes a retry idempotent. Zero: drawn at random. Under last_write_wins()
   // retry with ids from WriteId::random() or Outcome::id only.
   WriteId id{};
@@ -144,18 +153,54 @@ class DYNAMO_EXPORT Store {
   absl::StatusOr<PutResult> erase(std::string_view key, const Context& context,
                                   const WriteOptions& options = {}) const;
 
+  // get, change, put with the right context: what most callers want and get wrong by hand. `change`
+  // is called once, on this thread, with what was found; nullopt erases, and on an absent key
+  // writes nothing and is OK. Not a transaction: a concurrent write stays, as a sibling.
+  absl::StatusOr<PutResult> update(
+      std::string_view key, absl::FunctionRef<std::optional<std::string>(const GetResult&)> change,
+      const WriteOptions& options = {}) const;
+
+  // Many keys in one call, all under way at once: results in the order of `keys`, each with its own
+  // status.
+  std::vector<absl::StatusOr<GetResult>> get_many(std::span<const std::string_view> keys,
+                                                  const ReadOptions& options = {}) const;
+
+  // The names of the key's n owners, the first choice first; fewer if the cluster has fewer. Empty
+  // before the first view, and once the node has stopped.
+  std::vector<std::string> preference_list(std::string_view key) const;
+
   template <class Token>
   auto async_get(std::string_view key, const ReadOptions& options, Token&& token) const {
     return asio::async_initiate<Token, void(absl::StatusOr<GetResult>)>(
-        [](auto handler, Store self, std::string k, ReadOptions o) {
-          self.start_get(std::move(k), o,
-                         detail::erase_handler<GetResult>(std::move(handler), self.get_executor()));
+        [](auto handler, Store self, std::string k, ReadOptions o, Context at_least) {
+          if (o.at_least != nullptr) o.at_least = &at_least;  // the caller's may be gone by now
+          auto erased = detail::erase_handler<absl::StatusOr<GetResult>>(std::move(handler),
+                                                                         self.get_executor());
+          self.start_get(std::move(k), o, std::move(erased));
         },
-        token, *this, std::string(key), options);
+        token, *this, std::string(key), options, copied(options.at_least));
   }
   template <class Token>
   auto async_get(std::string_view key, Token&& token) const {
     return async_get(key, ReadOptions{}, std::forward<Token>(token));
+  }
+
+  // Handler: void(std::vector<absl::StatusOr<GetResult>>), in the order of `keys`.
+  template <class Token>
+  auto async_get_many(std::vector<std::string> keys, const ReadOptions& options,
+                      Token&& token) const {
+    return asio::async_initiate<Token, void(std::vector<absl::StatusOr<GetResult>>)>(
+        [](auto handler, Store self, std::vector<std::string> k, ReadOptions o, Context at_least) {
+          if (o.at_least != nullptr) o.at_least = &at_least;
+          auto erased = detail::erase_handler<std::vector<absl::StatusOr<GetResult>>>(
+              std::move(handler), self.get_executor());
+          self.start_get_many(std::move(k), o, std::move(erased));
+        },
+        token, *this, std::move(keys), options, copied(options.at_least));
+  }
+  template <class Token>
+  auto async_get_many(std::vector<std::string> keys, Token&& token) const {
+    return async_get_many(std::move(keys), ReadOptions{}, std::forward<Token>(token));
   }
 
   template <class Token>
@@ -197,15 +242,24 @@ class DYNAMO_EXPORT Store {
     return asio::async_initiate<Token, void(absl::StatusOr<PutResult>)>(
         [](auto handler, Store self, std::string k, Context c,
            std::optional<std::string> object_or_delete, WriteOptions o) {
+          auto erased = detail::erase_handler<absl::StatusOr<PutResult>>(std::move(handler),
+                                                                         self.get_executor());
           self.start_put(std::move(k), std::move(c), std::move(object_or_delete), o,
-                         detail::erase_handler<PutResult>(std::move(handler), self.get_executor()));
+                         std::move(erased));
         },
         token, *this, std::string(key), std::move(context), std::move(object), options);
   }
   void start_get(std::string key, const ReadOptions& options,
-                 detail::ErasedHandler<GetResult> handler) const;
+                 detail::ErasedHandler<absl::StatusOr<GetResult>> handler) const;
   void start_put(std::string key, Context context, std::optional<std::string> object,
-                 const WriteOptions& options, detail::ErasedHandler<PutResult> handler) const;
+                 const WriteOptions& options,
+                 detail::ErasedHandler<absl::StatusOr<PutResult>> handler) const;
+
+  void start_get_many(std::vector<std::string> keys, const ReadOptions& options,
+                      detail::ErasedHandler<std::vector<absl::StatusOr<GetResult>>> handler) const;
+  static Context copied(const Context* context) {
+    return context == nullptr ? Context() : *context;
+  }
 
   std::shared_ptr<const host::StoreState> state_;  // shared: handles are copied
 };

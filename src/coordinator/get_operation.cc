@@ -10,8 +10,14 @@ namespace dynamo::core {
 
 using Answer = ReplicaReport::Answer;
 
-GetOperation::GetOperation(std::span<const std::string> owners, int r, Conflict conflict)
-    : tally_(owners), r_(r), conflict_(conflict) {}
+GetOperation::GetOperation(std::span<const std::string> owners, int r, Conflict conflict,
+                           History at_least)
+    : tally_(owners), r_(r), conflict_(conflict), at_least_(std::move(at_least)) {}
+
+bool GetOperation::hopeless() const {
+  const int waiting = tally_.waiting();
+  return answers() + waiting < r_ || (waiting == 0 && !covered());
+}
 
 int GetOperation::answers() const {
   return tally_.count(Answer::found) + tally_.count(Answer::not_found);
@@ -31,16 +37,18 @@ void GetOperation::unreachable(std::string_view node, std::string reason) {
 }
 
 Outcome GetOperation::outcome() const {
-  return {.verdict = enough() ? Outcome::Verdict::applied : Outcome::Verdict::not_applied,
+  return {.verdict = answers() >= r_ ? Outcome::Verdict::applied : Outcome::Verdict::not_applied,
           .replicas = tally_.reports()};
 }
 
 absl::Status GetOperation::failure(absl::StatusCode code, std::string_view key,
                                    std::string_view after) const {
   const Outcome outcome = this->outcome();
+  const std::string_view stale =
+      answers() >= r_ && !covered() ? ", but together they have not seen all of at_least" : "";
   return with_outcome(
-      absl::Status(code, fmt::format("get {}: {} of r={} replicas answered{} ({})", quoted(key),
-                                     answers(), r_, after, to_string(outcome))),
+      absl::Status(code, fmt::format("get {}: {} of r={} replicas answered{}{} ({})", quoted(key),
+                                     answers(), r_, after, stale, to_string(outcome))),
       outcome);
 }
 

@@ -23,14 +23,16 @@ namespace dynamo::core {
 // Thread safety: one thread at a time.
 class GetOperation {
  public:
-  GetOperation(std::span<const std::string> owners, int r, Conflict conflict);
+  // `at_least`: what the answer must have seen; more than r owners are waited for if r have not.
+  GetOperation(std::span<const std::string> owners, int r, Conflict conflict,
+               History at_least = {});
 
   void answered(std::string_view node, const VersionSet& set);  // an empty set: not found
   void refused(std::string_view node, std::string reason);
   void unreachable(std::string_view node, std::string reason);
 
-  bool enough() const { return answers() >= r_; }
-  bool hopeless() const { return answers() + tally_.waiting() < r_; }
+  bool enough() const { return answers() >= r_ && covered(); }
+  bool hopeless() const;
 
   const VersionSet& merged() const { return merged_; }
   Outcome outcome() const;
@@ -39,10 +41,12 @@ class GetOperation {
 
  private:
   int answers() const;
+  bool covered() const { return merged_.history().covers(at_least_); }
 
   ReplicaTally tally_;
   int r_;
   Conflict conflict_;
+  History at_least_;
   VersionSet merged_;
 };
 

@@ -91,6 +91,13 @@ RingView Host::ring_view() const {
   return state.ring == nullptr ? RingView{} : state.ring->ring_view(state.largest_n());
 }
 
+std::vector<std::string> Host::owners(std::string_view key, int n) const {
+  const std::lock_guard lock(machine_mutex_);
+  const core::NodeState& state = machine_->state();
+  if (stopped() || state.ring == nullptr) return {};
+  return state.owners(key, n);
+}
+
 void Host::post(Request request) {
   bool wake = false;
   bool refused = false;

@@ -70,6 +70,8 @@ class Host {
   const NodeOptions& options() const { return options_; }
   std::string address() const { return address_; }
   RingView ring_view() const;
+  // The n owners of the key, by name; empty before the first view and after stop().
+  std::vector<std::string> owners(std::string_view key, int n) const;
   bool stopped() const { return stopped_.load(); }
   void stop();
 

@@ -29,6 +29,7 @@ struct ClientGet {
   StoreFacts store{};
   std::string key{};
   int r = 1;
+  Context at_least{};  // the answer must have seen what this has
   TimePoint deadline{};
 };
 struct ClientPut {
@@ -37,7 +38,8 @@ struct ClientPut {
   std::string key{};
   Context context{};
   std::optional<std::string> object{};  // nullopt erases
-  WriteId id{};                         // zero: to be drawn
+  std::optional<std::chrono::seconds> ttl{};
+  WriteId id{};  // zero: to be drawn
   int w = 1;
   int siblings_max = 64;
   bool synced = true;

@@ -18,7 +18,9 @@ void GetRequests::start(const Turn& turn, ClientGet get) {
                                                .operation = {owners, 0, Conflict::keep_siblings}})
                       .first;
   Running& running = at->second;
-  running.operation = GetOperation(owners, running.get.r, running.get.store.conflict);
+  const ContextBody* at_least = running.get.at_least.body();
+  running.operation = GetOperation(owners, running.get.r, running.get.store.conflict,
+                                   at_least == nullptr ? History{} : at_least->history);
   running.started = turn.now.steady;
   deadlines_.emplace(running.get.deadline, number);
 

@@ -139,13 +139,24 @@ bool Machine::may_start(const Request& request, std::vector<Complete>& completio
   return false;
 }
 
+// A context is checked here and not in the handle, because only the machine knows its cluster.
+absl::Status Machine::check_context(const Context& context, const StoreFacts& store,
+                                    std::string_view key) const {
+  return check_binding(context, bind_context(state_.cluster, store.name, key), store.name, key);
+}
+
 void Machine::on(const Turn& turn, ClientGet get) {
   if (!may_start(get, turn.out.gets)) return;
   if (state_.ring == nullptr) {
     waiting_for_view_.emplace_back(std::move(get));
-  } else {
-    gets_.start(turn, std::move(get));
+    return;
   }
+  absl::Status bound = check_context(get.at_least, get.store, get.key);
+  if (!bound.ok()) {
+    turn.out.gets.push_back({get.request, std::move(bound)});
+    return;
+  }
+  gets_.start(turn, std::move(get));
 }
 
 void Machine::on(const Turn& turn, ClientPut put) {
@@ -154,10 +165,9 @@ void Machine::on(const Turn& turn, ClientPut put) {
     waiting_for_view_.emplace_back(std::move(put));
     return;
   }
-  const absl::Status bound = check_binding(
-      put.context, bind_context(state_.cluster, put.store.name, put.key), put.store.name, put.key);
+  absl::Status bound = check_context(put.context, put.store, put.key);
   if (!bound.ok()) {
-    turn.out.puts.push_back({put.request, bound});
+    turn.out.puts.push_back({put.request, std::move(bound)});
     return;
   }
   puts_.start(turn, std::move(put));

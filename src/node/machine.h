@@ -81,6 +81,8 @@ class Machine {
   // Answers what a request may not have, and returns whether it may go on.
   template <class Request, class Complete>
   bool may_start(const Request& request, std::vector<Complete>& completions) const;
+  absl::Status check_context(const Context& context, const StoreFacts& store,
+                             std::string_view key) const;
   void deliver_finished(const Turn& turn);
   void fill_waiting(const Turn& turn);
   void expire_waiting(const Turn& turn);

@@ -27,11 +27,14 @@ void PutRequests::start(const Turn& turn, ClientPut put) {
   }
   const std::uint64_t number = state_.next_number();
   const TimePoint deadline = put.deadline;
+  const std::int64_t expires_at_us =
+      put.ttl ? turn.now.wall_us + std::chrono::microseconds(*put.ttl).count() : 0;
   const auto at =
       operations_
           .emplace(number, Running{.put = std::move(put),
                                    .started = turn.now.steady,
                                    .written_at_us = turn.now.wall_us,
+                                   .expires_at_us = expires_at_us,
                                    .forwarding = PutForwarding(std::move(owners), deadline)})
           .first;
   timers_.emplace(deadline, number);
@@ -96,6 +99,7 @@ void PutRequests::ask(const Turn& turn, std::uint64_t number, Running& running, 
       .clock = running.clock,
       .may_redraw = first && running.may_redraw,
       .written_at_us = running.written_at_us,
+      .expires_at_us = running.expires_at_us,
       .object = running.put.object,
       .w = running.put.w,
       .siblings_max = running.put.siblings_max,

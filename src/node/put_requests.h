@@ -51,6 +51,7 @@ class PutRequests {
     std::string attempt_owner{};
     TimePoint started{};
     std::int64_t written_at_us = 0;
+    std::int64_t expires_at_us = 0;  // 0: never
     PutForwarding forwarding;
   };
   using Operations = std::map<std::uint64_t, Running>;

@@ -17,6 +17,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds timeout_max = std::chrono::hours(1);
+constexpr std::chrono::seconds ttl_max = std::chrono::hours(24 * 365 * 100);
 constexpr std::size_t buffer_bytes_min = std::size_t{1} << 20;
 constexpr int siblings_limit = 64;
 
@@ -70,6 +71,7 @@ absl::Status check_store(std::string_view name, const StoreOptions& options) {
   if (absl::Status status = check_quorum("quorum.w", quorum.w, quorum.n); !status.ok())
     return status;
   if (absl::Status status = check_timeout(options.timeout); !status.ok()) return status;
+  if (absl::Status status = check_ttl(options.ttl); !status.ok()) return status;
   if (options.object_bytes_max > core::object_bytes_limit) {
     return invalid("object_bytes_max: {}, the limit is {}", options.object_bytes_max,
                    core::object_bytes_limit);
@@ -104,6 +106,11 @@ absl::Status check_quorum(std::string_view field, int value, int n) {
 absl::Status check_timeout(milliseconds timeout) {
   if (timeout >= milliseconds(1) && timeout <= timeout_max) return absl::OkStatus();
   return invalid("timeout: {} ms, the limit is 1 to {} ms", timeout.count(), timeout_max.count());
+}
+
+absl::Status check_ttl(const std::optional<std::chrono::seconds>& ttl) {
+  if (!ttl || (ttl->count() >= 1 && *ttl <= ttl_max)) return absl::OkStatus();
+  return invalid("ttl: {} s, the limit is 1 to {} s", ttl->count(), ttl_max.count());
 }
 
 }  // namespace host

@@ -14,5 +14,6 @@ absl::Status check_object(std::string_view key, std::string_view object,
                           const StoreOptions& options);
 absl::Status check_quorum(std::string_view field, int value, int n);
 absl::Status check_timeout(std::chrono::milliseconds timeout);
+absl::Status check_ttl(const std::optional<std::chrono::seconds>& ttl);
 
 }  // namespace dynamo::host

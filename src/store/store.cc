@@ -1,5 +1,6 @@
 #include <dynamo/store.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -9,55 +10,14 @@
 #include "coordinator/outcome.h"
 #include "host/store_state.h"
 #include "store/handler_scope.h"
-#include "store/options.h"
 #include "store/reconcile.h"
+#include "store/requests.h"
 
 namespace dynamo {
 
 namespace {
 
 using host::StoreState;
-
-absl::StatusOr<core::ClientGet> checked_get(const StoreState& state, std::string key,
-                                            const ReadOptions& options) {
-  const int r = options.r.value_or(state.options.quorum.r);
-  const auto timeout = options.timeout.value_or(state.options.timeout);
-  if (absl::Status status = host::check_key("get", key); !status.ok()) return status;
-  if (absl::Status status = host::check_quorum("r", r, state.facts.n); !status.ok()) return status;
-  if (absl::Status status = host::check_timeout(timeout); !status.ok()) return status;
-  return core::ClientGet{.store = state.facts,
-                         .key = std::move(key),
-                         .r = r,
-                         .deadline = state.host->now().steady + timeout};
-}
-
-absl::StatusOr<core::ClientPut> checked_put(const StoreState& state, std::string key,
-                                            Context context, std::optional<std::string> object,
-                                            const WriteOptions& options) {
-  const int w = options.w.value_or(state.options.quorum.w);
-  const auto timeout = options.timeout.value_or(state.options.timeout);
-  if (absl::Status status = host::check_key(object ? "put" : "erase", key); !status.ok())
-    return status;
-  if (object) {
-    if (absl::Status status = host::check_object(key, *object, state.options); !status.ok())
-      return status;
-  } else if (context.empty() && state.facts.conflict == core::Conflict::keep_siblings) {
-    return absl::InvalidArgumentError(fmt::format(
-        "erase {}: the context is empty, so it would delete nothing; pass the context of a get",
-        core::quoted(key)));
-  }
-  if (absl::Status status = host::check_quorum("w", w, state.facts.n); !status.ok()) return status;
-  if (absl::Status status = host::check_timeout(timeout); !status.ok()) return status;
-  return core::ClientPut{.store = state.facts,
-                         .key = std::move(key),
-                         .context = std::move(context),
-                         .object = std::move(object),
-                         .id = options.id,
-                         .w = w,
-                         .siblings_max = state.options.siblings_max,
-                         .synced = state.options.durability == Durability::synced,
-                         .deadline = state.host->now().steady + timeout};
-}
 
 absl::Status may_block(const StoreState& state) {
   if (detail::in_handler()) {
@@ -87,10 +47,6 @@ absl::StatusOr<Answer> await(host::Host& host, const std::shared_ptr<Call<Answer
       "{}: nothing ran the executor that was given to the node, so the outcome is unknown", what));
 }
 
-PutResult to_result(core::PutAnswer answer) {
-  return {.context = std::move(answer.context), .outcome = std::move(answer.outcome)};
-}
-
 }  // namespace
 
 const std::string& GetResult::object() const& {
@@ -103,21 +59,41 @@ std::string GetResult::object() && {
   return std::move(versions.front().object);
 }
 
-absl::StatusOr<GetResult> Store::get(std::string_view key, const ReadOptions& options) const {
-  if (absl::Status status = may_block(*state_); !status.ok()) return status;
-  absl::StatusOr<core::ClientGet> get = checked_get(*state_, std::string(key), options);
-  if (!get.ok()) return get.status();
-  const core::TimePoint deadline = get->deadline;
+namespace {
+
+// A get that is under way, or was refused.
+struct Asked {
   // Shared with the node, which may answer after we have stopped waiting.
-  const auto call = std::make_shared<Call<core::GetAnswer>>();
-  const std::uint64_t request =
-      state_->host->get(*std::move(get), [call](absl::StatusOr<core::GetAnswer> answer) {
+  std::shared_ptr<Call<core::GetAnswer>> call{};
+  std::uint64_t request = 0;
+  core::TimePoint deadline{};
+  absl::Status refused{};
+};
+
+Asked ask(const StoreState& state, std::string_view key, const ReadOptions& options) {
+  absl::StatusOr<core::ClientGet> get = host::checked_get(state, std::string(key), options);
+  if (!get.ok()) return {.refused = get.status()};
+  Asked asked{.call = std::make_shared<Call<core::GetAnswer>>(), .deadline = get->deadline};
+  asked.request =
+      state.host->get(*std::move(get), [call = asked.call](absl::StatusOr<core::GetAnswer> answer) {
         call->answer = std::move(answer);
         call->waiter.set();
       });
+  return asked;
+}
+
+absl::StatusOr<GetResult> answer_of(const StoreState& state, std::string_view key, Asked asked) {
+  if (!asked.refused.ok()) return asked.refused;
   return host::reconciled(
-      key, state_->options.reconciler.get(),
-      await(*state_->host, call, request, deadline, "get " + core::quoted(key)));
+      key, state.options.reconciler.get(),
+      await(*state.host, asked.call, asked.request, asked.deadline, "get " + core::quoted(key)));
+}
+
+}  // namespace
+
+absl::StatusOr<GetResult> Store::get(std::string_view key, const ReadOptions& options) const {
+  if (absl::Status status = may_block(*state_); !status.ok()) return status;
+  return answer_of(*state_, key, ask(*state_, key, options));
 }
 
 namespace {
@@ -136,7 +112,7 @@ absl::StatusOr<PutResult> blocking_put(const StoreState& state,
       });
   absl::StatusOr<core::PutAnswer> answer = await(*state.host, call, request, deadline, what);
   if (!answer.ok()) return answer.status();
-  return to_result(*std::move(answer));
+  return host::to_result(*std::move(answer));
 }
 
 }  // namespace
@@ -144,54 +120,45 @@ absl::StatusOr<PutResult> blocking_put(const StoreState& state,
 absl::StatusOr<PutResult> Store::put(std::string_view key, const Context& context,
                                      std::string_view object, const WriteOptions& options) const {
   return blocking_put(
-      *state_, checked_put(*state_, std::string(key), context, std::string(object), options));
+      *state_, host::checked_put(*state_, std::string(key), context, std::string(object), options));
 }
 
 absl::StatusOr<PutResult> Store::erase(std::string_view key, const Context& context,
                                        const WriteOptions& options) const {
   return blocking_put(*state_,
-                      checked_put(*state_, std::string(key), context, std::nullopt, options));
+                      host::checked_put(*state_, std::string(key), context, std::nullopt, options));
 }
 
-void Store::start_get(std::string key, const ReadOptions& options,
-                      detail::ErasedHandler<GetResult> handler) const {
-  absl::StatusOr<core::ClientGet> get = checked_get(*state_, std::move(key), options);
-  if (!get.ok()) {
-    handler.complete([status = get.status()]() -> absl::StatusOr<GetResult> { return status; });
-    return;
-  }
-  const auto hook = handler.cancel;
-  std::string name = get->key;
-  const std::uint64_t request = state_->host->get(
-      *std::move(get),
-      [complete = std::move(handler.complete), reconciler = state_->options.reconciler,
-       name = std::move(name)](absl::StatusOr<core::GetAnswer> answer) mutable {
-        complete([reconciler = std::move(reconciler), name = std::move(name),
-                  answer = std::move(answer)]() mutable {
-          return host::reconciled(name, reconciler.get(), std::move(answer));
-        });
-      });
-  if (hook) hook->arm([host = state_->host, request] { host->cancel(request); });
+absl::StatusOr<PutResult> Store::update(
+    std::string_view key, absl::FunctionRef<std::optional<std::string>(const GetResult&)> change,
+    const WriteOptions& options) const {
+  const absl::StatusOr<GetResult> found = get(key, {.timeout = options.timeout});
+  if (!found.ok()) return found.status();
+  std::optional<std::string> object = change(*found);
+  if (object) return put(key, found->context, *object, options);
+  if (found->found()) return erase(key, found->context, options);
+  return PutResult{.context = found->context, .outcome = found->outcome};
 }
 
-void Store::start_put(std::string key, Context context, std::optional<std::string> object,
-                      const WriteOptions& options, detail::ErasedHandler<PutResult> handler) const {
-  absl::StatusOr<core::ClientPut> put =
-      checked_put(*state_, std::move(key), std::move(context), std::move(object), options);
-  if (!put.ok()) {
-    handler.complete([status = put.status()]() -> absl::StatusOr<PutResult> { return status; });
-    return;
+std::vector<absl::StatusOr<GetResult>> Store::get_many(std::span<const std::string_view> keys,
+                                                       const ReadOptions& options) const {
+  std::vector<absl::StatusOr<GetResult>> results(keys.size(), absl::UnknownError(""));
+  if (absl::Status status = may_block(*state_); !status.ok()) {
+    std::ranges::fill(results, status);
+    return results;
   }
-  const auto hook = handler.cancel;
-  const std::uint64_t request = state_->host->put(
-      *std::move(put),
-      [complete = std::move(handler.complete)](absl::StatusOr<core::PutAnswer> answer) mutable {
-        complete([answer = std::move(answer)]() mutable -> absl::StatusOr<PutResult> {
-          if (!answer.ok()) return answer.status();
-          return to_result(*std::move(answer));
-        });
-      });
-  if (hook) hook->arm([host = state_->host, request] { host->cancel(request); });
+  // All are under way before the first is waited for.
+  std::vector<Asked> asked;
+  asked.reserve(keys.size());
+  for (const std::string_view key : keys) asked.push_back(ask(*state_, key, options));
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    results[i] = answer_of(*state_, keys[i], std::move(asked[i]));
+  }
+  return results;
+}
+
+std::vector<std::string> Store::preference_list(std::string_view key) const {
+  return state_->host->owners(key, state_->facts.n);
 }
 
 std::string_view Store::name() const { return state_->facts.name; }

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include <absl/functional/any_invocable.h>
-#include <absl/status/statusor.h>
 #include <dynamo/export.h>
 #include <asio/any_io_executor.hpp>
 #include <asio/associated_cancellation_slot.hpp>
@@ -42,18 +41,18 @@ class DYNAMO_EXPORT HandlerScope {
   HandlerScope& operator=(const HandlerScope&) = delete;
 };
 
-template <class T>
+template <class Result>
 struct ErasedHandler {
   // Makes the result on the handler's executor (reconcilers run in it) and hands it to the handler
   // there. Call once, from any thread.
-  absl::AnyInvocable<void(absl::AnyInvocable<absl::StatusOr<T>()>)> complete;
-  std::shared_ptr<CancelHook>
-      cancel;  // null if the handler has no connected cancellation slot; shared with it
+  absl::AnyInvocable<void(absl::AnyInvocable<Result()>)> complete;
+  // Null if the handler has no connected cancellation slot; shared with it.
+  std::shared_ptr<CancelHook> cancel;
 };
 
-template <class T, class Handler>
-ErasedHandler<T> erase_handler(Handler handler, const asio::any_io_executor& fallback) {
-  ErasedHandler<T> erased;
+template <class Result, class Handler>
+ErasedHandler<Result> erase_handler(Handler handler, const asio::any_io_executor& fallback) {
+  ErasedHandler<Result> erased;
   auto slot = asio::get_associated_cancellation_slot(handler);
   if (slot.is_connected()) {
     erased.cancel = std::make_shared<CancelHook>();
@@ -62,11 +61,11 @@ ErasedHandler<T> erase_handler(Handler handler, const asio::any_io_executor& fal
   auto executor = asio::prefer(asio::get_associated_executor(handler, fallback),
                                asio::execution::outstanding_work.tracked);
   erased.complete = [executor = std::move(executor), handler = std::move(handler),
-                     slot](absl::AnyInvocable<absl::StatusOr<T>()> make) mutable {
+                     slot](absl::AnyInvocable<Result()> make) mutable {
     asio::post(executor, [handler = std::move(handler), make = std::move(make), slot]() mutable {
       if (slot.is_connected()) slot.clear();
       HandlerScope scope;
-      absl::StatusOr<T> result = make();
+      Result result = make();
       std::move(handler)(std::move(result));
     });
   };

@@ -1,0 +1,61 @@
+#include "store/requests.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "coordinator/outcome.h"
+#include "store/options.h"
+
+namespace dynamo::host {
+
+absl::StatusOr<core::ClientGet> checked_get(const StoreState& state, std::string key,
+                                            const ReadOptions& options) {
+  const int r = options.r.value_or(state.options.quorum.r);
+  const auto timeout = options.timeout.value_or(state.options.timeout);
+  if (absl::Status status = check_key("get", key); !status.ok()) return status;
+  if (absl::Status status = check_quorum("r", r, state.facts.n); !status.ok()) return status;
+  if (absl::Status status = check_timeout(timeout); !status.ok()) return status;
+  return core::ClientGet{.store = state.facts,
+                         .key = std::move(key),
+                         .r = r,
+                         .at_least = options.at_least == nullptr ? Context() : *options.at_least,
+                         .deadline = state.host->now().steady + timeout};
+}
+
+absl::StatusOr<core::ClientPut> checked_put(const StoreState& state, std::string key,
+                                            Context context, std::optional<std::string> object,
+                                            const WriteOptions& options) {
+  const int w = options.w.value_or(state.options.quorum.w);
+  const auto timeout = options.timeout.value_or(state.options.timeout);
+  const auto ttl = options.ttl ? options.ttl : state.options.ttl;  // a delete does not expire
+  if (absl::Status status = check_ttl(ttl); !status.ok()) return status;
+  if (absl::Status status = check_key(object ? "put" : "erase", key); !status.ok()) return status;
+  if (object) {
+    if (absl::Status status = check_object(key, *object, state.options); !status.ok())
+      return status;
+  } else if (context.empty() && state.facts.conflict == core::Conflict::keep_siblings) {
+    return absl::InvalidArgumentError(fmt::format(
+        "erase {}: the context is empty, so it would delete nothing; pass the context of a get",
+        core::quoted(key)));
+  }
+  if (absl::Status status = check_quorum("w", w, state.facts.n); !status.ok()) return status;
+  if (absl::Status status = check_timeout(timeout); !status.ok()) return status;
+  const bool expires = object.has_value();
+  return core::ClientPut{.store = state.facts,
+                         .key = std::move(key),
+                         .context = std::move(context),
+                         .object = std::move(object),
+                         .ttl = expires ? ttl : std::nullopt,
+                         .id = options.id,
+                         .w = w,
+                         .siblings_max = state.options.siblings_max,
+                         .synced = state.options.durability == Durability::synced,
+                         .deadline = state.host->now().steady + timeout};
+}
+
+PutResult to_result(core::PutAnswer answer) {
+  return {.context = std::move(answer.context), .outcome = std::move(answer.outcome)};
+}
+
+}  // namespace dynamo::host

@@ -1,0 +1,116 @@
+// The async operations behind their templates: the request is posted, and its result made on the
+// handler's executor.
+
+#include <dynamo/store.h>
+
+#include <atomic>
+#include <utility>
+
+#include "host/store_state.h"
+#include "store/reconcile.h"
+#include "store/requests.h"
+
+namespace dynamo {
+
+void Store::start_get(std::string key, const ReadOptions& options,
+                      detail::ErasedHandler<absl::StatusOr<GetResult>> handler) const {
+  absl::StatusOr<core::ClientGet> get = host::checked_get(*state_, std::move(key), options);
+  if (!get.ok()) {
+    handler.complete([status = get.status()]() -> absl::StatusOr<GetResult> { return status; });
+    return;
+  }
+  const auto hook = handler.cancel;
+  std::string name = get->key;
+  const std::uint64_t request = state_->host->get(
+      *std::move(get),
+      [complete = std::move(handler.complete), reconciler = state_->options.reconciler,
+       name = std::move(name)](absl::StatusOr<core::GetAnswer> answer) mutable {
+        complete([reconciler = std::move(reconciler), name = std::move(name),
+                  answer = std::move(answer)]() mutable {
+          return host::reconciled(name, reconciler.get(), std::move(answer));
+        });
+      });
+  if (hook) hook->arm([host = state_->host, request] { host->cancel(request); });
+}
+
+void Store::start_put(std::string key, Context context, std::optional<std::string> object,
+                      const WriteOptions& options,
+                      detail::ErasedHandler<absl::StatusOr<PutResult>> handler) const {
+  absl::StatusOr<core::ClientPut> put =
+      host::checked_put(*state_, std::move(key), std::move(context), std::move(object), options);
+  if (!put.ok()) {
+    handler.complete([status = put.status()]() -> absl::StatusOr<PutResult> { return status; });
+    return;
+  }
+  const auto hook = handler.cancel;
+  const std::uint64_t request = state_->host->put(
+      *std::move(put),
+      [complete = std::move(handler.complete)](absl::StatusOr<core::PutAnswer> answer) mutable {
+        complete([answer = std::move(answer)]() mutable -> absl::StatusOr<PutResult> {
+          if (!answer.ok()) return answer.status();
+          return host::to_result(*std::move(answer));
+        });
+      });
+  if (hook) hook->arm([host = state_->host, request] { host->cancel(request); });
+}
+
+namespace {
+
+// The gets of one async_get_many, and who waits for the last of them.
+struct Many {
+  std::vector<std::string> keys;
+  std::vector<absl::StatusOr<core::GetAnswer>> answers;  // each written by its own get
+  std::atomic<std::size_t> missing;
+  std::shared_ptr<const Reconciler> reconciler;
+  detail::ErasedHandler<std::vector<absl::StatusOr<GetResult>>> handler;
+};
+
+void finish_one(const std::shared_ptr<Many>& many) {
+  if (--many->missing > 0) return;
+  many->handler.complete([many]() {
+    std::vector<absl::StatusOr<GetResult>> results;
+    results.reserve(many->keys.size());
+    for (std::size_t i = 0; i < many->keys.size(); ++i) {
+      results.push_back(
+          host::reconciled(many->keys[i], many->reconciler.get(), std::move(many->answers[i])));
+    }
+    return results;
+  });
+}
+
+}  // namespace
+
+void Store::start_get_many(
+    std::vector<std::string> keys, const ReadOptions& options,
+    detail::ErasedHandler<std::vector<absl::StatusOr<GetResult>>> handler) const {
+  const std::size_t size = keys.size();
+  // Shared by the gets; one more is missing than there are keys, until all have been started.
+  const auto many = std::make_shared<Many>();
+  many->keys = std::move(keys);
+  many->answers.resize(size, absl::UnknownError(""));
+  many->missing = size + 1;
+  many->reconciler = state_->options.reconciler;
+  many->handler = std::move(handler);
+  std::vector<std::uint64_t> requests;
+  for (std::size_t i = 0; i < size; ++i) {
+    absl::StatusOr<core::ClientGet> get = host::checked_get(*state_, many->keys[i], options);
+    if (!get.ok()) {
+      many->answers[i] = get.status();
+      finish_one(many);
+      continue;
+    }
+    requests.push_back(
+        state_->host->get(*std::move(get), [many, i](absl::StatusOr<core::GetAnswer> answer) {
+          many->answers[i] = std::move(answer);
+          finish_one(many);
+        }));
+  }
+  if (const auto hook = many->handler.cancel) {
+    hook->arm([host = state_->host, requests = std::move(requests)] {
+      for (const std::uint64_t request : requests) host->cancel(request);
+    });
+  }
+  finish_one(many);
+}
+
+}  // namespace dynamo
