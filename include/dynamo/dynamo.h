@@ -9,6 +9,7 @@
 #include <dynamo/node.h>
 #include <dynamo/outcome.h>
 #include <dynamo/reconciler.h>
+#include <dynamo/stats.h>
 #include <dynamo/status.h>
 #include <dynamo/storage/lmdb.h>
 #include <dynamo/storage/memory.h>

@@ -12,6 +12,7 @@
 #include <dynamo/export.h>
 #include <dynamo/log.h>
 #include <dynamo/membership.h>
+#include <dynamo/stats.h>
 #include <dynamo/status.h>
 #include <dynamo/storage_engine.h>
 #include <dynamo/store.h>
@@ -101,6 +102,10 @@ class DYNAMO_EXPORT Node {
 
   // The address that peers dial.
   std::string address() const;
+  // Members, who of them answers, what falls short.
+  ClusterStatus status() const;
+  // Counts and latencies of this node's own requests.
+  Stats stats() const;
   // The owners of each partition in the current view; no partitions before the first view.
   RingView ring() const;
 

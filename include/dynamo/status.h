@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -9,6 +11,30 @@ namespace dynamo {
 // `removed` are for good. Whether it can be reached right now is another question, and each node's
 // own knowledge (paper, 4.8).
 enum class MemberState { joining, up, leaving, left, removed };
+
+// A member, as this node sees it.
+struct MemberStatus {
+  std::string name{};
+  std::string address{};
+  std::string zone{};
+  double weight = 1;
+  MemberState state = MemberState::up;
+  bool reachable = true;                   // has answered lately; a node never doubts itself
+  double owned = 0;                        // its share of all copies of all partitions, 0 to 1
+  std::chrono::milliseconds round_trip{};  // smoothed; 0 for this node and where nothing is known
+};
+
+// The cluster, as this node sees it. Cheap to ask for, ten times a second if need be.
+//
+// Thread safety: a value.
+struct ClusterStatus {
+  std::string cluster{};                // the label
+  std::uint64_t view = 0;               // its number; 0 before the first
+  std::vector<MemberStatus> members{};  // by name
+  int moves = 0;                        // partitions on their way
+  // Sentences: what is waited for, what falls short. Empty if all is well.
+  std::vector<std::string> notes{};
+};
 
 // Who owns what, as this node sees it.
 //

@@ -78,7 +78,8 @@ std::string_view Decoder::raw(std::uint64_t size) {
 
 std::uint64_t Decoder::count(std::uint64_t max, std::uint64_t each_min) {
   const std::uint64_t value = varint_up_to(max);
-  if (value * each_min <= in_.size()) return value;
+  // Dividing, because a product of two numbers from outside may wrap.
+  if (each_min == 0 || value <= in_.size() / each_min) return value;
   fail();
   return 0;
 }

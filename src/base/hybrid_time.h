@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <compare>
 #include <cstdint>
+#include <limits>
 
 namespace dynamo::core {
 
@@ -13,10 +14,20 @@ struct HybridTime {
 
   std::uint64_t value = 0;
 
+  // An hour of the year 2112, short of where 64 bits end: a wall clock that says more reads as this
+  // much, so that a clock that followed it still has readings to draw.
+  static constexpr std::int64_t wall_us_max =
+      (std::int64_t{1} << (64 - logical_bits)) - (std::int64_t{1} << 32);
+
   static HybridTime at(std::int64_t wall_us) {
-    return {wall_us <= 0 ? 0 : static_cast<std::uint64_t>(wall_us) << logical_bits};
+    const auto kept = std::clamp(wall_us, std::int64_t{0}, wall_us_max);
+    return {static_cast<std::uint64_t>(kept) << logical_bits};
   }
-  HybridTime next() const { return {value + 1}; }
+  // The reading after this one. The greatest value, which only a forged context or a hostile peer
+  // can hold, stays as it is: were it to wrap, what follows it would lose to everything.
+  HybridTime next() const {
+    return {value == std::numeric_limits<std::uint64_t>::max() ? value : value + 1};
+  }
   std::int64_t wall_us() const { return static_cast<std::int64_t>(value >> logical_bits); }
   friend auto operator<=>(const HybridTime&, const HybridTime&) = default;
 };

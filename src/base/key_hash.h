@@ -9,8 +9,7 @@
 namespace dynamo::core {
 
 // Where a key lies on the ring: its hash, seeded per cluster so that nobody outside can aim at one
-// partition
-//. The top bits choose the partition.
+// partition. The top bits choose the partition.
 struct KeyHash {
   std::uint64_t high = 0;
   std::uint64_t low = 0;

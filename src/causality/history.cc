@@ -23,6 +23,12 @@ ActorId decode_actor(Decoder& in) {
 
 constexpr std::uint64_t entry_bytes_min = 10;
 
+// The dot is among the first `contiguous` of its actor, or the next. Subtracts, because a peer or a
+// forged context may claim the greatest counter there is.
+bool follows(const Dot& dot, std::uint64_t contiguous) {
+  return dot.counter == 0 || dot.counter - 1 <= contiguous;
+}
+
 }  // namespace
 
 bool History::contains(const Dot& dot) const {
@@ -54,9 +60,9 @@ void History::merge(const History& other) {
 void History::fold() {
   // Ascending order means that a run of dots above the vector is folded in one pass.
   std::erase_if(dots_, [this](const Dot& dot) {
-    const std::uint64_t contiguous = clock_[dot.actor];
-    if (dot.counter == contiguous + 1) clock_.raise(dot.actor, dot.counter);
-    return dot.counter <= contiguous + 1;
+    if (!follows(dot, clock_[dot.actor])) return false;
+    clock_.raise(dot.actor, dot.counter);
+    return true;
   });
 }
 
@@ -105,7 +111,7 @@ History History::decode(Decoder& in) {
     dot.actor = decode_actor(in);
     dot.counter = in.varint();
     // What could be folded is not canonical, and would compare unequal to its own equal.
-    const bool folded = dot.counter <= history.clock_[dot.actor] + 1;
+    const bool folded = follows(dot, history.clock_[dot.actor]);
     if (folded || (i > 0 && dot <= history.dots_.back())) in.fail();
     history.dots_.push_back(dot);
   }

@@ -16,7 +16,13 @@ bool ReplicaKey::merge(const VersionSet& incoming, Conflict conflict) {
 Dot ReplicaKey::put(const PutRequest& request, Conflict conflict, ActorSource& actors) {
   if (const StoredVersion* held = set.find_write(request.write_id)) return held->dot;
   const bool forgot = request.context.highest(actor) > set.history().highest(actor);
-  if (forgot || !actors.trusts(actor)) actor = actors.draw();
+  if (forgot || !actors.trusts(actor)) {
+    // A name that nobody has heard of. Sequences can be guessed: a forged context may claim names
+    // to come, at any counter.
+    do {
+      actor = actors.draw();
+    } while (request.context.highest(actor) > 0 || set.history().highest(actor) > 0);
+  }
   const Dot dot = {actor, set.history().highest(actor) + 1};
   set.put(request.context,
           {.dot = dot,

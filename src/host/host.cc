@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "node/engine_keys.h"
+#include "node/cluster_status.h"
 
 namespace dynamo::host {
 
@@ -70,20 +70,27 @@ absl::Status Host::open_store(const core::StoreFacts& facts) {
 std::uint64_t Host::get(core::ClientGet get, GetDone done) {
   const std::uint64_t number = ++last_request_;
   get.request = number;
-  post({.event = std::move(get), .number = number, .done = std::move(done)});
+  post({.event = std::move(get), .number = number, .done = std::move(done), .since = now().steady});
   return number;
 }
 
 std::uint64_t Host::put(core::ClientPut put, PutDone done) {
   const std::uint64_t number = ++last_request_;
   put.request = number;
-  post({.event = std::move(put), .number = number, .done = std::move(done)});
+  post({.event = std::move(put), .number = number, .done = std::move(done), .since = now().steady});
   return number;
 }
 
 void Host::cancel(std::uint64_t request) { post({.event = core::Cancel{request}}); }
 
 absl::Status Host::may_block() const { return parts_.environment->may_block(); }
+
+ClusterStatus Host::status() const {
+  const std::lock_guard lock(machine_mutex_);
+  ClusterStatus status = core::cluster_status(machine_->state(), now().steady);
+  if (stopped()) status.notes.push_back("the node has stopped");
+  return status;
+}
 
 RingView Host::ring_view() const {
   const std::lock_guard lock(machine_mutex_);
@@ -136,10 +143,12 @@ bool Host::run_inbox(Effects& effects) {
   }
   const core::Now at = now();
   for (Request& request : inbox) {
-    if (auto* get = std::get_if<GetDone>(&request.done))
-      gets_.emplace(request.number, std::move(*get));
-    if (auto* put = std::get_if<PutDone>(&request.done))
-      puts_.emplace(request.number, std::move(*put));
+    if (auto* get = std::get_if<GetDone>(&request.done)) {
+      gets_.emplace(request.number, Pending<GetDone>{std::move(*get), request.since});
+    }
+    if (auto* put = std::get_if<PutDone>(&request.done)) {
+      puts_.emplace(request.number, Pending<PutDone>{std::move(*put), request.since});
+    }
     machine_->step(at, std::move(request.event), *reader_, effects.actions);
     apply(effects.actions, effects);
   }
@@ -164,8 +173,10 @@ void Host::apply(core::Actions& actions, Effects& effects) {
   for (core::CompleteGet& get : actions.gets) {
     const auto done = gets_.find(get.request);
     if (done == gets_.end()) continue;
+    statistics_.get_finished(now().steady - done->second.since, get.answer.ok(),
+                             get.answer.ok() ? get.answer->versions.size() : 0);
     effects.completions.push_back(
-        [done = std::move(done->second), answer = std::move(get.answer)]() mutable {
+        [done = std::move(done->second.done), answer = std::move(get.answer)]() mutable {
           done(std::move(answer));
         });
     gets_.erase(done);
@@ -173,8 +184,9 @@ void Host::apply(core::Actions& actions, Effects& effects) {
   for (core::CompletePut& put : actions.puts) {
     const auto done = puts_.find(put.request);
     if (done == puts_.end()) continue;
+    statistics_.put_finished(now().steady - done->second.since, put.answer.ok());
     effects.completions.push_back(
-        [done = std::move(done->second), answer = std::move(put.answer)]() mutable {
+        [done = std::move(done->second.done), answer = std::move(put.answer)]() mutable {
           done(std::move(answer));
         });
     puts_.erase(done);
@@ -236,8 +248,8 @@ void Host::cancel_all(std::deque<Request> inbox) {
     if (auto* get = std::get_if<GetDone>(&request.done)) (*get)(status);
     if (auto* put = std::get_if<PutDone>(&request.done)) (*put)(status);
   }
-  for (auto& [number, done] : std::exchange(gets_, {})) done(status);
-  for (auto& [number, done] : std::exchange(puts_, {})) done(status);
+  for (auto& [number, pending] : std::exchange(gets_, {})) pending.done(status);
+  for (auto& [number, pending] : std::exchange(puts_, {})) pending.done(status);
 }
 
 void Host::stop() {

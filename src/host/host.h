@@ -22,6 +22,7 @@
 
 #include "host/environment.h"
 #include "host/object_buffer.h"
+#include "host/statistics.h"
 #include "node/machine.h"
 
 namespace dynamo::host {
@@ -69,6 +70,8 @@ class Host {
 
   const NodeOptions& options() const { return options_; }
   std::string address() const { return address_; }
+  ClusterStatus status() const;
+  Stats stats() const { return statistics_.snapshot(); }
   RingView ring_view() const;
   // The n owners of the key, by name; empty before the first view and after stop().
   std::vector<std::string> owners(std::string_view key, int n) const;
@@ -85,6 +88,7 @@ class Host {
     core::Event event;
     std::uint64_t number = 0;  // 0: no answer is wanted
     std::variant<std::monostate, GetDone, PutDone> done{};
+    core::TimePoint since{};  // when it was asked for
   };
   // What a turn does once the machine is unlocked.
   struct Effects {
@@ -115,6 +119,7 @@ class Host {
   bool membership_started_ = false;
   ObjectBuffer buffer_;
   std::unique_ptr<Reader> reader_;
+  Statistics statistics_;
   std::atomic<std::uint64_t> last_request_{0};
   std::atomic<bool> stopped_{false};
 
@@ -127,9 +132,14 @@ class Host {
   mutable std::mutex machine_mutex_;
   core::NodeIdentity identity_;             // guarded by machine_mutex_
   std::unique_ptr<core::Machine> machine_;  // guarded by machine_mutex_
-  std::map<std::uint64_t, GetDone> gets_;   // guarded by machine_mutex_
-  std::map<std::uint64_t, PutDone> puts_;   // guarded by machine_mutex_
-  core::TimePoint next_membership_tick_{};  // guarded by machine_mutex_
+  template <class Done>
+  struct Pending {
+    Done done;
+    core::TimePoint since{};
+  };
+  std::map<std::uint64_t, Pending<GetDone>> gets_;  // guarded by machine_mutex_
+  std::map<std::uint64_t, Pending<PutDone>> puts_;  // guarded by machine_mutex_
+  core::TimePoint next_membership_tick_{};          // guarded by machine_mutex_
 
   std::atomic<bool> engine_failed_{false};
 };

@@ -68,7 +68,8 @@ std::vector<Owner> owners_of(std::span<const Member* const> members) {
     std::uint32_t zone = zone_count;
     if (!member->zone.empty()) zone = zones.emplace(member->zone, zone_count).first->second;
     if (zone == zone_count) ++zone_count;
-    owners.push_back({.weight = std::min(member->weight / heaviest, 1.0), .zone = zone});
+    owners.push_back(
+        {.weight = std::clamp(member->weight / heaviest, weight_min, 1.0), .zone = zone});
   }
   return owners;
 }
@@ -83,9 +84,8 @@ Placement::Placement(std::span<const Member* const> members, int partitions, int
       in_zone_(members.size()),
       chosen_(members.size()) {
   for (std::size_t i = 0; i < owners_.size(); ++i) {
-    // The weight is rounded to 2^-32 of the heaviest, its logarithm is then at least -32.
-    const auto weight = static_cast<std::uint64_t>(owners_[i].weight * 0x1p32);
-    const std::int32_t log = fixed_log2(std::max<std::uint64_t>(weight, 1)) - 32 * score_unit;
+    const auto weight = static_cast<std::uint64_t>(owners_[i].weight / weight_min);
+    const std::int32_t log = fixed_log2(weight) - 32 * score_unit;
     const std::vector<std::int32_t> drawn = draws(members[i]->name, partitions);
     for (std::size_t p = 0; p < drawn.size(); ++p) scores_[p * owners_.size() + i] = drawn[p] + log;
   }

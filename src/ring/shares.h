@@ -6,9 +6,12 @@
 
 namespace dynamo::core {
 
+// Weights are told apart down to this fraction of the heaviest.
+inline constexpr double weight_min = 0x1p-32;
+
 // What placement knows of a member that owns.
 struct Owner {
-  double weight = 1;       // relative to the heaviest: above 0, at most 1
+  double weight = 1;       // relative to the heaviest: weight_min to 1
   std::uint32_t zone = 0;  // numbered from 0 without gaps
 };
 

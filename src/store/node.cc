@@ -37,6 +37,10 @@ absl::StatusOr<Store> Node::open(std::string name, StoreOptions options) {
 
 std::string Node::address() const { return host_->address(); }
 
+ClusterStatus Node::status() const { return host_->status(); }
+
+Stats Node::stats() const { return host_->stats(); }
+
 RingView Node::ring() const { return host_->ring_view(); }
 
 void Node::stop() {

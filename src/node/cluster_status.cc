@@ -1,0 +1,83 @@
+#include "node/cluster_status.h"
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+
+#include <fmt/format.h>
+
+namespace dynamo::core {
+
+namespace {
+
+// How many copies of partitions each member holds, for a store of n replicas.
+std::vector<int> copies_held(const PartitionMap& ring, int n) {
+  std::vector<int> copies(ring.members().size());
+  for (int partition = 0; partition < ring.partitions(); ++partition) {
+    for (const MemberIndex owner : ring.preference_list(partition, n)) ++copies[owner];
+  }
+  return copies;
+}
+
+void note_shortfalls(const NodeState& state, ClusterStatus& status) {
+  int owning = 0;
+  std::set<std::string_view> zones;
+  bool zoned = true;
+  for (const Member& member : state.ring->members()) {
+    if (member.weight <= 0) continue;
+    ++owning;
+    zones.insert(member.zone);
+    zoned = zoned && !member.zone.empty();
+  }
+  for (const auto& [name, entry] : state.stores.entries()) {
+    const int n = entry.facts.n;
+    if (owning < n) {
+      status.notes.push_back(
+          fmt::format("store \"{}\" has n={}, but only {} members own data: keys have {} replicas",
+                      name, n, owning, owning));
+    } else if (zoned && static_cast<int>(zones.size()) < n) {
+      status.notes.push_back(
+          fmt::format("store \"{}\" has n={}, but there are only {} zones: some hold two replicas",
+                      name, n, zones.size()));
+    }
+  }
+}
+
+}  // namespace
+
+ClusterStatus cluster_status(const NodeState& state, TimePoint now) {
+  ClusterStatus status{.cluster = state.settings.cluster_label};
+  if (!state.out_of_service.ok()) status.notes.emplace_back(state.out_of_service.message());
+  if (state.ring == nullptr) {
+    status.notes.emplace_back("waiting for the first view of the cluster");
+    return status;
+  }
+  const PartitionMap& ring = *state.ring;
+  status.view = ring.view_number();
+  const std::vector<int> copies = copies_held(ring, state.largest_n());
+  int total = 0;
+  for (const int held : copies) total += held;
+  for (std::size_t i = 0; i < ring.members().size(); ++i) {
+    const Member& member = ring.members()[i];
+    const std::string unreachable = state.unreachable_reason(member.name, now);
+    status.members.push_back({.name = member.name,
+                              .address = member.address,
+                              .zone = member.zone,
+                              .weight = member.weight,
+                              .state = member.state,
+                              .reachable = unreachable.empty(),
+                              .owned = total == 0 ? 0 : static_cast<double>(copies[i]) / total,
+                              .round_trip = std::chrono::duration_cast<std::chrono::milliseconds>(
+                                  state.detector.round_trip_of(member.name))});
+    if (!unreachable.empty()) {
+      status.notes.push_back(fmt::format("{} is unreachable: {}", member.name, unreachable));
+    }
+  }
+  for (int partition = 0; partition < ring.partitions(); ++partition) {
+    status.moves += ring.is_moving(partition) ? 1 : 0;
+  }
+  note_shortfalls(state, status);
+  return status;
+}
+
+}  // namespace dynamo::core

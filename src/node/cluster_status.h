@@ -1,0 +1,12 @@
+#pragma once
+
+#include <dynamo/status.h>
+
+#include "node/node_state.h"
+
+namespace dynamo::core {
+
+// What Node::status() shows. Takes time in proportion to members and partitions.
+ClusterStatus cluster_status(const NodeState& state, TimePoint now);
+
+}  // namespace dynamo::core

@@ -1,0 +1,44 @@
+#include "testing/sim_scheduler.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <absl/cleanup/cleanup.h>
+
+namespace dynamo::testing {
+
+using core::TimePoint;
+
+TimePoint SimScheduler::after(TimePoint duration) const {
+  return duration > TimePoint::max() - now_ ? TimePoint::max() : now_ + duration;
+}
+
+SimScheduler::Ticket SimScheduler::schedule(TimePoint at, Event event) {
+  if (closed_) return {};
+  const Ticket ticket{std::max(at, now_), ++last_sequence_};
+  events_.emplace(ticket, std::move(event));
+  return ticket;
+}
+
+void SimScheduler::cancel(const Ticket& ticket) { events_.erase(ticket); }
+
+bool SimScheduler::step(TimePoint limit) {
+  if (events_.empty() || events_.begin()->first.at > limit) {
+    now_ = std::max(now_, limit);
+    return false;
+  }
+  auto next = events_.extract(events_.begin());
+  now_ = next.key().at;
+  ++running_;
+  const absl::Cleanup done = [this] { --running_; };  // events may throw: a handler's exception
+  next.mapped()();
+  return true;
+}
+
+void SimScheduler::close() {
+  closed_ = true;
+  // What is destroyed may schedule or cancel.
+  const auto events = std::exchange(events_, {});
+}
+
+}  // namespace dynamo::testing
