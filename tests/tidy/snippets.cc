@@ -1,0 +1,104 @@
+// The C++ in README.md and in the guides under examples/: each block names the file it is taken
+// from, ```cpp examples/quick_start.cc, and that file is compiled and run. A line "// ..." in a
+// block stands for lines left out.
+
+#include <algorithm>
+#include <filesystem>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rules.h"
+
+namespace tidy {
+namespace {
+
+struct Block {
+  std::size_t line = 0;  // of the fence
+  std::string source{};  // what the fence names
+  std::vector<std::string> code{};
+};
+
+std::string trimmed(std::string_view line) {
+  const std::size_t first = line.find_first_not_of(" \t");
+  if (first == line.npos) return {};
+  return std::string(line.substr(first, line.find_last_not_of(" \t") - first + 1));
+}
+
+std::vector<std::string> code_lines(const std::vector<std::string>& lines) {
+  std::vector<std::string> code;
+  for (const std::string& line : lines) {
+    if (std::string text = trimmed(line); !text.empty()) code.push_back(std::move(text));
+  }
+  return code;
+}
+
+std::vector<Block> cpp_blocks(const std::vector<std::string>& lines) {
+  std::vector<Block> blocks;
+  bool inside = false;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const bool fence = lines[i].starts_with("```");
+    if (inside && fence) {
+      inside = false;
+    } else if (inside) {
+      blocks.back().code.push_back(lines[i]);
+    } else if (fence && lines[i].starts_with("```cpp")) {
+      inside = true;
+      blocks.push_back({.line = i + 1, .source = trimmed(lines[i].substr(6))});
+    }
+  }
+  for (Block& block : blocks) block.code = code_lines(block.code);
+  return blocks;
+}
+
+// Whether the block's lines stand in the source, one after the other but where lines are left out.
+bool stands_in(const Block& block, const std::vector<std::string>& source) {
+  for (std::size_t start = 0; start < source.size(); ++start) {
+    std::size_t at = start;
+    bool gap = false;
+    const bool found = std::ranges::all_of(block.code, [&](const std::string& line) {
+      if (line == "// ...") return gap = true;
+      if (gap) {
+        while (at < source.size() && source[at] != line) ++at;
+      }
+      gap = false;
+      return at < source.size() && source[at++] == line;
+    });
+    if (found) return true;
+  }
+  return false;
+}
+
+std::vector<std::string> documents(const Tree& tree) {
+  std::vector<std::string> found;
+  if (std::filesystem::exists(tree.root / "README.md")) found.emplace_back("README.md");
+  if (!std::filesystem::exists(tree.root / "examples")) return found;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(tree.root / "examples")) {
+    if (entry.path().extension() != ".md") continue;
+    found.push_back(std::filesystem::relative(entry.path(), tree.root).generic_string());
+  }
+  std::ranges::sort(found);
+  return found;
+}
+
+}  // namespace
+
+std::vector<Violation> check_snippets(const Tree& tree) {
+  std::vector<Violation> violations;
+  for (const std::string& document : documents(tree)) {
+    for (const Block& block : cpp_blocks(read_lines(tree.root / document))) {
+      const std::filesystem::path source = tree.root / block.source;
+      if (block.source.empty() || !std::filesystem::is_regular_file(source)) {
+        violations.push_back({document, block.line, "snippets",
+                              "the block names no source: ```cpp path/to/file.cc"});
+      } else if (!stands_in(block, code_lines(read_lines(source)))) {
+        violations.push_back(
+            {document, block.line, "snippets", "the block is not what stands in " + block.source});
+      }
+    }
+  }
+  return violations;
+}
+
+}  // namespace tidy
