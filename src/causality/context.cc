@@ -106,8 +106,9 @@ absl::Status check_binding(const Context& context, const ContextBinding& expecte
   const std::string_view what = actual.cluster != expected.cluster ? "cluster"
                                 : actual.store != expected.store   ? "store"
                                                                    : "key";
-  return absl::InvalidArgumentError(fmt::format(
-      "context: belongs to another {}, not to key \"{}\" of store \"{}\"", what, key, store));
+  return absl::InvalidArgumentError(
+      fmt::format("context: belongs to another {}, not to key \"{}\" of store \"{}\"", what,
+                  absl::Utf8SafeCEscape(std::string(key.substr(0, 64))), store));
 }
 
 }  // namespace core
