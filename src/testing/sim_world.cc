@@ -42,6 +42,9 @@ SimWorld::SimWorld(SimOptions options) {
   }
   nodes_.reserve(members.size());
   for (int i = 0; i < options.nodes; ++i) start_node(i, options, members);
+  // Each node takes in its first view, so that a test begins with a cluster that knows itself.
+  constexpr core::TimePoint start{0};
+  run_until([] { return false; }, start);
 }
 
 void SimWorld::start_node(int index, const SimOptions& options,

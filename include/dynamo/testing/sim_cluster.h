@@ -64,8 +64,8 @@ struct SimOptions {
 // Thread safety: one thread.
 class SimCluster {
  public:
-  // Starts all nodes, at time 0. Throws std::invalid_argument, saying why, if the options are out
-  // of range or a node refuses to start.
+  // Starts all nodes, at time 0; each knows its first view. Throws std::invalid_argument, saying
+  // why, if the options are out of range or a node refuses to start.
   explicit SimCluster(SimOptions options = {});
   ~SimCluster();
   SimCluster(const SimCluster&) = delete;
