@@ -10,6 +10,19 @@
 
 namespace dynamo::core {
 
+namespace {
+
+// A peer may send any number; the application's clock counts nanoseconds in 63 bits.
+std::chrono::system_clock::time_point to_time_point(std::int64_t wall_us) {
+  using Clock = std::chrono::system_clock;
+  constexpr auto last =
+      std::chrono::duration_cast<std::chrono::microseconds>(Clock::duration::max());
+  return Clock::time_point(std::chrono::microseconds(
+      std::clamp(wall_us, std::int64_t{0}, static_cast<std::int64_t>(last.count()))));
+}
+
+}  // namespace
+
 void GetRequests::start(const Turn& turn, ClientGet get) {
   const std::vector<std::string> owners = state_.owners(get.key, get.store.n);
   const std::uint64_t number = state_.next_number();
@@ -114,13 +127,12 @@ GetAnswer GetRequests::answer_of(const Turn& turn, const Running& running) const
     if (!version.visible_at(turn.now.wall_us) || !shown.insert(version.write_id).second) continue;
     answer.versions.push_back({.object = *version.object,
                                .dot = version.dot,
-                               .written_at = std::chrono::system_clock::time_point(
-                                   std::chrono::microseconds(version.written_at_us))});
+                               .written_at = to_time_point(version.written_at_us)});
   }
-  answer.context = make_context(
-      {.binding = bind_context(state_.cluster, running.get.store.name, running.get.key),
-       .history = set.history(),
-       .latest = set.latest()});
+  ContextBody seen = state_.context_body(running.get.store.name, running.get.key);
+  seen.history = set.history();
+  seen.latest = set.latest();
+  answer.context = make_context(std::move(seen));
   answer.outcome = running.operation.outcome();
   return answer;
 }

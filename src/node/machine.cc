@@ -142,7 +142,11 @@ bool Machine::may_start(const Request& request, std::vector<Complete>& completio
 // A context is checked here and not in the handle, because only the machine knows its cluster.
 absl::Status Machine::check_context(const Context& context, const StoreFacts& store,
                                     std::string_view key) const {
-  return check_binding(context, bind_context(state_.cluster, store.name, key), store.name, key);
+  absl::Status bound =
+      check_binding(context, bind_context(state_.cluster, store.name, key), store.name, key);
+  if (!bound.ok()) return bound;
+  return check_seal(context, state_.settings.context_secrets.get(),
+                    {.cluster = state_.cluster, .store = store.name, .key = std::string(key)});
 }
 
 void Machine::on(const Turn& turn, ClientGet get) {

@@ -54,8 +54,11 @@ bool Machine::accepts(const Turn& turn, const PacketReceived& received, const Pa
   }
   if (state_.ring == nullptr) return refuse("this node has no view of the cluster yet");
   if (header.cluster != state_.cluster) {
-    return refuse(fmt::format("it belongs to cluster {}, this node to {}",
-                              header.cluster.to_string(), state_.cluster.to_string()));
+    std::string why = fmt::format("it belongs to cluster {}, this node to {}",
+                                  header.cluster.to_string(), state_.cluster.to_string());
+    log_drop(turn, header.from, why);
+    state_.peers.note_refusal(header.from, std::move(why));
+    return false;
   }
   if (!header.to.empty() && !state_.is_self(header.to)) {
     return refuse(
@@ -92,7 +95,9 @@ void Machine::on_message(const Turn& turn, const std::string& from, Message mess
     state_.outbox.send(from, Pong{ping->nonce});
   } else if (auto* pong = std::get_if<Pong>(&message)) {
     const TimePoint sent(static_cast<std::int64_t>(pong->nonce));
-    if (sent <= turn.now.steady) state_.detector.round_trip(from, turn.now.steady - sent);
+    if (sent >= TimePoint{} && sent <= turn.now.steady) {
+      state_.detector.round_trip(from, turn.now.steady - sent);
+    }
   } else if (auto* refused = std::get_if<BootRefused>(&message)) {
     on_boot_refused(turn, from, *refused);
   } else if (auto* read = std::get_if<ReadRequest>(&message)) {

@@ -33,4 +33,14 @@ std::string NodeState::unreachable_reason(std::string_view peer, TimePoint now) 
   return refused.empty() ? detector.reason(peer, now) : std::string(refused);
 }
 
+ContextBody NodeState::context_body(std::string_view store, std::string_view key) const {
+  ContextBody body{.binding = bind_context(cluster, store, key)};
+  if (settings.context_secrets == nullptr) return body;
+  // Shared by the copies of one context.
+  body.seal = std::make_shared<const ContextSeal>(
+      ContextSeal{settings.context_secrets,
+                  {.cluster = cluster, .store = std::string(store), .key = std::string(key)}});
+  return body;
+}
+
 }  // namespace dynamo::core

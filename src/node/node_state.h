@@ -64,7 +64,8 @@ struct NodeSettings {
   std::string cluster_label{};
   int partitions = 256;
   int requests_max = 16384;
-  std::uint64_t seed = 0;  // of write ids and operation numbers
+  std::shared_ptr<const ContextSecrets> context_secrets{};  // shared with contexts; null: none
+  std::uint64_t seed = 0;                                   // of write ids and operation numbers
 };
 
 // What the parts of a node share: who it is, what it knows of ring, peers and stores.
@@ -91,6 +92,8 @@ struct NodeState {
 
   std::uint64_t next_number() { return ++last_number; }
   KeyHash hash(std::string_view key) const { return key_hash(key, cluster.high ^ cluster.low); }
+  // Of a context of that key that this node makes: bound to it, and nothing seen yet.
+  ContextBody context_body(std::string_view store, std::string_view key) const;
   // The n owners of the key, in order; fewer if the cluster has fewer. REQUIRES: ring.
   std::vector<std::string> owners(std::string_view key, int n) const;
   // Of the stores that this node knows; 3 before it knows any.

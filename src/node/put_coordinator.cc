@@ -161,7 +161,9 @@ void PutCoordinator::failed(std::uint64_t write, const absl::Status& status) {
   const auto at = operations_.find(by_write->second);
   by_write_.erase(by_write);
   if (at == operations_.end()) return;
-  at->second.operation.local_failed(state_.self.name, std::string(status.message()));
+  const auto left =
+      absl::IsResourceExhausted(status) ? PutOperation::Left::nothing : PutOperation::Left::perhaps;
+  at->second.operation.local_failed(state_.self.name, std::string(status.message()), left);
   at->second.failure_code = status.code();
   settle(at);
 }

@@ -12,6 +12,12 @@
 
 namespace dynamo::core {
 
+namespace {
+
+constexpr int redraws_max = 8;
+
+}  // namespace
+
 void PutRequests::start(const Turn& turn, ClientPut put) {
   if (!turn.own.full().empty()) {
     waiting_for_room_.push_back(std::move(put));
@@ -130,19 +136,21 @@ void PutRequests::reply(const Turn& turn, const std::string& from, PutForwardRep
     }
     case PutForwardReply::Answer::not_taken:
       running.forwarding.not_taken(from, std::move(reply.message));
-      if (from == running.attempt_owner) attempt(turn, at);
+      // The last one tried, or a late answer of the only one that had been silent.
+      if (from == running.attempt_owner || !running.forwarding.waiting()) attempt(turn, at);
       return;
     case PutForwardReply::Answer::clock_behind:
       if (!running.may_redraw || from != running.attempt_owner) return;
       draw(turn, running, reply.clock);
+      // A clock that cannot be exceeded, or an owner that is always ahead: take part as it is.
+      running.may_redraw = running.clock > reply.clock && ++running.redraws < redraws_max;
       return ask(turn, at->first, running, true);
   }
 }
 
 PutAnswer PutRequests::answer_of(const Running& running, PutForwardReply reply) const {
   const ContextBody* seen = running.put.context.body();
-  ContextBody body{.binding =
-                       bind_context(state_.cluster, running.put.store.name, running.put.key)};
+  ContextBody body = state_.context_body(running.put.store.name, running.put.key);
   if (seen != nullptr) {
     body.history = seen->history;
     body.latest = seen->latest;

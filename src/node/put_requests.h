@@ -46,6 +46,7 @@ class PutRequests {
     ClientPut put{};
     HybridTime clock{};
     bool may_redraw = false;
+    int redraws = 0;
     bool own_id = false;  // drawn here: a redraw draws another
     TimePoint attempt_at{};
     std::string attempt_owner{};

@@ -18,9 +18,9 @@ constexpr std::size_t set_bytes_max = std::size_t{64} << 20;
 absl::StatusOr<Record> Replica::read(const Turn& turn, const StoreFacts& store,
                                      std::string_view key) const {
   absl::StatusOr<Record> record = Record{.store = store.name, .key = std::string(key)};
-  const absl::StatusOr<bool> found = turn.own.read(
-      object_key(store.name, state_.hash(key)),
-      [&](std::string_view bytes) { record = decode_record(bytes, store.name, key); });
+  const absl::StatusOr<bool> found =
+      turn.read(object_key(store.name, state_.hash(key)),
+                [&](std::string_view bytes) { record = decode_record(bytes, store.name, key); });
   if (!found.ok()) return found.status();
   return record;
 }

@@ -91,8 +91,12 @@ bool ReplicaService::synced(std::uint64_t write) {
 bool ReplicaService::failed(std::uint64_t write, const absl::Status& status) {
   const auto at = waiting_.find(write);
   if (at == waiting_.end()) return false;
-  state_.outbox.send(at->second.from, WriteReply{.operation = at->second.operation,
-                                                 .reason = std::string(status.message())});
+  // "Refused" says that nothing was written. After any other failure nobody knows, and silence is
+  // the true answer.
+  if (absl::IsResourceExhausted(status)) {
+    state_.outbox.send(at->second.from, WriteReply{.operation = at->second.operation,
+                                                   .reason = std::string(status.message())});
+  }
   waiting_.erase(at);
   return true;
 }

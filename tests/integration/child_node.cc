@@ -1,0 +1,167 @@
+#include "child_node.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <cstdlib>
+
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+
+#include "catch.hpp"
+
+namespace test {
+
+namespace {
+
+constexpr int patience_ms = 30'000;
+
+}  // namespace
+
+ChildNode::~ChildNode() {
+  if (pid_ > 0) kill();
+  if (output_ >= 0) ::close(output_);
+}
+
+std::string ChildNode::start() {
+  std::array<int, 2> to{};
+  std::array<int, 2> from{};
+  REQUIRE(::pipe2(to.data(), O_CLOEXEC) == 0);
+  REQUIRE(::pipe2(from.data(), O_CLOEXEC) == 0);
+  std::vector<std::string> arguments = {DYNAMO_NODE_PROGRAM,
+                                        options_.name,
+                                        options_.directory.string(),
+                                        options_.label,
+                                        std::to_string(options_.partitions),
+                                        options_.durability};
+  for (const auto& member : options_.members) {
+    arguments.push_back(member.name + "=" + member.address);
+  }
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  pid_ = ::fork();
+  REQUIRE(pid_ >= 0);
+  if (pid_ == 0) {
+    ::dup2(to[0], STDIN_FILENO);
+    ::dup2(from[1], STDOUT_FILENO);
+    ::execv(argv[0], argv.data());
+    ::_exit(127);
+  }
+  ::close(to[0]);
+  ::close(from[1]);
+  if (output_ >= 0) ::close(output_);
+  input_ = to[1];
+  output_ = from[0];
+  unparsed_.clear();
+  first_line_.clear();
+  while (first_line_.empty()) REQUIRE(read_more());
+  const std::string first = first_line_;
+  if (first.starts_with("failed")) reap();
+  return first;
+}
+
+int ChildNode::send(const std::string& request) {
+  const std::string line = std::to_string(++last_number_) + " " + request + "\n";
+  REQUIRE(::write(input_, line.data(), line.size()) == static_cast<ssize_t>(line.size()));
+  return last_number_;
+}
+
+std::string ChildNode::await(int number) {
+  while (!answers_.contains(number)) {
+    if (!read_more()) return {};
+  }
+  return answers_.at(number);
+}
+
+void ChildNode::await_answers(std::size_t count) {
+  while (answers_.size() < count) REQUIRE(read_more());
+}
+
+bool ChildNode::logged(const std::string& text) const {
+  for (const std::string& line : log_) {
+    if (line.find(text) != std::string::npos) return true;
+  }
+  return false;
+}
+
+bool ChildNode::read_more() {
+  pollfd wait{output_, POLLIN, 0};
+  INFO("node " << options_.name);
+  REQUIRE(::poll(&wait, 1, patience_ms) == 1);
+  std::array<char, 65536> buffer;
+  const ssize_t got = ::read(output_, buffer.data(), buffer.size());
+  if (got <= 0) return false;
+  unparsed_.append(buffer.data(), static_cast<std::size_t>(got));
+  std::size_t start = 0;
+  for (std::size_t end; (end = unparsed_.find('\n', start)) != std::string::npos; start = end + 1) {
+    take(unparsed_.substr(start, end - start));
+  }
+  unparsed_.erase(0, start);
+  return true;
+}
+
+void ChildNode::take(const std::string& line) {
+  if (line.starts_with("log ")) {
+    log_.push_back(line.substr(4));
+  } else if (line.starts_with("ready ") || line.starts_with("failed ")) {
+    first_line_ = line;
+  } else {
+    answers_[std::atoi(line.c_str())] = line.substr(line.find(' ') + 1);
+  }
+}
+
+void ChildNode::reap() {
+  ::close(input_);
+  input_ = -1;
+  ::waitpid(pid_, nullptr, 0);
+  pid_ = -1;
+}
+
+void ChildNode::kill() {
+  ::kill(pid_, SIGKILL);
+  reap();
+  while (read_more()) {
+  }
+}
+
+void ChildNode::quit() {
+  const std::string line = "quit\n";
+  REQUIRE(::write(input_, line.data(), line.size()) == static_cast<ssize_t>(line.size()));
+  while (read_more()) {
+  }
+  reap();
+}
+
+std::vector<dynamo::Member> loopback_members(int count) {
+  asio::io_context io;
+  std::vector<asio::ip::tcp::acceptor> held;  // all at once, so that no port comes twice
+  std::vector<dynamo::Member> members;
+  for (int i = 0; i < count; ++i) {
+    held.emplace_back(io, asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+    dynamo::Member member;
+    member.name = std::string(1, static_cast<char>('a' + i));
+    member.address = "127.0.0.1:" + std::to_string(held.back().local_endpoint().port());
+    members.push_back(member);
+  }
+  return members;
+}
+
+TemporaryDirectory::TemporaryDirectory() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "dynamo-test-XXXXXX").string();
+  REQUIRE(::mkdtemp(pattern.data()) != nullptr);
+  path_ = pattern;
+}
+
+TemporaryDirectory::~TemporaryDirectory() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+}  // namespace test

@@ -1,0 +1,125 @@
+// One node in a process of its own, driven by lines on standard input:
+//
+//   NUMBER add KEY ELEMENT     get, add the element to the set, put with that context
+//   NUMBER get KEY             the set, with commas
+//   quit
+//
+// Answers, in any order: "NUMBER ok TEXT" or "NUMBER failed CODE VERDICT TEXT". Before them one
+// line, "ready ADDRESS" or "failed CODE TEXT"; in between "log TEXT". Arguments: NAME DIRECTORY
+// LABEL PARTITIONS synced|buffered NAME=ADDRESS...
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <mutex>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <dynamo/dynamo.h>
+#include <asio/post.hpp>
+#include <asio/thread_pool.hpp>
+
+namespace {
+
+using Set = std::set<std::string>;
+
+void say(const std::string& text) {
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  const std::string line = text + "\n";
+  if (::write(STDOUT_FILENO, line.data(), line.size()) < 0) std::_Exit(3);
+}
+
+std::string one_line(std::string_view text) {
+  std::string line(text);
+  for (char& c : line) {
+    if (c == '\n') c = ' ';
+  }
+  return line;
+}
+
+Set parse(std::string_view object) {
+  Set set;
+  std::istringstream in{std::string(object)};
+  for (std::string element; std::getline(in, element, ',');) set.insert(element);
+  return set;
+}
+
+std::string format(const Set& set) {
+  std::string text;
+  for (const std::string& element : set) text += (text.empty() ? "" : ",") + element;
+  return text;
+}
+
+std::string merge(std::span<const dynamo::Version> siblings) {
+  Set all;
+  for (const dynamo::Version& version : siblings) all.merge(parse(version.object));
+  return format(all);
+}
+
+std::string failure(const std::string& number, const absl::Status& status) {
+  const auto outcome = dynamo::outcome_of(status);
+  std::string verdict = outcome ? std::string(to_string(outcome->verdict)) : "none";
+  for (char& c : verdict) {
+    if (c == ' ') c = '_';
+  }
+  return number + " failed " + absl::StatusCodeToString(status.code()) + " " + verdict + " " +
+         one_line(std::string(status.message()));
+}
+
+std::string answer(const dynamo::Store& store, const std::string& line) {
+  std::istringstream in(line);
+  std::string number, verb, key, element;
+  in >> number >> verb >> key >> element;
+  const auto seen = store.get(key);
+  if (!seen.ok()) return failure(number, seen.status());
+  Set set = seen->found() ? parse(seen->object()) : Set();
+  if (verb == "get") return number + " ok " + format(set);
+  set.insert(element);
+  const auto put = store.put(key, seen->context, format(set));
+  return put.ok() ? number + " ok " : failure(number, put.status());
+}
+
+absl::StatusOr<dynamo::Node> start(const std::vector<std::string>& arguments) {
+  dynamo::NodeOptions options{.cluster = arguments.at(2), .name = arguments.at(0)};
+  options.data_dir = arguments.at(1);
+  options.partitions = std::atoi(arguments.at(3).c_str());
+  std::vector<dynamo::Member> members;
+  for (std::size_t i = 5; i < arguments.size(); ++i) {
+    const std::size_t equals = arguments[i].find('=');
+    dynamo::Member member;
+    member.name = arguments[i].substr(0, equals);
+    member.address = arguments[i].substr(equals + 1);
+    if (member.name == options.name) options.listen = member.address;
+    members.push_back(member);
+  }
+  dynamo::Components parts{.membership = dynamo::fixed_membership(members)};
+  parts.log = [](const dynamo::LogRecord& record) { say("log " + one_line(record.text)); };
+  return dynamo::Node::start(options, std::move(parts));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  auto node = start(arguments);
+  if (!node.ok()) {
+    say("failed " + absl::StatusCodeToString(node.status().code()) + " " +
+        one_line(std::string(node.status().message())));
+    return 1;
+  }
+  const auto durability =
+      arguments.at(4) == "buffered" ? dynamo::Durability::buffered : dynamo::Durability::synced;
+  const auto store =
+      node->open("sets", {.reconciler = dynamo::reconcile_with(merge), .durability = durability});
+  if (!store.ok()) return 2;
+  say("ready " + node->address());
+  asio::thread_pool workers(4);
+  for (std::string line; std::getline(std::cin, line) && line != "quit";) {
+    asio::post(workers, [&store, line] { say(answer(*store, line)); });
+  }
+  workers.join();
+}
