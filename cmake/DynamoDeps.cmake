@@ -4,6 +4,19 @@ find_package(fmt REQUIRED)
 find_package(Asio 1.22 MODULE REQUIRED)
 find_package(LMDB 0.9.24 MODULE REQUIRED)
 
+# libcrypto authenticates contexts (NodeOptions::context_secret); without it that option is refused.
+set(DYNAMO_WITH_CRYPTO "AUTO" CACHE STRING "Authenticated contexts, with OpenSSL's libcrypto")
+set_property(CACHE DYNAMO_WITH_CRYPTO PROPERTY STRINGS AUTO ON OFF)
+set(DYNAMO_LIBCRYPTO)
+if(DYNAMO_WITH_CRYPTO STREQUAL "AUTO")
+  find_package(OpenSSL 1.1 QUIET COMPONENTS Crypto)
+elseif(DYNAMO_WITH_CRYPTO)
+  find_package(OpenSSL 1.1 REQUIRED COMPONENTS Crypto)
+endif()
+if(DYNAMO_WITH_CRYPTO AND TARGET OpenSSL::Crypto)
+  set(DYNAMO_LIBCRYPTO OpenSSL::Crypto)
+endif()
+
 # xxHash is compiled in from its header (XXH_INLINE_ALL): a path, nothing to link or to export.
 find_path(XXHASH_INCLUDE_DIR NAMES xxhash.h)
 mark_as_advanced(XXHASH_INCLUDE_DIR)

@@ -1,4 +1,4 @@
-# The variables of dynamo.pc.in, from what the target `dynamo` links
+# The variables of dynamo.pc.in and dynamo_testing.pc.in, from what the target `dynamo` links
 # (`public_links` and `externals` of the top level). asio is left out: Debian 12
 # ships no .pc file for it, and it is only headers.
 include_guard()
@@ -9,6 +9,7 @@ function(_dynamo_pc_names out)
   list(TRANSFORM ARGN REPLACE "^absl::(.*)$" "absl_\\1")
   list(TRANSFORM ARGN REPLACE "^fmt::.*$" "fmt")
   list(TRANSFORM ARGN REPLACE "^LMDB::.*$" "lmdb")
+  list(TRANSFORM ARGN REPLACE "^OpenSSL::Crypto$" "libcrypto")
   list(REMOVE_DUPLICATES ARGN)
   list(JOIN ARGN " " names)
   set(${out} "${names}" PARENT_SCOPE)
@@ -22,5 +23,6 @@ else()
   _dynamo_pc_names(DYNAMO_PC_REQUIRES ${public_links} ${externals})
   string(APPEND DYNAMO_PC_CFLAGS " -DDYNAMO_STATIC_DEFINE")
 endif()
+_dynamo_pc_names(DYNAMO_PC_TESTING_REQUIRES ${externals})
 file(RELATIVE_PATH DYNAMO_PC_PREFIX "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
 string(REGEX REPLACE "/$" "" DYNAMO_PC_PREFIX "${DYNAMO_PC_PREFIX}")

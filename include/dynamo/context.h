@@ -23,8 +23,9 @@ struct ContextBody;
 // refuses it elsewhere with INVALID_ARGUMENT.
 //
 // A context may leave the process as text, in a cookie or a form field. It carries a checksum, so
-// damage is found; it is not authenticated, so forgery is not. Do not send contexts to anyone whom
-// you would not let overwrite the key.
+// damage is found. From a node with NodeOptions::context_secret it also carries a MAC, made by
+// encode() and checked by the first call that uses a decoded context, so forgery is found too.
+// Without that, do not send contexts to anyone whom you would not let overwrite the key.
 //
 // Thread safety: a value; the shared part is immutable.
 class DYNAMO_EXPORT Context {

@@ -6,9 +6,12 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
+#include <dynamo/detail/erased_handler.h>
 #include <dynamo/export.h>
 #include <dynamo/log.h>
 #include <dynamo/membership.h>
@@ -18,6 +21,7 @@
 #include <dynamo/store.h>
 #include <dynamo/transport.h>
 #include <asio/any_io_executor.hpp>
+#include <asio/async_result.hpp>
 
 namespace dynamo {
 
@@ -56,6 +60,15 @@ struct NodeOptions {
   std::size_t buffer_bytes_max = std::size_t{64} << 20;
   // Requests in flight on this node, as coordinator; beyond it RESOURCE_EXHAUSTED. 1 to 1,048,576.
   int requests_max = 16384;
+  // Authenticates contexts that leave trusted processes, with HMAC-SHA256: the same on every node,
+  // best 32 random bytes. Contexts encoded here then carry a MAC, and a decoded one without the
+  // right MAC is refused with INVALID_ARGUMENT by the put that uses it. Empty: contexts are not
+  // authenticated. Needs a library built with libcrypto.
+  std::string context_secret{};
+  // Accepted as well, to change the secret without refusing anybody: first add the new one here on
+  // every node, then make it context_secret and keep the old one here, and drop the old one once no
+  // context of its time is left. At most 8, none empty.
+  std::vector<std::string> context_secrets_accepted{};
   // Needed to listen on an address that is not loopback: the TCP transport neither encrypts nor
   // authenticates.
   bool allow_plaintext = false;
@@ -115,6 +128,24 @@ class DYNAMO_EXPORT Node {
   // FAILED_PRECONDITION from then on.
   void stop();
 
+  // As stop(), without blocking the caller: for an application that lends its only thread. Handler:
+  // void(), once the data directory can be opened again.
+  //
+  // The handler never runs inside this call, but on its own executor, which is kept busy until
+  // then; if it has none, on a thread that does the stopping and ends with it. Cannot be cancelled.
+  // The node may be destroyed meanwhile: on a thread that it was lent, its destructor then does not
+  // wait for the stop; the handler still comes. On a node that has stopped, it comes soon.
+  template <class Token>
+  auto async_stop(Token&& token) {
+    return asio::async_initiate<Token, void()>(
+        [](auto handler, std::shared_ptr<host::Host> host) {
+          const asio::any_io_executor executor = stopping_executor(*host);
+          start_stop(std::move(host), executor,
+                     detail::erase_handler<void>(std::move(handler), executor));
+        },
+        token, host_);
+  }
+
   Node(Node&&) noexcept;
   Node& operator=(Node&&) noexcept;
   ~Node();
@@ -123,6 +154,10 @@ class DYNAMO_EXPORT Node {
   explicit Node(std::shared_ptr<host::Host> host);
 
  private:
+  static asio::any_io_executor stopping_executor(host::Host& host);
+  static void start_stop(std::shared_ptr<host::Host> host, const asio::any_io_executor& executor,
+                         detail::ErasedHandler<void> handler);
+
   std::shared_ptr<host::Host> host_;  // shared with the stores, which may outlive the node
 };
 

@@ -46,7 +46,7 @@ struct ReplicaReport {
     unreachable,
     no_answer
   } answer = Answer::no_answer;
-  std::string reason{};  // for refused and unreachable
+  std::string reason{};  // for refused, unreachable and some no_answer
 };
 
 // What happened to an operation, replica by replica, as far as this node knows.
@@ -67,7 +67,7 @@ struct Outcome {
   std::vector<ReplicaReport> replicas{};
 };
 
-// "b: stored; c: unreachable (silent for 3.1 s)": one clause a replica.
+// "b: stored; c: unreachable: silent for 3.1 s": one clause a replica.
 DYNAMO_EXPORT std::string to_string(const Outcome& outcome);
 DYNAMO_EXPORT std::string_view to_string(ReplicaReport::Answer answer);
 DYNAMO_EXPORT std::string_view to_string(Outcome::Verdict verdict);

@@ -19,8 +19,10 @@ enum class Lane { request, bulk };
 // Addresses are strings that only the transport understands ("host:port" for TCP). A packet is
 // opaque: it carries its own checksum and sender, so a transport needs no handshake.
 //
-// Thread safety: send() from any thread, several at once. start() and stop() from one thread; after
-// stop() returns, `receive` is not called again.
+// Thread safety: send() from any thread, several at once, also from within `receive`, and before
+// start() and after stop(), when it drops the packet. start() and stop() one at a time; after
+// stop() returns, `receive` is neither called again nor still running, but for a call that stop()
+// is made from.
 class DYNAMO_EXPORT Transport {
  public:
   // Takes one packet. `peer` is the name that the transport has authenticated, "" if it
@@ -37,7 +39,7 @@ class DYNAMO_EXPORT Transport {
   // exceeds the bounds of the queue to that peer, is dropped.
   virtual void send(std::string_view address, Lane lane, std::string packet) = 0;
 
-  // Closes everything; packets in flight may be lost. Idempotent.
+  // Closes everything; packets in flight may be lost. Idempotent, and harmless without a start().
   virtual void stop() = 0;
 };
 

@@ -1,5 +1,8 @@
 #include <dynamo/context.h>
 
+#include <algorithm>
+#include <optional>
+#include <tuple>
 #include <utility>
 
 #include <absl/strings/escaping.h>
@@ -9,13 +12,15 @@
 #include "base/hash.h"
 #include "causality/context_body.h"
 
-// Layout before the URL-safe base 64: format version, binding, latest clock, history, then 32 bits
-// of checksum.
+// Layout before the URL-safe base 64: format version, binding, latest clock, history, in format 2
+// a MAC of all that, then 32 bits of checksum. The checksum finds damage before anybody knows the
+// secret.
 namespace dynamo {
 
 namespace {
 
-constexpr std::uint8_t format_version = 1;
+constexpr std::uint8_t plain_format = 1;
+constexpr std::uint8_t sealed_format = 2;
 constexpr std::size_t checksum_bytes = 4;
 // 512 entries of a history take below 20 KiB.
 constexpr std::size_t text_bytes_max = std::size_t{256} << 10;
@@ -29,21 +34,25 @@ absl::Status damaged(std::string_view why) {
       fmt::format("context: {}; pass the text that Context::encode() gave", why));
 }
 
+// The MAC that encode() adds, if it adds one.
+std::optional<core::Mac> mac_of(const core::ContextBody& body) {
+  if (body.seal == nullptr) return body.mac;
+  const core::ContextSeal& seal = *body.seal;
+  // Without libcrypto nobody has secrets. Should it fail, the context is refused by whoever gets
+  // it, and forges nothing.
+  return core::seal_mac(seal.secrets->current, seal.owner, core::context_content(body))
+      .value_or(core::Mac{});
+}
+
 }  // namespace
 
 Context::Context() = default;
 
 std::string Context::encode() const {
   if (body_ == nullptr) return {};
-  std::string bytes;
-  core::Encoder out(bytes);
-  out.fixed8(format_version);
-  out.fixed32(body_->binding.cluster);
-  out.fixed32(body_->binding.store);
-  out.fixed64(body_->binding.key);
-  out.fixed64(body_->latest.value);
-  body_->history.encode(out);
-  out.fixed32(short_checksum(bytes));
+  std::string bytes = core::context_content(*body_);
+  if (const std::optional<core::Mac> mac = mac_of(*body_)) bytes.append(mac->data(), mac->size());
+  core::Encoder(bytes).fixed32(short_checksum(bytes));
   return absl::WebSafeBase64Escape({bytes.data(), bytes.size()});
 }
 
@@ -64,15 +73,21 @@ absl::StatusOr<Context> Context::decode(std::string_view text) {
 
   core::Decoder in(content);
   const std::uint8_t version = in.fixed8();
-  if (version != format_version) {
-    return damaged(fmt::format("format {}, this library reads format {}", version, format_version));
+  if (version != plain_format && version != sealed_format) {
+    return damaged(fmt::format("format {}, this library reads formats {} and {}", version,
+                               plain_format, sealed_format));
   }
   core::ContextBody body;
+  body.decoded = true;
   body.binding.cluster = in.fixed32();
   body.binding.store = in.fixed32();
   body.binding.key = in.fixed64();
   body.latest.value = in.fixed64();
   body.history = core::History::decode(in);
+  if (version == sealed_format) {
+    const std::string_view mac = in.raw(std::tuple_size_v<core::Mac>);
+    std::ranges::copy(mac, body.mac.emplace().begin());
+  }
   if (!in.done()) return damaged("malformed");
   return core::make_context(std::move(body));
 }
@@ -84,7 +99,9 @@ const VectorClock& Context::clock() const {
 
 bool operator==(const Context& a, const Context& b) {
   if (a.body_ == b.body_) return true;
-  return a.body_ != nullptr && b.body_ != nullptr && *a.body_ == *b.body_;
+  if (a.body_ == nullptr || b.body_ == nullptr || !(*a.body_ == *b.body_)) return false;
+  // Equal contexts give equal text, and so have the same MAC.
+  return mac_of(*a.body_) == mac_of(*b.body_);
 }
 
 namespace core {
@@ -93,6 +110,18 @@ ContextBinding bind_context(const Identity& cluster, std::string_view store, std
   return {.cluster = static_cast<std::uint32_t>(cluster.high ^ cluster.low),
           .store = static_cast<std::uint32_t>(hash64(store, cluster.high)),
           .key = hash64(key, cluster.low)};
+}
+
+std::string context_content(const ContextBody& body) {
+  std::string bytes;
+  Encoder out(bytes);
+  out.fixed8(body.seal != nullptr || body.mac ? sealed_format : plain_format);
+  out.fixed32(body.binding.cluster);
+  out.fixed32(body.binding.store);
+  out.fixed64(body.binding.key);
+  out.fixed64(body.latest.value);
+  body.history.encode(out);
+  return bytes;
 }
 
 Context make_context(ContextBody body) {

@@ -1,6 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include <absl/status/status.h>
@@ -8,6 +11,8 @@
 #include <dynamo/membership.h>
 
 #include "base/hybrid_time.h"
+#include "base/mac.h"
+#include "causality/context_seal.h"
 #include "causality/history.h"
 
 namespace dynamo::core {
@@ -27,8 +32,19 @@ struct ContextBody {
   History history{};
   HybridTime latest{};  // the greatest clock among the versions seen: a put with this context draws
                         // above it
-  friend bool operator==(const ContextBody&, const ContextBody&) = default;
+  // Made by a node with a secret: how encode() seals it. Shared by copies.
+  std::shared_ptr<const ContextSeal> seal{};
+  bool decoded = false;      // it came from outside
+  std::optional<Mac> mac{};  // and came with this
+
+  // What was seen, of which key.
+  friend bool operator==(const ContextBody& a, const ContextBody& b) {
+    return a.binding == b.binding && a.history == b.history && a.latest == b.latest;
+  }
 };
+
+// What encode() puts into text, and a MAC is made of.
+std::string context_content(const ContextBody& body);
 
 Context make_context(ContextBody body);
 

@@ -1,6 +1,7 @@
 #include "coordinator/failure_detector.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -28,6 +29,7 @@ void FailureDetector::heard(std::string_view name, TimePoint now) {
   Peer* peer = find(name);
   if (peer == nullptr) return;
   peer->heard_at = now;
+  peer->heard = true;
   peer->waiting = false;
   peer->probes = 0;
   peer->reachable = true;
@@ -44,7 +46,7 @@ void FailureDetector::asked(std::string_view name, TimePoint now) {
 
 void FailureDetector::round_trip(std::string_view name, TimePoint took) {
   Peer* peer = find(name);
-  if (peer == nullptr) return;
+  if (peer == nullptr || took < TimePoint{} || took > round_trip_max) return;
   peer->smoothed = peer->smoothed == TimePoint{} ? took : (peer->smoothed * 7 + took) / 8;
 }
 
@@ -56,8 +58,10 @@ std::vector<std::string> FailureDetector::tick(TimePoint now, std::vector<std::s
       peer.waiting = true;
       peer.waiting_since = now;
     }
+    const bool was_late = std::exchange(peer.late, now - peer.probe_at >= probe);
     const bool silent = peer.probes >= probes_min && now - peer.waiting_since >= silence;
-    if (silent && peer.reachable) {
+    // Late once: this process was away. Late time and again: it is slow, and must still decide.
+    if (silent && peer.reachable && (!peer.late || was_late)) {
       peer.reachable = false;
       lost.push_back(name);
     }
@@ -88,7 +92,7 @@ std::string FailureDetector::reason(std::string_view name, TimePoint now) const 
 
 bool FailureDetector::heard_since(std::string_view name, TimePoint since) const {
   const Peer* peer = find(name);
-  return peer != nullptr && peer->heard_at >= since;
+  return peer != nullptr && peer->heard && peer->heard_at > since;
 }
 
 TimePoint FailureDetector::round_trip_of(std::string_view name) const {

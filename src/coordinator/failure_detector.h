@@ -15,10 +15,10 @@ namespace dynamo::core {
 //
 // Any packet from a peer shows that it is there. When a peer owes us an answer we ask it again
 // every `probe`, and take it for unreachable once it has been silent for `silence` while asked at
-// least `probes_min` times: a process that was itself paused has asked only once, and does not
-// blame its peers (trap F10). An idle peer is asked now and then, so that its return or loss is
-// noticed without traffic. An unreachable peer goes on being sent requests; it is only not waited
-// for.
+// least `probes_min` times. A process that was itself paused does not blame its peers (trap F10):
+// what they sent meanwhile may lie unread, so a tick that comes late only asks once more. An idle
+// peer is asked now and then, so that its return or loss is noticed without traffic. An unreachable
+// peer goes on being sent requests; it is only not waited for.
 //
 // Thread safety: one thread at a time.
 class FailureDetector {
@@ -27,6 +27,7 @@ class FailureDetector {
   static constexpr TimePoint idle_probe = std::chrono::milliseconds(1000);
   static constexpr TimePoint silence = std::chrono::milliseconds(1000);
   static constexpr int probes_min = 3;
+  static constexpr TimePoint round_trip_max = std::chrono::minutes(1);
 
   void set_peers(const std::vector<std::string>& peers, TimePoint now);
 
@@ -34,7 +35,7 @@ class FailureDetector {
   void heard(std::string_view peer, TimePoint now);
   // A request went to the peer that it will answer.
   void asked(std::string_view peer, TimePoint now);
-  // How long the answer to one took.
+  // How long the answer to one took, if that is believable.
   void round_trip(std::string_view peer, TimePoint took);
 
   // Peers to ping now. Peers that have just become unreachable are appended to `lost`.
@@ -44,19 +45,21 @@ class FailureDetector {
   bool reachable(std::string_view peer) const;
   // "silent for 3.1 s"; empty for a reachable peer.
   std::string reason(std::string_view peer, TimePoint now) const;
-  // A packet came at `since` or later.
+  // A packet came after `since`: in a later turn, so it may be an answer to what was sent then.
   bool heard_since(std::string_view peer, TimePoint since) const;
   // Smoothed; zero if not known.
   TimePoint round_trip_of(std::string_view peer) const;
 
  private:
   struct Peer {
-    TimePoint heard_at{};
+    TimePoint heard_at{};       // or when it became a peer
     TimePoint waiting_since{};  // of the first question that nothing has answered
     TimePoint probe_at{};       // when to ask next
     TimePoint smoothed{};
     int probes = 0;  // asked since waiting_since
     bool waiting = false;
+    bool late = false;      // the last tick came long after probe_at
+    bool heard = false;     // ever
     bool reachable = true;  // until shown otherwise: a start is no time for suspicion
   };
 

@@ -47,7 +47,7 @@ absl::Status GetOperation::failure(absl::StatusCode code, std::string_view key,
   const std::string_view stale =
       answers() >= r_ && !covered() ? ", but together they have not seen all of at_least" : "";
   return with_outcome(
-      absl::Status(code, fmt::format("get {}: {} of r={} replicas answered{}{} ({})", quoted(key),
+      absl::Status(code, fmt::format("get {}: {} of r={} replicas answered{}{} ({})", quote(key),
                                      answers(), r_, after, stale, to_string(outcome))),
       outcome);
 }

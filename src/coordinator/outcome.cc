@@ -1,5 +1,6 @@
 #include "coordinator/outcome.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -14,7 +15,21 @@ namespace {
 
 constexpr const char* payload_url = "dynamo/outcome";
 constexpr std::uint64_t reports_max = 1024;
-constexpr std::uint64_t text_bytes_max = std::uint64_t{1} << 16;
+
+// The size of the UTF-8 character that `text` begins with; 0 if it begins with none. Long forms,
+// halves of surrogate pairs and what lies beyond Unicode are none (RFC 3629).
+std::size_t character_size(std::string_view text) {
+  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  if (byte(0) < 0x80) return 1;
+  const std::size_t size = byte(0) >= 0xf0 ? 4 : byte(0) >= 0xe0 ? 3 : 2;
+  if (byte(0) < 0xc2 || byte(0) > 0xf4 || text.size() < size) return 0;
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  const bool too_low = (byte(0) == 0xe0 && byte(1) < 0xa0) || (byte(0) == 0xf0 && byte(1) < 0x90);
+  const bool too_high = (byte(0) == 0xed && byte(1) > 0x9f) || (byte(0) == 0xf4 && byte(1) > 0x8f);
+  return too_low || too_high ? 0 : size;
+}
 
 }  // namespace
 
@@ -55,10 +70,10 @@ std::optional<Outcome> outcome_of(const absl::Status& status) {
   const std::uint64_t size = in.count(reports_max, 4);
   for (std::uint64_t i = 0; i < size; ++i) {
     ReplicaReport report;
-    report.node = std::string(in.bytes(text_bytes_max));
+    report.node = std::string(in.bytes(in.remaining()));
     report.role = static_cast<ReplicaReport::Role>(in.varint_up_to(1));
     report.answer = static_cast<ReplicaReport::Answer>(in.varint_up_to(6));
-    report.reason = std::string(in.bytes(text_bytes_max));
+    report.reason = std::string(in.bytes(in.remaining()));
     outcome.replicas.push_back(std::move(report));
   }
   if (!in.done()) return std::nullopt;
@@ -84,10 +99,20 @@ absl::Status with_outcome(absl::Status status, const Outcome& outcome) {
   return status;
 }
 
-std::string quoted(std::string_view key) {
+std::string quote(std::string_view key) {
   constexpr std::size_t shown_max = 64;
-  std::string text = "\"" + absl::Utf8SafeCEscape(std::string(key.substr(0, shown_max))) + "\"";
-  if (key.size() > shown_max) text += "...";
+  std::string text = "\"";
+  std::size_t shown = 0;
+  while (shown < key.size()) {
+    const std::size_t character = character_size(key.substr(shown));
+    const std::size_t size = std::max<std::size_t>(character, 1);
+    if (shown + size > shown_max) break;
+    const std::string piece(key.substr(shown, size));
+    text += character == 0 ? absl::CEscape(piece) : absl::Utf8SafeCEscape(piece);
+    shown += size;
+  }
+  text += "\"";
+  if (shown < key.size()) text += "...";
   return text;
 }
 

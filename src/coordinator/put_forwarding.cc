@@ -54,7 +54,7 @@ absl::Status PutForwarding::failure(absl::StatusCode code, std::string_view key,
   const Outcome outcome = this->outcome(id);
   return with_outcome(
       absl::Status(code, fmt::format("put {}: no owner of the key coordinated it{} ({})",
-                                     quoted(key), after, to_string(outcome))),
+                                     quote(key), after, to_string(outcome))),
       outcome);
 }
 

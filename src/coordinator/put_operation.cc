@@ -25,8 +25,9 @@ void PutOperation::refused(std::string_view node, std::string reason) {
   tally_.note(node, Answer::refused, std::move(reason));
 }
 
-void PutOperation::local_failed(std::string_view node, std::string reason) {
+void PutOperation::local_failed(std::string_view node, std::string reason, Left left) {
   tally_.retract(node, std::move(reason));
+  perhaps_here_ = perhaps_here_ || left == Left::perhaps;
 }
 
 void PutOperation::unreachable(std::string_view node, std::string reason) {
@@ -47,7 +48,7 @@ Outcome PutOperation::outcome(const WriteId& id) const {
     verdict = Verdict::applied;
   } else if (somewhere > 0) {
     verdict = Verdict::applied_below_quorum;
-  } else if (tally_.waiting() + tally_.count(Answer::unreachable) > 0) {
+  } else if (perhaps_here_ || tally_.waiting() + tally_.count(Answer::unreachable) > 0) {
     // An unreachable replica was sent the write all the same; only its answer was not waited for.
     verdict = Verdict::unknown;
   }
@@ -58,8 +59,9 @@ absl::Status PutOperation::failure(absl::StatusCode code, std::string_view key, 
                                    std::string_view after) const {
   const Outcome outcome = this->outcome(id);
   return with_outcome(
-      absl::Status(code, fmt::format("put {}: {} of w={} replicas stored it{} ({})", quoted(key),
-                                     taken(), w_, after, to_string(outcome))),
+      absl::Status(code,
+                   fmt::format("put {}: {} of w={} replicas {} it{} ({})", quote(key), taken(), w_,
+                               synced_ ? "synced" : "stored", after, to_string(outcome))),
       outcome);
 }
 

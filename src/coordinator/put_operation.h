@@ -29,8 +29,10 @@ class PutOperation {
   void stored(std::string_view node);
   void synced(std::string_view node);
   void refused(std::string_view node, std::string reason);
+  // What a failed write may have left on the disk.
+  enum class Left { nothing, perhaps };
   // This node's own engine failed to take what was in the object buffer.
-  void local_failed(std::string_view node, std::string reason);
+  void local_failed(std::string_view node, std::string reason, Left left);
   void unreachable(std::string_view node, std::string reason);
 
   bool enough() const { return taken() >= w_; }
@@ -47,6 +49,7 @@ class PutOperation {
   ReplicaTally tally_;
   int w_;
   bool synced_;
+  bool perhaps_here_ = false;  // a failed write may have left it on this node's disk
 };
 
 }  // namespace dynamo::core

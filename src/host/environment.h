@@ -70,6 +70,11 @@ class Environment {
   virtual void flush_at(
       core::TimePoint at) = 0;  // flush() then, where it may block; the earliest time asked counts
 
+  // Where a stop() runs that nobody may be blocked by, and then whoever waits for it and has no
+  // executor: neither the node's threads, which end meanwhile, nor the application's. The executor
+  // tracks work, and its thread ends with the last copy that does.
+  virtual asio::any_io_executor stopping_executor() = 0;
+
   // Where handlers without an executor of their own run.
   virtual asio::any_io_executor executor() const = 0;
   // FAILED_PRECONDITION on a thread that must not block, because the node's own work runs there.

@@ -62,8 +62,8 @@ absl::Status Host::open_store(const core::StoreFacts& facts) {
     status = machine_->open_store(facts, effects.actions);
     apply(effects.actions, effects);
   }
-  perform(effects);
-  parts_.environment->wake();  // its messages leave with the next turn
+  // Its messages leave with the next turn: what a turn performs belongs on the turns' thread.
+  parts_.environment->wake();
   return status;
 }
 
@@ -105,14 +105,14 @@ std::vector<std::string> Host::owners(std::string_view key, int n) const {
   return state.owners(key, n);
 }
 
-void Host::post(Request request) {
+void Host::post(Request request, Place place) {
   bool wake = false;
   bool refused = false;
   {
     const std::lock_guard lock(inbox_mutex_);
     refused = stopped();
     if (!refused) {
-      inbox_.push_back(std::move(request));
+      inbox_.insert(place == Place::first ? inbox_.begin() : inbox_.end(), std::move(request));
       wake = !std::exchange(woken_, true);
     }
   }
@@ -130,13 +130,13 @@ void Host::turn() {
 }
 
 bool Host::run_inbox(Effects& effects) {
+  const std::lock_guard lock(machine_mutex_);
   std::deque<Request> inbox;
   {
-    const std::lock_guard lock(inbox_mutex_);
+    const std::lock_guard inbox_lock(inbox_mutex_);
     inbox.swap(inbox_);
     woken_ = false;
   }
-  const std::lock_guard lock(machine_mutex_);
   if (stopped()) {
     cancel_all(std::move(inbox));
     return false;
@@ -234,8 +234,11 @@ void Host::flush_batch(bool all) {
       post({.event = core::BatchWritten{buffer_.written(batch)}});
     } else {
       if (absl::IsDataLoss(status)) engine_failed_ = true;
-      post(
-          {.event = core::WriteFailed{buffer_.failed(batch, now().steady + retry_period), status}});
+      // No request may find the lost records gone before the machine has heard of it: it would
+      // write on under the name that the lost dots were given by (trap A2).
+      const std::lock_guard lock(machine_mutex_);
+      post({.event = core::WriteFailed{buffer_.failed(batch, now().steady + retry_period), status}},
+           Place::first);
     }
   }
   if (!engine_failed_) parts_.environment->flush_at(buffer_.due());
@@ -254,10 +257,19 @@ void Host::cancel_all(std::deque<Request> inbox) {
 
 void Host::stop() {
   std::deque<Request> inbox;
+  bool elsewhere = false;
   {
     const std::lock_guard lock(inbox_mutex_);
-    if (stopped_.exchange(true)) return;
-    inbox.swap(inbox_);
+    elsewhere = stopped_.exchange(true);
+    if (!elsewhere) {
+      stopping_on_ = std::this_thread::get_id();
+      inbox.swap(inbox_);
+    }
+  }
+  if (elsewhere) {
+    const bool here = stopping_on_ == std::this_thread::get_id();  // the log has called back
+    if (!here && !stop_done_.done() && may_block().ok()) stop_done_.wait();
+    return;
   }
   parts_.transport->stop();
   parts_.environment->stop();
@@ -272,6 +284,7 @@ void Host::stop() {
     log(LogLevel::error, "records in the object buffer could not be written");
   parts_.storage.reset();
   parts_.environment->stop_handlers();
+  stop_done_.set();
 }
 
 void Host::log(LogLevel level, std::string_view text) const {

@@ -76,7 +76,10 @@ class Host {
   // The n owners of the key, by name; empty before the first view and after stop().
   std::vector<std::string> owners(std::string_view key, int n) const;
   bool stopped() const { return stopped_.load(); }
+  // If a stop is under way elsewhere, returns when that is done; at once on a thread that must not
+  // block, because the stop may wait for it.
   void stop();
+  asio::any_io_executor stopping_executor() { return parts_.environment->stopping_executor(); }
 
   // For the environment.
   void turn();
@@ -104,7 +107,8 @@ class Host {
   absl::Status write_now(std::string_view key, std::string_view record);
   std::optional<std::string> read_now(std::string_view key, absl::Status& status);
 
-  void post(Request request);
+  enum class Place { first, last };  // in the inbox
+  void post(Request request, Place place = Place::last);
   bool run_inbox(Effects& effects);
   void apply(core::Actions& actions, Effects& effects);
   void perform(Effects& effects);
@@ -122,6 +126,8 @@ class Host {
   Statistics statistics_;
   std::atomic<std::uint64_t> last_request_{0};
   std::atomic<bool> stopped_{false};
+  std::atomic<std::thread::id> stopping_on_{};
+  Waiter stop_done_;
 
   std::mutex engine_mutex_;  // StorageEngine::write() takes one caller at a time
 

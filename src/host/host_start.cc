@@ -10,6 +10,16 @@
 
 namespace dynamo::host {
 
+namespace {
+
+std::shared_ptr<const core::ContextSecrets> context_secrets(const NodeOptions& options) {
+  if (options.context_secret.empty()) return nullptr;
+  return std::make_shared<const core::ContextSecrets>(
+      core::ContextSecrets{options.context_secret, options.context_secrets_accepted});
+}
+
+}  // namespace
+
 absl::StatusOr<std::shared_ptr<Host>> Host::start(NodeOptions options, Parts parts) {
   // Not make_shared: the constructor is private.
   std::shared_ptr<Host> host(new Host(std::move(options), std::move(parts)));
@@ -18,6 +28,7 @@ absl::StatusOr<std::shared_ptr<Host>> Host::start(NodeOptions options, Parts par
       host->identity_, core::NodeSettings{.cluster_label = host->options_.cluster,
                                           .partitions = host->options_.partitions,
                                           .requests_max = host->options_.requests_max,
+                                          .context_secrets = context_secrets(host->options_),
                                           .seed = host->parts_.environment->random()});
   if (absl::Status status = host->restore_records(); !status.ok()) return status;
   absl::StatusOr<std::string> address =

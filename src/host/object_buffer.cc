@@ -89,13 +89,12 @@ std::vector<std::uint64_t> ObjectBuffer::failed(const Batch& batch, core::TimePo
   for (const Item& item : batch) {
     const auto at = entries_.find(item.key);
     if (at == entries_.end()) continue;
-    for (const Entry::Write& write : at->second.writes) settled.push_back(write.write);
-    at->second.writes.clear();
     if (at->second.acknowledged) {
-      make_due(at, retry);
-    } else {
-      drop(at);
+      make_due(at, retry);  // and its writes are settled by the try that succeeds
+      continue;
     }
+    for (const Entry::Write& write : at->second.writes) settled.push_back(write.write);
+    drop(at);
   }
   return settled;
 }

@@ -47,8 +47,8 @@ class ObjectBuffer {
   Batch take(core::TimePoint now, bool all);
   // What became of the batch: returns the writes that it settles.
   std::vector<std::uint64_t> written(const Batch& batch);
-  // The commit failed: what nothing has been acknowledged of is dropped, the rest stays, to be
-  // tried again at `retry`.
+  // The commit failed: what nothing has been acknowledged of is dropped, and its writes returned;
+  // the rest stays, to be tried again at `retry`.
   std::vector<std::uint64_t> failed(const Batch& batch, core::TimePoint retry);
 
   // When the next entry is due; TimePoint::max() if there is none or a batch is out.

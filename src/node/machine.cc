@@ -99,6 +99,7 @@ absl::Status Machine::open_store(const StoreFacts& facts, Actions& out) {
   const StoreTable::Verdict verdict = state_.stores.open(facts);
   if (!verdict.status.ok()) return verdict.status;
   if (verdict.changed) {
+    state_.deepen_ring();
     out.writes.push_back({.write = state_.next_number(),
                           .key = store_key(facts.name),
                           .record = encode_store(*state_.stores.find(facts.name))});
@@ -132,7 +133,7 @@ bool Machine::may_start(const Request& request, std::vector<Complete>& completio
   const auto limit = static_cast<std::size_t>(state_.settings.requests_max);
   if (refusal.ok() && gets_.size() + puts_.size() + waiting_for_view_.size() >= limit) {
     refusal = absl::ResourceExhaustedError(fmt::format(
-        "{}: requests_max is {}, and as many are in flight", quoted(request.key), limit));
+        "{}: requests_max is {}, and as many are in flight", quote(request.key), limit));
   }
   if (refusal.ok()) return true;
   completions.push_back({request.request, std::move(refusal)});
@@ -211,14 +212,13 @@ void Machine::on(const Turn& turn, const WriteFailed& failed) {
   for (const std::uint64_t write : failed.writes) {
     if (!service_.failed(write, failed.status)) coordinator_.failed(write, failed.status);
   }
+  puts_.room(turn);  // what was dropped has left some
 }
 
 void Machine::on(const Turn& turn, const ViewChanged& changed) {
   if (state_.ring != nullptr && changed.view.number <= state_.ring->view_number()) return;
-  int depth = 3;
-  for (const auto& [name, entry] : state_.stores.entries()) depth = std::max(depth, entry.facts.n);
-  state_.ring =
-      std::make_shared<const PartitionMap>(changed.view, state_.settings.partitions, depth);
+  state_.view = changed.view;
+  state_.make_ring();
   state_.cluster = cluster_identity(state_.settings.cluster_label, changed.view.cluster);
   std::vector<std::string> peers;
   for (const Member& member : state_.ring->members()) {
@@ -242,7 +242,7 @@ void Machine::expire_waiting(const Turn& turn) {
         [&](const auto& request) {
           if (request.deadline > turn.now.steady) return false;
           absl::Status late = absl::DeadlineExceededError(
-              fmt::format("{}: this node has no view of the cluster yet", quoted(request.key)));
+              fmt::format("{}: this node has no view of the cluster yet", quote(request.key)));
           if constexpr (requires { request.object; }) {
             turn.out.puts.push_back({request.request, std::move(late)});
           } else {

@@ -27,6 +27,14 @@ int NodeState::largest_n() const {
   return largest;
 }
 
+void NodeState::make_ring() {
+  ring = std::make_shared<const PartitionMap>(view, settings.partitions, largest_n());
+}
+
+void NodeState::deepen_ring() {
+  if (ring != nullptr && largest_n() > ring->depth()) make_ring();
+}
+
 std::string NodeState::unreachable_reason(std::string_view peer, TimePoint now) const {
   if (detector.reachable(peer)) return {};
   const std::string_view refused = peers.refusal(peer);

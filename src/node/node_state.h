@@ -78,6 +78,7 @@ struct NodeState {
   NodeSettings settings;
 
   NodeIdentity self;
+  View view{};                               // what the ring was made from
   std::shared_ptr<const PartitionMap> ring;  // null before the first view; shared with the handles
   Identity cluster{};                        // in packets and contexts; zero before the first view
   PeerTable peers;
@@ -98,6 +99,11 @@ struct NodeState {
   std::vector<std::string> owners(std::string_view key, int n) const;
   // Of the stores that this node knows; 3 before it knows any.
   int largest_n() const;
+  // The ring of `view`, deep enough for every store.
+  void make_ring();
+  // To be called when a store has become known: nodes agree on the owners of a key only up to the n
+  // that their rings were made for.
+  void deepen_ring();
   bool is_self(std::string_view name) const { return name == self.name; }
   // Why `peer` is not waited for; empty if it is.
   std::string unreachable_reason(std::string_view peer, TimePoint now) const;

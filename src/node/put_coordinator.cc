@@ -30,7 +30,7 @@ void PutCoordinator::start(const Turn& turn, const std::string& from, PutForward
   absl::StatusOr<Record> read = replica_.read(turn, forward.store, forward.key);
   if (absl::IsInternal(read.status())) {
     applied = failed_reply(absl::InternalError(
-        fmt::format("put {}: {}", quoted(forward.key), std::string(read.status().message()))));
+        fmt::format("put {}: {}", quote(forward.key), std::string(read.status().message()))));
   } else if (!read.ok()) {
     // Whoever does not know what it has said of a key must not speak of it again (trap A2).
     applied = not_taken(fmt::format("damaged: {}", std::string(read.status().message())));
@@ -70,7 +70,7 @@ PutForwardReply PutCoordinator::apply(const Turn& turn, const std::string& from,
     return failed_reply(absl::ResourceExhaustedError(
         fmt::format("put {}: would leave {} siblings, siblings_max is {}; get the key, merge, and "
                     "put with that context",
-                    quoted(forward.key), siblings, siblings_max)));
+                    quote(forward.key), siblings, siblings_max)));
   }
   const Dot dot = record.replica.put({.context = forward.context,
                                       .write_id = forward.write_id,
@@ -80,7 +80,7 @@ PutForwardReply PutCoordinator::apply(const Turn& turn, const std::string& from,
                                       .object = forward.object},
                                      forward.store.conflict, state_.actors);
   if (const absl::Status bounds = Replica::check_bounds(record); !bounds.ok()) {
-    return failed_reply(absl::Status(bounds.code(), fmt::format("put {}: {}", quoted(forward.key),
+    return failed_reply(absl::Status(bounds.code(), fmt::format("put {}: {}", quote(forward.key),
                                                                 std::string(bounds.message()))));
   }
   return {.answer = PutForwardReply::Answer::done, .clock = forward.clock, .dot = dot};

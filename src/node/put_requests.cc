@@ -28,7 +28,7 @@ void PutRequests::start(const Turn& turn, ClientPut put) {
     turn.out.puts.push_back(
         {put.request, absl::FailedPreconditionError(fmt::format(
                           "put {}: w is {}, but the cluster has {} members that own data",
-                          quoted(put.key), put.w, owners.size()))});
+                          quote(put.key), put.w, owners.size()))});
     return;
   }
   const std::uint64_t number = state_.next_number();
@@ -200,7 +200,7 @@ void PutRequests::expire_waiting(const Turn& turn) {
   std::erase_if(waiting_for_room_, [&turn](const ClientPut& put) {
     if (put.deadline > turn.now.steady) return false;
     turn.out.puts.push_back({put.request, absl::ResourceExhaustedError(fmt::format(
-                                              "put {}: {}", quoted(put.key), turn.own.full()))});
+                                              "put {}: {}", quote(put.key), turn.own.full()))});
     return true;
   });
 }
@@ -219,7 +219,7 @@ bool PutRequests::cancel(const Turn& turn, std::uint64_t request) {
   if (waiting != waiting_for_room_.end()) {
     turn.out.puts.push_back(
         {request, absl::CancelledError(
-                      fmt::format("put {}: cancelled before it began", quoted(waiting->key)))});
+                      fmt::format("put {}: cancelled before it began", quote(waiting->key)))});
     waiting_for_room_.erase(waiting);
     return true;
   }
@@ -236,7 +236,11 @@ void PutRequests::room(const Turn& turn) {
   while (!waiting_for_room_.empty() && turn.own.full().empty()) {
     ClientPut put = std::move(waiting_for_room_.front());
     waiting_for_room_.pop_front();
-    start(turn, std::move(put));
+    if (state_.out_of_service.ok()) {
+      start(turn, std::move(put));
+    } else {
+      turn.out.puts.push_back({put.request, state_.out_of_service});
+    }
   }
 }
 

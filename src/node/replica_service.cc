@@ -22,6 +22,7 @@ absl::Status ReplicaService::admit(const Turn& turn, const std::string& from,
     return verdict.status;
   }
   if (verdict.changed) {
+    state_.deepen_ring();
     turn.write({.write = state_.next_number(),
                 .key = store_key(store.name),
                 .record = encode_store(*state_.stores.find(store.name))});

@@ -8,10 +8,13 @@
 #include <random>
 #include <thread>
 #include <utility>
+#include <vector>
 
+#include <asio/execution/outstanding_work.hpp>
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
+#include <asio/prefer.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/thread_pool.hpp>
 
@@ -84,6 +87,31 @@ class Loop {
  private:
   const std::shared_ptr<asio::io_context> context_;  // shared with the thread, which may outlive us
   asio::executor_work_guard<asio::io_context::executor_type> work_;
+  std::thread thread_;
+};
+
+// A thread for a stop, which ends by itself: with the last executor that tracks work on it.
+class StopThread {
+ public:
+  StopThread()
+      : context_(std::make_shared<asio::io_context>(1)),
+        executor_(asio::prefer(asio::any_io_executor(context_->get_executor()),
+                               asio::execution::outstanding_work.tracked)),
+        thread_(named_thread("dyn-stop", [context = context_] { context->run(); })) {}
+  ~StopThread() {
+    executor_ = {};
+    if (thread_.get_id() == std::this_thread::get_id()) {
+      thread_.detach();  // it has stopped the node that nobody holds any more
+    } else {
+      thread_.join();
+    }
+  }
+
+  asio::any_io_executor take_executor() { return std::exchange(executor_, {}); }
+
+ private:
+  const std::shared_ptr<asio::io_context> context_;  // shared with the thread, which may outlive us
+  asio::any_io_executor executor_;
   std::thread thread_;
 };
 
@@ -189,6 +217,11 @@ class Environment final : public AsioEnvironment {
   }
   asio::any_io_executor io_executor() const override { return io_; }
 
+  asio::any_io_executor stopping_executor() override {
+    const std::lock_guard lock(late_mutex_);
+    return stops_.emplace_back(std::make_unique<StopThread>())->take_executor();
+  }
+
   absl::Status may_block() const override {
     const bool ours = (loop_ && loop_->runs_here()) || (calls_ && calls_->runs_here());
     if (!ours && !(given_ && runs_on_this_thread(given_))) return absl::OkStatus();
@@ -220,8 +253,9 @@ class Environment final : public AsioEnvironment {
   std::optional<Flusher> flusher_;
   std::atomic<bool> stopped_{false};
   mutable std::mutex late_mutex_;
-  bool handlers_stopped_ = false;       // guarded by late_mutex_
-  mutable std::unique_ptr<Loop> late_;  // guarded by late_mutex_
+  bool handlers_stopped_ = false;                   // guarded by late_mutex_
+  mutable std::unique_ptr<Loop> late_;              // guarded by late_mutex_
+  std::vector<std::unique_ptr<StopThread>> stops_;  // guarded by late_mutex_
 };
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <asio/post.hpp>
+
 #include "causality/last_write_wins.h"
 #include "host/store_state.h"
 #include "store/options.h"
@@ -42,6 +44,18 @@ ClusterStatus Node::status() const { return host_->status(); }
 Stats Node::stats() const { return host_->stats(); }
 
 RingView Node::ring() const { return host_->ring_view(); }
+
+asio::any_io_executor Node::stopping_executor(host::Host& host) { return host.stopping_executor(); }
+
+void Node::start_stop(std::shared_ptr<host::Host> host, const asio::any_io_executor& executor,
+                      detail::ErasedHandler<void> handler) {
+  asio::post(executor, [host = std::move(host), complete = std::move(handler.complete)]() mutable {
+    host->stop();
+    // Before the handler, which may end what the host's timers belong to.
+    host.reset();
+    complete([] {});
+  });
+}
 
 void Node::stop() {
   if (host_ != nullptr) host_->stop();

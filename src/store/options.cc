@@ -7,6 +7,7 @@
 #include <dynamo/node.h>
 #include <fmt/format.h>
 
+#include "base/mac.h"
 #include "coordinator/outcome.h"
 #include "wire/codec.h"
 
@@ -20,6 +21,8 @@ constexpr milliseconds timeout_max = std::chrono::hours(1);
 constexpr std::chrono::seconds ttl_max = std::chrono::hours(24 * 365 * 100);
 constexpr std::size_t buffer_bytes_min = std::size_t{1} << 20;
 constexpr int siblings_limit = 64;
+constexpr std::size_t secrets_accepted_max = 8;
+constexpr std::size_t secret_bytes_max = 4096;
 
 template <class... Args>
 absl::Status invalid(fmt::format_string<Args...> format, Args&&... args) {
@@ -29,6 +32,36 @@ absl::Status invalid(fmt::format_string<Args...> format, Args&&... args) {
 absl::Status check_name(std::string_view field, std::string_view name) {
   if (!name.empty() && name.size() <= core::name_bytes_max) return absl::OkStatus();
   return invalid("{}: {} bytes, the limit is 1 to {}", field, name.size(), core::name_bytes_max);
+}
+
+absl::Status check_secrets(const NodeOptions& options) {
+  const std::vector<std::string>& accepted = options.context_secrets_accepted;
+  if (accepted.size() > secrets_accepted_max) {
+    return invalid("context_secrets_accepted: {} secrets, the limit is {}", accepted.size(),
+                   secrets_accepted_max);
+  }
+  if (!accepted.empty() && options.context_secret.empty()) {
+    return invalid("context_secrets_accepted: {} secrets, but context_secret is empty",
+                   accepted.size());
+  }
+  std::vector<std::string_view> secrets(accepted.begin(), accepted.end());
+  if (!options.context_secret.empty()) secrets.push_back(options.context_secret);
+  for (const std::string_view secret : secrets) {
+    const std::string_view field = secret.data() == options.context_secret.data()
+                                       ? "context_secret"
+                                       : "context_secrets_accepted";
+    if (secret.empty() || secret.size() > secret_bytes_max) {
+      return invalid("{}: a secret of {} bytes, the limit is 1 to {}", field, secret.size(),
+                     secret_bytes_max);
+    }
+    if (!core::has_mac()) {
+      return invalid("{}: given, but this library was built without libcrypto", field);
+    }
+    if (!core::make_mac(secret, "")) {
+      return invalid("{}: libcrypto refuses a secret of {} bytes", field, secret.size());
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -56,7 +89,7 @@ absl::Status NodeOptions::validate() const {
   if (requests_max < 1 || requests_max > (1 << 20)) {
     return invalid("requests_max: {}, the limit is 1 to {}", requests_max, 1 << 20);
   }
-  return absl::OkStatus();
+  return check_secrets(*this);
 }
 
 namespace host {
@@ -88,13 +121,13 @@ absl::Status check_key(std::string_view operation, std::string_view key) {
                    core::key_bytes_max);
   if (key.size() <= core::key_bytes_max) return absl::OkStatus();
   return invalid("{} {}: the key has {} bytes, the limit is 1 to {} bytes", operation,
-                 core::quoted(key), key.size(), core::key_bytes_max);
+                 core::quote(key), key.size(), core::key_bytes_max);
 }
 
 absl::Status check_object(std::string_view key, std::string_view object,
                           const StoreOptions& options) {
   if (object.size() <= options.object_bytes_max) return absl::OkStatus();
-  return invalid("put {}: the object has {} bytes, object_bytes_max is {}", core::quoted(key),
+  return invalid("put {}: the object has {} bytes, object_bytes_max is {}", core::quote(key),
                  object.size(), options.object_bytes_max);
 }
 

@@ -17,13 +17,13 @@ absl::StatusOr<std::string> merge(std::string_view key, const Reconciler& reconc
   const detail::HandlerScope scope;
   const auto threw = [key](std::string_view what) {
     return absl::InternalError(
-        fmt::format("get {}: the reconciler threw: {}", core::quoted(key), what));
+        fmt::format("get {}: the reconciler threw: {}", core::quote(key), what));
   };
   try {
     absl::StatusOr<std::string> merged = reconciler.reconcile(key, siblings);
     if (merged.ok()) return merged;
     return absl::Status(merged.status().code(),
-                        fmt::format("get {}: the reconciler failed: {}", core::quoted(key),
+                        fmt::format("get {}: the reconciler failed: {}", core::quote(key),
                                     std::string(merged.status().message())));
   } catch (const std::exception& error) {
     return threw(error.what());

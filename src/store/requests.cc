@@ -37,7 +37,7 @@ absl::StatusOr<core::ClientPut> checked_put(const StoreState& state, std::string
   } else if (context.empty() && state.facts.conflict == core::Conflict::keep_siblings) {
     return absl::InvalidArgumentError(fmt::format(
         "erase {}: the context is empty, so it would delete nothing; pass the context of a get",
-        core::quoted(key)));
+        core::quote(key)));
   }
   if (absl::Status status = check_quorum("w", w, state.facts.n); !status.ok()) return status;
   if (absl::Status status = check_timeout(timeout); !status.ok()) return status;

@@ -86,7 +86,7 @@ absl::StatusOr<GetResult> answer_of(const StoreState& state, std::string_view ke
   if (!asked.refused.ok()) return asked.refused;
   return host::reconciled(
       key, state.options.reconciler.get(),
-      await(*state.host, asked.call, asked.request, asked.deadline, "get " + core::quoted(key)));
+      await(*state.host, asked.call, asked.request, asked.deadline, "get " + core::quote(key)));
 }
 
 }  // namespace
@@ -103,7 +103,7 @@ absl::StatusOr<PutResult> blocking_put(const StoreState& state,
   if (absl::Status status = may_block(state); !status.ok()) return status;
   if (!put.ok()) return put.status();
   const core::TimePoint deadline = put->deadline;
-  const std::string what = "put " + core::quoted(put->key);
+  const std::string what = "put " + core::quote(put->key);
   const auto call = std::make_shared<Call<core::PutAnswer>>();  // shared as in get()
   const std::uint64_t request =
       state.host->put(*std::move(put), [call](absl::StatusOr<core::PutAnswer> answer) {

@@ -28,6 +28,7 @@ class SimEnvironment final : public host::Environment {
   void wake_at(core::TimePoint at) override;
   void flush_at(core::TimePoint at) override;
   asio::any_io_executor executor() const override;
+  asio::any_io_executor stopping_executor() override { return executor(); }
   absl::Status may_block() const override;
   bool wait(host::Waiter& waiter, core::TimePoint until) override;
 

@@ -220,10 +220,6 @@ constexpr std::array<Rule, 10> rules{{
     {.name = "readers see whole batches", .check = survives_a_race},
 }};
 
-absl::Status of_rule(std::string_view rule, const absl::Status& wrong) {
-  return broken(fmt::format("the engine breaks the rule \"{}\": {}", rule, wrong.ToString()));
-}
-
 }  // namespace
 
 absl::Status storage_engine_check(MakeEngine make_engine) {
@@ -231,7 +227,8 @@ absl::Status storage_engine_check(MakeEngine make_engine) {
     const absl::StatusOr<std::unique_ptr<StorageEngine>> engine = make_engine();
     if (!engine.ok()) return engine.status();
     ModelledEngine modelled(**engine);
-    if (absl::Status wrong = rule.check(modelled); !wrong.ok()) return of_rule(rule.name, wrong);
+    if (absl::Status wrong = rule.check(modelled); !wrong.ok())
+      return breaks_rule("engine", rule.name, wrong);
   }
   return absl::OkStatus();
 }
@@ -244,12 +241,14 @@ absl::Status storage_engine_reopen_check(MakeEngine make_at_same_place) {
     ModelledEngine modelled(**engine, records);
     absl::Status wrong = modelled.agrees();
     if (!wrong.ok()) {
-      return of_rule(fmt::format("what was written is there, opening {}", opening), wrong);
+      return breaks_rule("engine", fmt::format("what was written is there, opening {}", opening),
+                         wrong);
     }
     wrong = write_random_batches(modelled, opening, 5, 200);
     if (wrong.ok()) wrong = modelled.put("large", std::string((1U << 20) + opening, 'L'));
     if (wrong.ok()) wrong = modelled.agrees();
-    if (!wrong.ok()) return of_rule(fmt::format("it works after opening {}", opening), wrong);
+    if (!wrong.ok())
+      return breaks_rule("engine", fmt::format("it works after opening {}", opening), wrong);
     records = modelled.records();
   }
   return absl::OkStatus();

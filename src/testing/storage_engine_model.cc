@@ -7,21 +7,6 @@
 
 namespace dynamo::testing {
 
-std::string quoted(std::string_view bytes) {
-  constexpr std::size_t shown_max = 40;
-  std::string text = "\"";
-  for (const char byte : bytes.substr(0, shown_max)) {
-    if (byte >= ' ' && byte <= '~') {
-      text += byte;
-    } else {
-      text += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
-    }
-  }
-  return text + fmt::format("{}\" ({} bytes)", bytes.size() > shown_max ? "..." : "", bytes.size());
-}
-
-absl::Status broken(std::string message) { return absl::InternalError(message); }
-
 absl::Status ModelledEngine::write(std::span<const StorageEngine::Write> batch) {
   if (absl::Status written = engine_.write(batch); !written.ok()) {
     return broken(fmt::format("a valid batch of {} writes was refused: {}", batch.size(),
@@ -53,17 +38,17 @@ absl::Status ModelledEngine::agrees_on_read(std::string_view key) const {
     seen = record;
   });
   if (!found.ok()) {
-    return broken(fmt::format("read of {} failed: {}", quoted(key), found.status().ToString()));
+    return broken(fmt::format("read of {} failed: {}", quote(key), found.status().ToString()));
   }
   const auto at = records_.find(key);
   const bool expected = at != records_.end() && at->second.has_value();
   if (*found != expected || visits != (expected ? 1 : 0)) {
     return broken(fmt::format("read of {} returned {} and visited {} records; the key should be {}",
-                              quoted(key), *found, visits, expected ? "there" : "absent"));
+                              quote(key), *found, visits, expected ? "there" : "absent"));
   }
   if (expected && seen != *at->second) {
     return broken(
-        fmt::format("read of {} gave {}, not {}", quoted(key), quoted(seen), quoted(*at->second)));
+        fmt::format("read of {} gave {}, not {}", quote(key), quote(seen), quote(*at->second)));
   }
   return absl::OkStatus();
 }
@@ -78,16 +63,16 @@ absl::Status ModelledEngine::agrees_on_scan(std::string_view from, std::size_t l
   const absl::Status scanned =
       engine_.scan(from, [&](std::string_view key, std::string_view record) {
         if (visits++ == limit)
-          wrong = fmt::format("was told to stop before {} and did not", quoted(key));
+          wrong = fmt::format("was told to stop before {} and did not", quote(key));
         if (!wrong.empty()) return false;
         skip_absent();
         if (expected == records_.end()) {
-          wrong = fmt::format("visited {} where it should have ended", quoted(key));
+          wrong = fmt::format("visited {} where it should have ended", quote(key));
         } else if (key != expected->first) {
-          wrong = fmt::format("visited {}, not {}", quoted(key), quoted(expected->first));
+          wrong = fmt::format("visited {}, not {}", quote(key), quote(expected->first));
         } else if (record != *expected->second) {
-          wrong = fmt::format("visited {} with {}, not {}", quoted(key), quoted(record),
-                              quoted(*expected->second));
+          wrong = fmt::format("visited {} with {}, not {}", quote(key), quote(record),
+                              quote(*expected->second));
         } else {
           ++expected;
         }
@@ -96,10 +81,10 @@ absl::Status ModelledEngine::agrees_on_scan(std::string_view from, std::size_t l
   if (!scanned.ok()) wrong = "failed: " + scanned.ToString();
   skip_absent();
   if (wrong.empty() && visits < limit && expected != records_.end()) {
-    wrong = fmt::format("ended before {}", quoted(expected->first));
+    wrong = fmt::format("ended before {}", quote(expected->first));
   }
   if (wrong.empty()) return absl::OkStatus();
-  return broken(fmt::format("scan from {}, visit {}: {}", quoted(from), visits, wrong));
+  return broken(fmt::format("scan from {}, visit {}: {}", quote(from), visits, wrong));
 }
 
 absl::Status ModelledEngine::agrees() const {

@@ -12,13 +12,9 @@
 #include <absl/status/status.h>
 #include <dynamo/storage_engine.h>
 
+#include "testing/broken_rule.h"
+
 namespace dynamo::testing {
-
-// Bytes for a message: escaped, cut if they are many, with their number.
-std::string quoted(std::string_view bytes);
-
-// That an engine is not as it should be.
-absl::Status broken(std::string message);
 
 // An engine beside the std::map that it should be: the map is the specification.
 //

@@ -62,7 +62,7 @@ int scan_once(Race& race, int oldest) {
         race.found_wrong(fmt::format(
             "a scan during writes saw generation {} of {} and {} of a key before it (-1: "
             "a record that changed while it was visited)",
-            generation, quoted(key), seen));
+            generation, quote(key), seen));
         return false;
       });
   if (!scanned.ok()) race.found_wrong("a scan during writes failed: " + scanned.ToString());
@@ -93,7 +93,7 @@ void read_until_over(Race& race) {
       race.found_wrong(
           fmt::format("a read of {} saw generation {} after {} was seen (-1: a record "
                       "that changed while it was visited)",
-                      quoted(key), generation, oldest));
+                      quote(key), generation, oldest));
     }
     oldest = std::max(oldest, generation);
   }

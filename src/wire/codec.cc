@@ -192,7 +192,7 @@ void decode(PutForward& m, Decoder& in) {
   m.w = static_cast<int>(in.varint_up_to(n_max));
   m.siblings_max = static_cast<int>(in.varint_up_to(1024));
   m.synced = decode_bool(in);
-  m.timeout_us = in.varint();
+  m.timeout_us = in.varint_up_to(timeout_us_max);
   if (m.w < 1 || m.w > m.store.n || m.write_id.is_zero()) in.fail();
 }
 
@@ -219,6 +219,7 @@ void decode(PutForwardReply& m, Decoder& in) {
   m.message = std::string(in.bytes(reason_bytes_max));
   m.clock.value = in.fixed64();
   m.dot = decode_dot(in);
+  if (m.answer == PutForwardReply::Answer::done && m.dot.counter == 0) in.fail();
   m.verdict = decode_enum(in, Outcome::Verdict::unknown);
   const std::uint64_t replicas = in.count(replicas_max, 4);
   for (std::uint64_t i = 0; i < replicas && in.ok(); ++i) {

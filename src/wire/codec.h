@@ -17,6 +17,7 @@ inline constexpr std::uint64_t reason_bytes_max = 4096;
 inline constexpr std::uint64_t owed_max = 64;
 inline constexpr std::uint64_t replicas_max = 64;
 inline constexpr int n_max = 16;
+inline constexpr std::uint64_t timeout_us_max = 3'600'000'000;  // as options allow: an hour
 
 // The message's number on the wire.
 std::uint8_t message_type(const Message& message);

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <mutex>
+#include <type_traits>
 #include <utility>
 
 #include <absl/functional/any_invocable.h>
@@ -65,8 +66,13 @@ ErasedHandler<Result> erase_handler(Handler handler, const asio::any_io_executor
     asio::post(executor, [handler = std::move(handler), make = std::move(make), slot]() mutable {
       if (slot.is_connected()) slot.clear();
       HandlerScope scope;
-      Result result = make();
-      std::move(handler)(std::move(result));
+      if constexpr (std::is_void_v<Result>) {
+        make();
+        std::move(handler)();
+      } else {
+        Result result = make();
+        std::move(handler)(std::move(result));
+      }
     });
   };
   return erased;

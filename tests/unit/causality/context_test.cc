@@ -140,8 +140,8 @@ TEST_CASE("a later format is refused by its number, and a malformed one by name"
   bytes.resize(bytes.size() - 4);
   REQUIRE(Context::decode(sealed(bytes)).ok());
 
-  CHECK_THAT(message(Context::decode(sealed("\x02" + bytes.substr(1))).status()),
-             ContainsSubstring("format 2") && ContainsSubstring("reads format 1"));
+  CHECK_THAT(message(Context::decode(sealed("\x03" + bytes.substr(1))).status()),
+             ContainsSubstring("format 3") && ContainsSubstring("reads formats 1 and 2"));
   CHECK_THAT(message(Context::decode(sealed(bytes + "x")).status()),
              ContainsSubstring("malformed"));
   for (std::size_t size = 1; size < bytes.size(); ++size) {

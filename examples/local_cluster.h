@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <dynamo/dynamo.h>
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+
+namespace example {
+
+// Ends the example with the status, unless it is OK.
+inline void require(const absl::Status& status) {
+  if (status.ok()) return;
+  std::fprintf(stderr, "%s\n", status.ToString().c_str());
+  std::exit(1);
+}
+template <class T>
+T require(absl::StatusOr<T> result) {
+  require(result.status());
+  return *std::move(result);
+}
+
+// `count` members called a, b, c ... on free loopback ports.
+inline std::vector<dynamo::Member> local_members(int count) {
+  asio::io_context io;
+  std::vector<asio::ip::tcp::acceptor> held;  // all at once, so that no port comes twice
+  std::vector<dynamo::Member> members;
+  for (int i = 0; i < count; ++i) {
+    held.emplace_back(io, asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+    dynamo::Member member;
+    member.name = std::string(1, static_cast<char>('a' + i));
+    member.address = "127.0.0.1:" + std::to_string(held.back().local_endpoint().port());
+    members.push_back(member);
+  }
+  return members;
+}
+
+// Three nodes in this process, with their data in a directory that goes away with them. An
+// application has one node a process, and its members on other machines.
+class LocalCluster {
+ public:
+  LocalCluster() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "dynamo-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) std::exit(1);
+    data_ = pattern;
+    const std::vector<dynamo::Member> members = local_members(3);
+    for (const dynamo::Member& self : members) {
+      dynamo::NodeOptions options{.name = self.name, .listen = self.address};
+      options.data_dir = data_ / self.name;
+      dynamo::Components parts{.membership = dynamo::fixed_membership(members)};
+      nodes_.push_back(require(dynamo::Node::start(options, std::move(parts))));
+    }
+  }
+  ~LocalCluster() {
+    nodes_.clear();
+    std::error_code ignored;
+    std::filesystem::remove_all(data_, ignored);
+  }
+  LocalCluster(const LocalCluster&) = delete;
+  LocalCluster& operator=(const LocalCluster&) = delete;
+
+  dynamo::Node& node(std::size_t i) { return nodes_[i]; }
+
+ private:
+  std::filesystem::path data_;
+  std::vector<dynamo::Node> nodes_;
+};
+
+}  // namespace example

@@ -1,0 +1,172 @@
+#include "host/object_buffer.h"
+
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+
+using dynamo::core::TimePoint;
+using dynamo::host::ObjectBuffer;
+using std::chrono::milliseconds;
+using Numbers = std::vector<std::uint64_t>;
+
+namespace {
+
+constexpr TimePoint interval = milliseconds(1000);
+
+TimePoint at(int ms) { return milliseconds(ms); }
+
+dynamo::core::WriteRecord write(std::uint64_t number, std::string key, std::string record,
+                                bool synced = true) {
+  return {.write = number, .key = std::move(key), .record = std::move(record), .synced = synced};
+}
+
+std::string found(const ObjectBuffer& buffer, const std::string& key) {
+  const auto record = buffer.find(key);
+  return record == nullptr ? "nothing" : *record;
+}
+
+}  // namespace
+
+TEST_CASE("buffer: a synced write is due at once, a buffered one within the flush interval") {
+  ObjectBuffer buffer(interval);
+  CHECK(buffer.due() == TimePoint::max());
+  buffer.put(write(1, "a", "x", false), at(10));
+  CHECK(buffer.due() == at(1010));
+  buffer.put(write(2, "b", "x"), at(20));
+  CHECK(buffer.due() == at(20));
+  const ObjectBuffer::Batch batch = buffer.take(at(20), false);
+  REQUIRE(batch.size() == 1);
+  CHECK(batch[0].key == "b");
+  CHECK(buffer.written(batch) == Numbers{2});
+  CHECK(buffer.due() == at(1010));
+  CHECK(buffer.take(at(1009), false).empty());
+  CHECK(buffer.take(at(1010), false).size() == 1);
+}
+
+TEST_CASE("buffer: what comes in during a commit is the next batch, in key order") {
+  ObjectBuffer buffer(interval);
+  buffer.put(write(1, "k", "1"), at(0));
+  const ObjectBuffer::Batch first = buffer.take(at(0), false);
+  buffer.put(write(2, "z", "2"), at(1));
+  buffer.put(write(3, "a", "3"), at(2));
+  CHECK(buffer.due() == TimePoint::max());  // one batch at a time
+  CHECK(buffer.take(at(5), false).empty());
+  CHECK(buffer.take(at(5), true).empty());
+  CHECK(buffer.written(first) == Numbers{1});
+  const ObjectBuffer::Batch second = buffer.take(at(5), false);
+  REQUIRE(second.size() == 2);
+  CHECK(second[0].key == "a");
+  CHECK(second[1].key == "z");
+}
+
+TEST_CASE("buffer: a record is found until its own commit has returned") {
+  ObjectBuffer buffer(interval);
+  CHECK(found(buffer, "k") == "nothing");
+  buffer.put(write(1, "k", "1"), at(0));
+  const ObjectBuffer::Batch batch = buffer.take(at(0), false);
+  CHECK(found(buffer, "k") == "1");
+  buffer.put(write(2, "k", "2"), at(1));
+  CHECK(buffer.written(batch) == Numbers{1});
+  CHECK(found(buffer, "k") == "2");
+  CHECK(buffer.written(buffer.take(at(1), false)) == Numbers{2});
+  CHECK(found(buffer, "k") == "nothing");
+}
+
+TEST_CASE("buffer: a hot key settles its writes even if it is rewritten during each commit") {
+  ObjectBuffer buffer(interval);
+  buffer.put(write(1, "k", "1"), at(0));
+  for (std::uint64_t i = 2; i < 100; ++i) {
+    const ObjectBuffer::Batch batch = buffer.take(at(static_cast<int>(i)), false);
+    REQUIRE(batch.size() == 1);
+    buffer.put(write(i, "k", std::to_string(i)), at(static_cast<int>(i)));
+    CHECK(buffer.written(batch) == Numbers{i - 1});
+    CHECK(buffer.due() == at(static_cast<int>(i)));
+  }
+}
+
+TEST_CASE("buffer: rewrites of a buffered key are one write of the last record, due by the first") {
+  ObjectBuffer buffer(interval);
+  for (int i = 0; i < 10; ++i) {
+    buffer.put(write(static_cast<std::uint64_t>(i), "k", std::to_string(i), false), at(i * 100));
+  }
+  CHECK(buffer.due() == at(1000));
+  const ObjectBuffer::Batch batch = buffer.take(at(1000), false);
+  REQUIRE(batch.size() == 1);
+  CHECK(*batch[0].record == "9");
+  CHECK(buffer.written(batch).size() == 10);
+  CHECK(buffer.due() == TimePoint::max());
+}
+
+TEST_CASE("buffer: a synced write makes a buffered record due at once") {
+  ObjectBuffer buffer(interval);
+  buffer.put(write(1, "k", "1", false), at(0));
+  buffer.put(write(2, "k", "2"), at(5));
+  CHECK(buffer.due() == at(5));
+  const ObjectBuffer::Batch batch = buffer.take(at(5), false);
+  CHECK(buffer.written(batch) == Numbers{1, 2});
+  CHECK(buffer.take(at(5000), true).empty());
+}
+
+TEST_CASE("buffer: a failed batch drops what nothing was acknowledged of, and settles it") {
+  ObjectBuffer buffer(interval);
+  buffer.put(write(1, "synced", "1"), at(0));
+  buffer.put(write(2, "buffered", "2", false), at(0));
+  const ObjectBuffer::Batch batch = buffer.take(at(1000), false);
+  REQUIRE(batch.size() == 2);
+  buffer.put(write(3, "synced", "3"), at(1001));  // built on what failed
+  CHECK(buffer.failed(batch, at(1100)) == Numbers{1, 3});
+  CHECK(found(buffer, "synced") == "nothing");
+  CHECK(found(buffer, "buffered") == "2");
+  CHECK(buffer.due() == at(1100));
+  CHECK(buffer.take(at(1099), false).empty());
+  CHECK(buffer.written(buffer.take(at(1100), false)) == Numbers{2});
+}
+
+TEST_CASE("buffer: a synced write on top of an acknowledged one is kept and retried with it") {
+  ObjectBuffer buffer(interval);
+  buffer.put(write(1, "k", "1", false), at(0));
+  buffer.put(write(2, "k", "12"), at(0));
+  const ObjectBuffer::Batch batch = buffer.take(at(0), false);
+  CHECK(buffer.failed(batch, at(100)).empty());
+  CHECK(found(buffer, "k") == "12");
+  CHECK(buffer.written(buffer.take(at(100), false)) == Numbers{1, 2});
+}
+
+TEST_CASE("buffer: a dropped key can be written again") {
+  ObjectBuffer buffer(interval);
+  buffer.put(write(1, "k", "1"), at(0));
+  const ObjectBuffer::Batch batch = buffer.take(at(0), false);
+  buffer.put(write(2, "k", "2"), at(1));
+  CHECK(buffer.failed(batch, at(100)) == Numbers{1, 2});
+  buffer.put(write(3, "k", "3"), at(1));
+  CHECK(buffer.due() == at(1));
+  CHECK(buffer.written(buffer.take(at(1), false)) == Numbers{3});
+}
+
+TEST_CASE("buffer: bytes follow what is in it and return to none") {
+  ObjectBuffer buffer(interval);
+  CHECK(buffer.bytes() == 0);
+  buffer.put(write(1, "k", std::string(1000, 'x')), at(0));
+  const std::size_t large = buffer.bytes();
+  CHECK(large >= 1001);
+  CHECK(large <= 1001 + 512);
+  buffer.put(write(2, "k", "x"), at(0));
+  CHECK(buffer.bytes() == large - 999);
+  buffer.put(write(3, "other", "x", false), at(0));
+  const ObjectBuffer::Batch batch = buffer.take(at(2000), false);
+  CHECK(buffer.bytes() > 0);  // still here until the commit has returned
+  buffer.written(batch);
+  CHECK(buffer.bytes() == 0);
+  buffer.put(write(4, "k", "x"), at(0));
+  buffer.failed(buffer.take(at(0), false), at(100));
+  CHECK(buffer.bytes() == 0);
+}
+
+TEST_CASE("buffer: all is taken at the end, due or not") {
+  ObjectBuffer buffer(interval);
+  buffer.put(write(1, "b", "1", false), at(0));
+  buffer.put(write(2, "a", "2", false), at(0));
+  CHECK(buffer.written(buffer.take(at(0), true)).size() == 2);
+  CHECK(buffer.bytes() == 0);
+}
