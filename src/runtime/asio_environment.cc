@@ -75,13 +75,15 @@ class Loop {
   bool runs_here() const { return thread_.get_id() == std::this_thread::get_id(); }
   void stop() {
     work_.reset();
-    context_->stop();
     if (!thread_.joinable()) return;
     if (runs_here()) {
-      thread_.detach();  // the node is being destroyed by one of its own handlers
-    } else {
-      thread_.join();
+      // The node is being destroyed by one of its own handlers. Those that wait behind it still
+      // run, and then the thread ends by itself.
+      thread_.detach();
+      return;
     }
+    context_->stop();
+    thread_.join();
   }
 
  private:

@@ -105,6 +105,7 @@ TEST_CASE("who does not own a key refuses to coordinate, to store and to answer 
   writer.add(PutForward{.operation = 1,
                         .store = cluster.store,
                         .key = key,
+                        .write_id = {1, 1},
                         .object = "x",
                         .w = 1,
                         .siblings_max = 64});

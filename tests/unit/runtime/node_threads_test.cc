@@ -156,6 +156,7 @@ TEST_CASE("threads: a node destroyed with operations in flight ends each with CA
 }
 
 TEST_CASE("threads: a node destroyed by one of its own handlers ends the others' operations") {
+  const std::size_t threads = test::threads_now();
   for (const bool lent : {false, true}) {
     Tally tally;
     asio::io_context context;
@@ -185,6 +186,8 @@ TEST_CASE("threads: a node destroyed by one of its own handlers ends the others'
     runner.join();
     CHECK(tally.size() == count + 1);
   }
+  // The thread that destroyed its node could not wait for itself.
+  while (test::threads_now() > threads) std::this_thread::yield();
 }
 
 TEST_CASE("threads: a store that outlives its node answers, and its thread ends with it") {
@@ -202,26 +205,4 @@ TEST_CASE("threads: a store that outlives its node answers, and its thread ends 
     CHECK(tally.count(absl::StatusCode::kFailedPrecondition) == 1);
   }
   CHECK(test::threads_now() == threads);
-}
-
-TEST_CASE("threads: calls from many threads while the node stops each get one answer") {
-  for (int round = 0; round < 20; ++round) {
-    Tally tally;
-    Node node = start_node(std::make_shared<Exchange>(), "a", {"a"}).value();
-    const Store store = node.open("carts", {.quorum = one}).value();
-    constexpr std::size_t callers = 3;
-    constexpr std::size_t calls = 50;
-    std::vector<std::thread> threads;
-    for (std::size_t caller = 0; caller < callers; ++caller) {
-      threads.emplace_back([&] {
-        for (std::size_t i = 0; i < calls; ++i) {
-          store.async_get("key",
-                          [&](const absl::StatusOr<GetResult>& got) { tally.add(got.status()); });
-        }
-      });
-    }
-    node.stop();
-    for (std::thread& thread : threads) thread.join();
-    REQUIRE(tally.wait_for(callers * calls));
-  }
 }
