@@ -25,16 +25,16 @@ function(dynamo_compile_settings target)
   if(DYNAMO_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
   endif()
-  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-    # g++ 12 takes the string inside an empty std::optional for one that is read uninitialized.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # g++ 12 and 14 take the string inside an empty std::optional for one that is read
+    # uninitialized; with a sanitizer they guess wrongly elsewhere too.
     target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)
   endif()
   if(DYNAMO_SANITIZE)
     target_compile_options(${target} PRIVATE ${DYNAMO_SANITIZE_FLAGS})
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-      # asio's fences are unknown to tsan but harmless; with any sanitizer g++ guesses wrongly about
-      # initialization, because the instrumentation hides it from the optimizer.
-      target_compile_options(${target} PRIVATE -Wno-tsan -Wno-maybe-uninitialized)
+      # asio's fences are unknown to tsan but harmless.
+      target_compile_options(${target} PRIVATE -Wno-tsan)
     endif()
   endif()
 endfunction()

@@ -64,6 +64,8 @@ class Environment {
   // Runs the handlers that are pending on the environment's own executor, and ends it. An
   // application's executor is not waited for.
   virtual void stop_handlers() = 0;
+  // A handler was posted after stop_handlers(), or while it ran: it still gets its turn.
+  virtual void run_late_handlers() {}
 
   virtual void wake() = 0;                       // turn() soon
   virtual void wake_at(core::TimePoint at) = 0;  // turn() then; replaces what was asked before

@@ -121,6 +121,7 @@ void Host::post(Request request, Place place) {
   const absl::Status status = stopped_status(options_.name);
   if (auto* get = std::get_if<GetDone>(&request.done)) (*get)(status);
   if (auto* put = std::get_if<PutDone>(&request.done)) (*put)(status);
+  parts_.environment->run_late_handlers();
 }
 
 void Host::turn() {

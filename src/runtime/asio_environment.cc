@@ -67,12 +67,20 @@ class Loop {
  public:
   explicit Loop(const char* name)
       : context_(std::make_shared<asio::io_context>(1)),
-        work_(asio::make_work_guard(*context_)),
-        thread_(named_thread(name, [context = context_] { context->run(); })) {}
+        work_(std::make_unique<WorkGuard>(context_->get_executor())),
+        name_(name) {
+    run();
+  }
   ~Loop() { stop(); }
 
   asio::any_io_executor executor() { return context_->get_executor(); }
-  bool runs_here() const { return thread_.get_id() == std::this_thread::get_id(); }
+  bool runs_here() const { return thread_id_ == std::this_thread::get_id(); }
+  // After stop(): runs what was posted too late, and whatever is still to come.
+  void resume() {
+    work_ = std::make_unique<WorkGuard>(context_->get_executor());
+    if (context_->stopped()) context_->restart();
+    run();
+  }
   void stop() {
     work_.reset();
     if (!thread_.joinable()) return;
@@ -87,9 +95,17 @@ class Loop {
   }
 
  private:
+  using WorkGuard = asio::executor_work_guard<asio::io_context::executor_type>;
+  void run() {
+    thread_ = named_thread(name_, [context = context_] { context->run(); });
+    thread_id_ = thread_.get_id();
+  }
+
   const std::shared_ptr<asio::io_context> context_;  // shared with the thread, which may outlive us
-  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  std::unique_ptr<WorkGuard> work_;
+  const char* const name_;
   std::thread thread_;
+  std::atomic<std::thread::id> thread_id_{};  // asked for by any thread, also while stop() joins
 };
 
 // A thread for a stop, which ends by itself: with the last executor that tracks work on it.
@@ -180,6 +196,9 @@ class Environment final : public AsioEnvironment {
       drained.wait();
     }
     calls_->stop();
+    const std::lock_guard lock(late_mutex_);
+    handlers_ended_ = true;
+    if (late_wanted_) resume_calls();
   }
 
   void wake() override {
@@ -209,13 +228,16 @@ class Environment final : public AsioEnvironment {
     if (flusher_) flusher_->flush_at(at);
   }
 
-  asio::any_io_executor executor() const override {
-    if (given_) return given_;
+  asio::any_io_executor executor() const override { return given_ ? given_ : calls_->executor(); }
+
+  // Whoever still asks a stopped node gets its answer, and a thread only if somebody asks.
+  void run_late_handlers() override {
     const std::lock_guard lock(late_mutex_);
-    if (!handlers_stopped_) return calls_->executor();
-    // Whoever still asks a stopped node gets its answer, and a thread only if somebody asks.
-    if (!late_) late_ = std::make_unique<Loop>("dyn-call");
-    return late_->executor();
+    if (handlers_ended_) {
+      resume_calls();
+    } else {
+      late_wanted_ = handlers_stopped_;
+    }
   }
   asio::any_io_executor io_executor() const override { return io_; }
 
@@ -237,6 +259,11 @@ class Environment final : public AsioEnvironment {
   }
 
  private:
+  // REQUIRES: late_mutex_ is held.
+  void resume_calls() {
+    if (calls_ && !std::exchange(resumed_, true)) calls_->resume();
+  }
+
   struct Timer {
     explicit Timer(const asio::any_io_executor& io) : timer(io) {}
     std::mutex mutex;
@@ -255,8 +282,10 @@ class Environment final : public AsioEnvironment {
   std::optional<Flusher> flusher_;
   std::atomic<bool> stopped_{false};
   mutable std::mutex late_mutex_;
-  bool handlers_stopped_ = false;                   // guarded by late_mutex_
-  mutable std::unique_ptr<Loop> late_;              // guarded by late_mutex_
+  bool handlers_stopped_ = false;  // guarded by late_mutex_: stop_handlers() has begun
+  bool handlers_ended_ = false;    // guarded by late_mutex_: and is over
+  bool late_wanted_ = false;       // guarded by late_mutex_: somebody asked in between
+  bool resumed_ = false;           // guarded by late_mutex_
   std::vector<std::unique_ptr<StopThread>> stops_;  // guarded by late_mutex_
 };
 

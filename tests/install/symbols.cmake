@@ -8,7 +8,7 @@ include("${CMAKE_CURRENT_LIST_DIR}/steps.cmake")
 set(listed_in "${CMAKE_CURRENT_LIST_DIR}/symbols.txt")
 set(own "^_Z(T[VTIS]|GV)?N?[KVRO]*6dynamo")
 set(internal "^_Z(T[VTIS]|GV)?N?[KVRO]*6dynamo(4core|4host|7runtime|7storage|9transport|7testing)")
-set(foreign "^_Z(T[VTIS]|GV|Z)?N?[KVRO]*(S[tabsiod]|4absl|4asio|3fmt|9__gnu_cxx)")
+set(foreign "^_Z(T[VTIS]|GV)?[ZPF]*N?[KVRO]*(S[tabsiod]|4absl|4asio|3fmt|9__gnu_cxx)")
 
 # One "<type letter> <mangled> <demangled>" for each symbol: nm prints both forms in one order.
 output_of(mangled "${NM}" -D --defined-only -p "${LIBRARY}")

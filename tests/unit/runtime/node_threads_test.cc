@@ -206,3 +206,25 @@ TEST_CASE("threads: a store that outlives its node answers, and its thread ends 
   }
   CHECK(test::threads_now() == threads);
 }
+
+TEST_CASE("threads: calls from many threads while the node stops each get one answer") {
+  for (int round = 0; round < 20; ++round) {
+    Tally tally;
+    Node node = start_node(std::make_shared<Exchange>(), "a", {"a"}).value();
+    const Store store = node.open("carts", {.quorum = one}).value();
+    constexpr std::size_t callers = 3;
+    constexpr std::size_t calls = 50;
+    std::vector<std::thread> threads;
+    for (std::size_t caller = 0; caller < callers; ++caller) {
+      threads.emplace_back([&] {
+        for (std::size_t i = 0; i < calls; ++i) {
+          store.async_get("key",
+                          [&](const absl::StatusOr<GetResult>& got) { tally.add(got.status()); });
+        }
+      });
+    }
+    node.stop();
+    for (std::thread& thread : threads) thread.join();
+    REQUIRE(tally.wait_for(callers * calls));
+  }
+}
