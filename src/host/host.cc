@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "host/scan.h"
 #include "node/cluster_status.h"
 
 namespace dynamo::host {
@@ -27,11 +28,17 @@ class Host::Reader final : public core::RecordReader {
 
   absl::StatusOr<bool> read(std::string_view key,
                             absl::FunctionRef<void(std::string_view)> visit) const override {
-    if (const auto record = host_.buffer_.find(key)) {
-      visit(*record);
-      return true;
+    if (const ObjectBuffer::Content record = host_.buffer_.find(key)) {
+      if (*record) visit(**record);
+      return record->has_value();
     }
     return host_.parts_.storage->read(key, visit);
+  }
+
+  absl::StatusOr<std::string> scan(
+      std::string_view from, std::size_t limit,
+      absl::FunctionRef<void(std::string_view, std::string_view)> visit) const override {
+    return scan_merged(host_.buffer_, *host_.parts_.storage, from, limit, visit);
   }
 
   std::string full() const override {
@@ -225,7 +232,7 @@ void Host::flush_batch(bool all) {
     std::vector<StorageEngine::Write> writes;
     writes.reserve(batch.size());
     for (const ObjectBuffer::Item& item : batch)
-      writes.push_back({item.key, std::string_view(*item.record)});
+      writes.push_back({item.key, *item.record});
     absl::Status status;
     {
       const std::lock_guard lock(engine_mutex_);

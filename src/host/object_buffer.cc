@@ -19,10 +19,10 @@ void ObjectBuffer::put(core::WriteRecord write, core::TimePoint now) {
   if (added) {
     bytes_ += at->first.size() + entry_overhead;
   } else {
-    bytes_ -= entry.record->size();
+    bytes_ -= entry.bytes();
   }
-  bytes_ += write.record.size();
-  entry.record = std::make_shared<const std::string>(std::move(write.record));
+  entry.record = std::make_shared<const std::optional<std::string>>(std::move(write.record));
+  bytes_ += entry.bytes();
   entry.sequence = ++sequence_;
   entry.writes.push_back({entry.sequence, write.write});
   entry.acknowledged = entry.acknowledged || !write.synced;
@@ -36,14 +36,23 @@ void ObjectBuffer::make_due(Entries::iterator at, core::TimePoint due) {
 }
 
 void ObjectBuffer::drop(Entries::iterator at) {
-  bytes_ -= at->first.size() + at->second.record->size() + entry_overhead;
+  bytes_ -= at->first.size() + at->second.bytes() + entry_overhead;
   entries_.erase(at);
 }
 
-std::shared_ptr<const std::string> ObjectBuffer::find(std::string_view key) const {
+ObjectBuffer::Content ObjectBuffer::find(std::string_view key) const {
   const std::lock_guard lock(mutex_);
   const auto at = entries_.find(key);
   return at == entries_.end() ? nullptr : at->second.record;
+}
+
+ObjectBuffer::Batch ObjectBuffer::range(std::string_view from, std::size_t limit) const {
+  const std::lock_guard lock(mutex_);
+  Batch items;
+  for (auto at = entries_.lower_bound(from); at != entries_.end() && items.size() < limit; ++at) {
+    items.push_back({at->first, at->second.record, at->second.sequence});
+  }
+  return items;
 }
 
 ObjectBuffer::Batch ObjectBuffer::take(core::TimePoint now, bool all) {

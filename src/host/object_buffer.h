@@ -23,16 +23,19 @@ namespace dynamo::host {
 // during the last commit: group commit, never timed. The others are due within the flush interval,
 // so that a hot key is written to disk once for many puts.
 //
+// A record may also be erased; until that is on disk too, the buffer says that it is gone.
+//
 // An entry leaves after the commit that holds it has returned, and only if nothing newer has taken
 // its place.
 //
 // Thread safety: any thread.
 class ObjectBuffer {
  public:
+  // nullopt: erased. Shared, because a commit must not copy 64 MiB.
+  using Content = std::shared_ptr<const std::optional<std::string>>;
   struct Item {
     std::string key{};
-    std::shared_ptr<const std::string>
-        record{};  // shared with the entry: a commit must not copy 64 MiB
+    Content record{};
     std::uint64_t sequence = 0;
   };
   using Batch = std::vector<Item>;
@@ -40,8 +43,10 @@ class ObjectBuffer {
   explicit ObjectBuffer(core::TimePoint flush_interval) : flush_interval_(flush_interval) {}
 
   void put(core::WriteRecord write, core::TimePoint now);
-  // The record, or null.
-  std::shared_ptr<const std::string> find(std::string_view key) const;
+  // What the buffer says of the record; null if it says nothing.
+  Content find(std::string_view key) const;
+  // The first `limit` entries from `from` on, in key order.
+  Batch range(std::string_view from, std::size_t limit) const;
 
   // All entries that are due, in key order; everything if `all`. Empty if a batch is out.
   Batch take(core::TimePoint now, bool all);
@@ -57,8 +62,9 @@ class ObjectBuffer {
 
  private:
   struct Entry {
-    std::shared_ptr<const std::string> record{};
+    Content record{};
     std::uint64_t sequence = 0;
+    std::size_t bytes() const { return *record ? (*record)->size() : 0; }
     struct Write {
       std::uint64_t sequence = 0;
       std::uint64_t write = 0;

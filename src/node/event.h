@@ -99,7 +99,7 @@ struct SendPacket {
 struct WriteRecord {
   std::uint64_t write = 0;
   std::string key{};
-  std::string record{};
+  std::optional<std::string> record{};  // nullopt erases
   bool synced = true;
 };
 struct CompleteGet {
@@ -142,6 +142,12 @@ class RecordReader {
   // As StorageEngine::read(). The record is valid during the call only.
   virtual absl::StatusOr<bool> read(std::string_view key,
                                     absl::FunctionRef<void(std::string_view)> visit) const = 0;
+  // Visits records in key order from `from` on, `limit` of them at most, so that no snapshot of the
+  // engine outlives a bounded chunk of work (trap H6). Returns the key to go on from, empty if
+  // there is nothing more. Keys and records are valid during the call only.
+  virtual absl::StatusOr<std::string> scan(
+      std::string_view from, std::size_t limit,
+      absl::FunctionRef<void(std::string_view key, std::string_view record)> visit) const = 0;
   // Empty if a write of an application may enter the object buffer now; else why not, in words.
   virtual std::string full() const = 0;
 };

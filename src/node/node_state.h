@@ -41,8 +41,9 @@ struct Turn {
                             absl::FunctionRef<void(std::string_view)> visit) const {
     const auto at = written.find(key);
     if (at == written.end()) return own.read(key, visit);
-    visit(out.writes[at->second].record);
-    return true;
+    const std::optional<std::string>& record = out.writes[at->second].record;
+    if (record) visit(*record);
+    return record.has_value();
   }
   void log(LogLevel level, std::string text) const { out.log.push_back({level, std::move(text)}); }
 };

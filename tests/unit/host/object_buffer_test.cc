@@ -23,7 +23,7 @@ dynamo::core::WriteRecord write(std::uint64_t number, std::string key, std::stri
 
 std::string found(const ObjectBuffer& buffer, const std::string& key) {
   const auto record = buffer.find(key);
-  return record == nullptr ? "nothing" : *record;
+  return record == nullptr ? "nothing" : record->value_or("erased");
 }
 
 }  // namespace
@@ -93,7 +93,7 @@ TEST_CASE("buffer: rewrites of a buffered key are one write of the last record, 
   CHECK(buffer.due() == at(1000));
   const ObjectBuffer::Batch batch = buffer.take(at(1000), false);
   REQUIRE(batch.size() == 1);
-  CHECK(*batch[0].record == "9");
+  CHECK(**batch[0].record == "9");
   CHECK(buffer.written(batch).size() == 10);
   CHECK(buffer.due() == TimePoint::max());
 }

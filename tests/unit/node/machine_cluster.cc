@@ -13,13 +13,26 @@ using namespace dynamo::core;
 absl::StatusOr<bool> MachineCluster::Node::read(
     std::string_view key, absl::FunctionRef<void(std::string_view)> visit) const {
   if (!read_error.ok() && is_kind(key, RecordKind::object)) return read_error;
-  for (const auto* records : {&buffer, &engine}) {
-    const auto at = records->find(std::string(key));
-    if (at == records->end()) continue;
-    visit(at->second);
-    return true;
+  if (const auto at = buffer.find(std::string(key)); at != buffer.end()) {
+    if (at->second) visit(*at->second);
+    return at->second.has_value();
   }
-  return false;
+  const auto at = engine.find(std::string(key));
+  if (at == engine.end()) return false;
+  visit(at->second);
+  return true;
+}
+
+absl::StatusOr<std::string> MachineCluster::Node::scan(
+    std::string_view from, std::size_t limit,
+    absl::FunctionRef<void(std::string_view, std::string_view)> visit) const {
+  std::map<std::string, std::optional<std::string>> merged(buffer);
+  merged.insert(engine.begin(), engine.end());
+  for (auto at = merged.lower_bound(std::string(from)); at != merged.end(); ++at) {
+    if (limit-- == 0) return at->first;
+    if (at->second) visit(at->first, *at->second);
+  }
+  return std::string();
 }
 
 MachineCluster::MachineCluster(std::vector<std::string> names, Options options)
@@ -174,7 +187,13 @@ std::size_t MachineCluster::drop(const std::function<bool(const Sent&)>& which) 
 
 void MachineCluster::sync(const std::string& name) {
   Node& node = this->node(name);
-  for (auto& [key, record] : node.buffer) node.engine.insert_or_assign(key, record);
+  for (auto& [key, record] : node.buffer) {
+    if (record) {
+      node.engine.insert_or_assign(key, *std::move(record));
+    } else {
+      node.engine.erase(key);
+    }
+  }
   node.buffer.clear();
   if (!node.writes.empty()) step(name, BatchWritten{std::exchange(node.writes, {})});
 }

@@ -53,7 +53,7 @@ class MachineCluster {
     std::unique_ptr<dynamo::core::Machine> machine{};
     dynamo::core::NodeIdentity identity{};
     std::map<std::string, std::string> engine{};
-    std::map<std::string, std::string> buffer{};
+    std::map<std::string, std::optional<std::string>> buffer{};
     std::vector<std::uint64_t> writes{};  // that wait for the disk
     std::string full_reason{};
     absl::Status read_error{};          // of every read of an object, if not OK
@@ -62,6 +62,9 @@ class MachineCluster {
 
     absl::StatusOr<bool> read(std::string_view key,
                               absl::FunctionRef<void(std::string_view)> visit) const override;
+    absl::StatusOr<std::string> scan(
+        std::string_view from, std::size_t limit,
+        absl::FunctionRef<void(std::string_view, std::string_view)> visit) const override;
     std::string full() const override { return full_reason; }
   };
 
