@@ -24,6 +24,27 @@ T require(absl::StatusOr<T> result) {
   return *std::move(result);
 }
 
+// A new directory that goes away with this object.
+class Directory {
+ public:
+  Directory() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "dynamo-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) std::exit(1);
+    path_ = pattern;
+  }
+  ~Directory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
 // `count` members called a, b, c ... on free loopback ports.
 inline std::vector<dynamo::Member> local_members(int count) {
   asio::io_context io;
@@ -44,30 +65,20 @@ inline std::vector<dynamo::Member> local_members(int count) {
 class LocalCluster {
  public:
   LocalCluster() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "dynamo-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) std::exit(1);
-    data_ = pattern;
     const std::vector<dynamo::Member> members = local_members(3);
     for (const dynamo::Member& self : members) {
       dynamo::NodeOptions options{.name = self.name, .listen = self.address};
-      options.data_dir = data_ / self.name;
+      options.data_dir = data_.path() / self.name;
       dynamo::Components parts{.membership = dynamo::fixed_membership(members)};
       nodes_.push_back(require(dynamo::Node::start(options, std::move(parts))));
     }
   }
-  ~LocalCluster() {
-    nodes_.clear();
-    std::error_code ignored;
-    std::filesystem::remove_all(data_, ignored);
-  }
-  LocalCluster(const LocalCluster&) = delete;
-  LocalCluster& operator=(const LocalCluster&) = delete;
 
   dynamo::Node& node(std::size_t i) { return nodes_[i]; }
 
  private:
-  std::filesystem::path data_;
-  std::vector<dynamo::Node> nodes_;
+  Directory data_;
+  std::vector<dynamo::Node> nodes_;  // gone before their data
 };
 
 }  // namespace example
