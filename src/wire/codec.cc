@@ -3,6 +3,8 @@
 #include <array>
 #include <utility>
 
+#include "wire/exchange_codec.h"
+
 namespace dynamo::core {
 
 bool operator==(const PutForwardReply& a, const PutForwardReply& b) {
@@ -271,8 +273,10 @@ std::uint8_t message_type(const Message& message) {
 
 std::string_view message_name(std::uint8_t type) {
   static constexpr std::array<std::string_view, std::variant_size_v<Message>> names = {
-      "ping",        "pong",    "boot refused",  "read",           "read reply", "write",
-      "write reply", "forward", "forward reply", "store announce", "membership"};
+      "ping",       "pong",        "boot refused", "read",          "read reply",
+      "write",      "write reply", "forward",      "forward reply", "store announce",
+      "membership", "tree",        "tree reply",   "leaf",          "leaf reply",
+      "sets",       "sets reply",  "converge",     "converge reply"};
   return type >= 1 && type <= names.size() ? names[type - 1U] : "unknown";
 }
 

@@ -12,21 +12,14 @@
 #include "base/hybrid_time.h"
 #include "causality/history.h"
 #include "causality/version_set.h"
+#include "wire/exchange_messages.h"
+#include "wire/store_facts.h"
 
 // What nodes say to each other. Plain structs; codec.h turns them into bytes.
 //
 // Fields that later mechanisms need are here from the first format on and have one value until
 // then: generations are 0, lists of owners owed are empty.
 namespace dynamo::core {
-
-// What is the same for a store on all nodes; in every message that names one, so that nodes
-// replicate stores which they have never opened.
-struct StoreFacts {
-  std::string name{};
-  int n = 0;
-  Conflict conflict = Conflict::keep_siblings;
-  friend bool operator==(const StoreFacts&, const StoreFacts&) = default;
-};
 
 // "Are you there?" Any packet in return will do.
 struct Ping {
@@ -134,8 +127,9 @@ struct MembershipMessage {
 };
 
 // The order is the numbering on the wire, from 1; new messages go to the end.
-using Message =
-    std::variant<Ping, Pong, BootRefused, ReadRequest, ReadReply, WriteRequest, WriteReply,
-                 PutForward, PutForwardReply, StoreAnnounce, MembershipMessage>;
+using Message = std::variant<Ping, Pong, BootRefused, ReadRequest, ReadReply, WriteRequest,
+                             WriteReply, PutForward, PutForwardReply, StoreAnnounce,
+                             MembershipMessage, TreeRequest, TreeReply, LeafRequest, LeafReply,
+                             SetsRequest, SetsReply, ConvergeRequest, ConvergeReply>;
 
 }  // namespace dynamo::core

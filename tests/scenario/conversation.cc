@@ -24,6 +24,17 @@ std::string facts(const StoreFacts& store) {
                      store.conflict == Conflict::last_write_wins ? " last write wins" : "");
 }
 
+// What goes on all the time and changes nothing.
+bool is_routine(const Message& message) {
+  if (const auto* tree = std::get_if<TreeRequest>(&message)) {
+    return tree->nodes.size() == 1 && tree->nodes.front().node == TreeNode{};
+  }
+  if (const auto* reply = std::get_if<TreeReply>(&message)) {
+    return reply->answer == ExchangeAnswer::ok && reply->differing.empty();
+  }
+  return std::holds_alternative<Ping>(message) || std::holds_alternative<Pong>(message);
+}
+
 }  // namespace
 
 void Conversation::hear(const dynamo::testing::SimPacket& packet) {
@@ -32,7 +43,7 @@ void Conversation::hear(const dynamo::testing::SimPacket& packet) {
   nodes_[read->header.boot_random] = read->header.from;
   for (const Message& message : read->messages) {
     remember(read->header, message);
-    if (std::holds_alternative<Ping>(message) || std::holds_alternative<Pong>(message)) continue;
+    if (is_routine(message)) continue;
     lines_.push_back(fmt::format("{} -> {}  {}{}", packet.from, packet.to,
                                  words(read->header, message), packet.lost ? "  (lost)" : ""));
   }
@@ -83,6 +94,14 @@ std::string Conversation::words(const PacketHeader& header, const Message& messa
                                announce.established ? " in use" : "");
           },
           [](const MembershipMessage&) { return std::string("membership"); },
+          [](const TreeRequest&) { return std::string("tree"); },
+          [](const TreeReply& reply) { return fmt::format("{} differ", reply.differing.size()); },
+          [](const LeafRequest&) { return std::string("leaves"); },
+          [](const LeafReply& reply) { return fmt::format("{} keys", reply.keys.size()); },
+          [&](const SetsRequest& sets) { return "repair" + words(sets.sets, sets.wanted.size()); },
+          [&](const SetsReply& sets) { return "repaired" + words(sets.sets, 0); },
+          [](const ConvergeRequest&) { return std::string("converge"); },
+          [](const ConvergeReply& reply) { return fmt::format("{} partitions left", reply.left); },
       },
       message);
 }
@@ -109,6 +128,13 @@ std::string Conversation::words(const std::string& key, const PutForwardReply& r
       return "clock is behind";
   }
   return {};
+}
+
+std::string Conversation::words(const std::vector<KeyedSet>& sets, std::size_t wanted) {
+  std::string line;
+  for (const KeyedSet& set : sets) line += fmt::format(" {} {}", set.key, text(set.key, set.set));
+  if (wanted > 0) line += fmt::format(", {} wanted", wanted);
+  return line;
 }
 
 std::string Conversation::actor(const std::string& key, const ActorId& actor) {

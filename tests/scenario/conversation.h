@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -19,7 +20,8 @@ namespace scenario {
 //
 // Actors are random numbers; here they have the name of their node, which every packet gives away.
 // A history is {a:3 b:1}: all of a's first three events and b's first; {a[3]} is the third alone.
-// A version is a:3=book, a delete a:3=(deleted). Pings are not shown.
+// A version is a:3=book, a delete a:3=(deleted). Pings are not shown,
+// nor comparisons that find nothing.
 class Conversation {
  public:
   // For SimNetwork::observe().
@@ -42,6 +44,7 @@ class Conversation {
   std::string words(const dynamo::core::PacketHeader& header, const dynamo::core::Message& message);
   std::string words(const dynamo::core::PutForward& put);
   std::string words(const std::string& key, const dynamo::core::PutForwardReply& reply);
+  std::string words(const std::vector<dynamo::core::KeyedSet>& sets, std::size_t wanted);
   void remember(const dynamo::core::PacketHeader& header, const dynamo::core::Message& message);
   // Of the request that this packet's receiver once made.
   std::string key_of(const dynamo::core::PacketHeader& reply, std::uint64_t operation) const;

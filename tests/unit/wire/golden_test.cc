@@ -31,6 +31,8 @@ const std::string set =
     "3300000000000000"                   // clock
     "01 00";                             // written at, a delete
 
+const std::string scope = store + "ac02 c801 05 01";  // partition, view, generation, format
+
 // Spaces stand between fields, for the reader.
 std::string without_spaces(std::string text) {
   std::erase(text, ' ');
@@ -72,6 +74,28 @@ const std::vector<std::string>& golden() {
       store + "01",
       // membership
       "04 76696577",
+      // tree: nodes and their digests
+      operation + scope +
+          "02 00 00 8100000000000000 8200000000000000"
+          "02 c801 8300000000000000 8400000000000000",
+      // tree reply: ok, reason; a node with children 0 and 9
+      operation +
+          "00 03 776879 01 01 03 8104"
+          "9100000000000000 9200000000000000 9300000000000000 9400000000000000",
+      // leaf: nodes, from
+      operation + scope + "02 01 03 02 c801 8500000000000000 8600000000000000",
+      // leaf reply: not ready, reason; keys and their digests, complete to
+      operation +
+          "01 03 776879 01 8700000000000000 8800000000000000 8900000000000000 8a00000000000000"
+          "8b00000000000000 8c00000000000000",
+      // sets: key, generation, set; wanted
+      operation + scope + "01" + key + "c801" + set + "01 8d00000000000000 8e00000000000000",
+      // sets reply: ok, reason, served; key, generation, set
+      operation + "00 03 776879 c801 01" + key + "c801" + set,
+      // converge: timeout
+      operation + "c0843d",
+      // converge reply: partitions left, reason
+      operation + "c801 03 776879",
   };
   return bytes;
 }
@@ -133,8 +157,9 @@ TEST_CASE("every type has a name, numbers of later versions have none") {
   CHECK(message_name(0) == "unknown");
   CHECK(message_name(1) == "ping");
   CHECK(message_name(11) == "membership");
-  CHECK(message_name(12) == "unknown");
+  CHECK(message_name(19) == "converge reply");
+  CHECK(message_name(20) == "unknown");
   CHECK(message_name(255) == "unknown");
   CHECK_FALSE(decode_body(0, "").has_value());
-  CHECK_FALSE(decode_body(12, test::body_of(Ping{1})).has_value());
+  CHECK_FALSE(decode_body(20, test::body_of(Ping{1})).has_value());
 }

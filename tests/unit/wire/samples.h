@@ -73,6 +73,17 @@ inline dynamo::core::PutForwardReply sample_forward_reply() {
                         .reason = "full"}}};
 }
 
+inline dynamo::core::ExchangeScope sample_scope() {
+  return {.store = sample_facts(), .partition = 300, .view = 200, .generation = 5, .format = 1};
+}
+
+inline dynamo::core::NodeChildren sample_children() {
+  dynamo::core::NodeChildren children{.node = {1, 3}};
+  children.digests[0] = {0x91, 0x92};
+  children.digests[9] = {0x93, 0x94};
+  return children;
+}
+
 // One message of every type, in the order of their numbers, no field at its default.
 inline std::vector<dynamo::core::Message> samples() {
   using namespace dynamo::core;
@@ -99,6 +110,33 @@ inline std::vector<dynamo::core::Message> samples() {
       sample_forward_reply(),
       StoreAnnounce{.store = sample_facts(), .established = true},
       MembershipMessage{.payload = "view"},
+      TreeRequest{.operation = operation,
+                  .scope = sample_scope(),
+                  .nodes = {{{0, 0}, {0x81, 0x82}}, {{2, 200}, {0x83, 0x84}}}},
+      TreeReply{.operation = operation,
+                .answer = ExchangeAnswer::ok,
+                .reason = "why",
+                .differing = {sample_children()}},
+      LeafRequest{.operation = operation,
+                  .scope = sample_scope(),
+                  .nodes = {{1, 3}, {2, 200}},
+                  .from = {0x85, 0x86}},
+      LeafReply{.operation = operation,
+                .answer = ExchangeAnswer::not_ready,
+                .reason = "why",
+                .keys = {{{0x87, 0x88}, {0x89, 0x8a}}},
+                .complete_to = {0x8b, 0x8c}},
+      SetsRequest{.operation = operation,
+                  .scope = sample_scope(),
+                  .sets = {{.key = "cart:42", .generation = 200, .set = sample_set()}},
+                  .wanted = {{0x8d, 0x8e}}},
+      SetsReply{.operation = operation,
+                .answer = ExchangeAnswer::ok,
+                .reason = "why",
+                .served = 200,
+                .sets = {{.key = "cart:42", .generation = 200, .set = sample_set()}}},
+      ConvergeRequest{.operation = operation, .timeout_us = 1'000'000},
+      ConvergeReply{.operation = operation, .left = 200, .reason = "why"},
   };
 }
 
