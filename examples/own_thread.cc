@@ -9,6 +9,7 @@
 #include <dynamo/dynamo.h>
 #include <asio/bind_executor.hpp>
 #include <asio/io_context.hpp>
+#include <asio/post.hpp>
 
 #include "local_cluster.h"
 
