@@ -53,6 +53,7 @@ struct View {
   std::vector<Move> moves{};
 };
 
+// What a member or an operator asks of the membership.
 struct Change {
   enum class Kind { join, leave, replace, remove, finish_move } kind = Kind::join;
   Member member{};
@@ -66,6 +67,7 @@ struct Change {
 // from within these calls only.
 class DYNAMO_EXPORT Membership {
  public:
+  // What the membership may ask of its node.
   struct Callbacks {
     // A new view, with a larger number than the last.
     absl::AnyInvocable<void(View)> publish{};
@@ -84,8 +86,11 @@ class DYNAMO_EXPORT Membership {
                              Callbacks callbacks) = 0;
   // Asks for a change. FAILED_PRECONDITION if this membership does not decide that.
   virtual absl::Status change(const Change& change) = 0;
+  // A message that the membership of another node sent; any bytes may come.
   virtual void receive(std::string payload) = 0;
+  // Comes often, also without any message; must not block.
   virtual void tick(std::chrono::steady_clock::time_point now) = 0;
+  // The end: no callback from here on.
   virtual void stop() = 0;
 };
 

@@ -100,9 +100,8 @@ class DYNAMO_EXPORT Node {
   // Opens the engine, binds, returns; the peers may be up or not. Errors:
   //   INVALID_ARGUMENT     NodeOptions::validate(), or the membership's own check of its list
   //   FAILED_PRECONDITION  no membership component; the data directory is open already, belongs to
-  //   another
-  //                        cluster or node, or is an older copy that peers have refused; Q differs
-  //                        from the one it was made with
+  //                        another cluster or node, or is an older copy that peers have refused;
+  //                        Q differs from the one it was made with
   //   UNAVAILABLE          the listen address cannot be bound (in use, not of this machine)
   //   DATA_LOSS, RESOURCE_EXHAUSTED, INTERNAL  from the engine
   static absl::StatusOr<Node> start(NodeOptions options, Components components = {});

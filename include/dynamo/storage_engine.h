@@ -30,6 +30,7 @@ class DYNAMO_EXPORT StorageEngine {
   static constexpr std::size_t key_bytes_max = 128;
   static constexpr std::size_t record_bytes_max = std::size_t{80} << 20;
 
+  // One change of a batch.
   struct Write {
     std::string_view key;
     std::optional<std::string_view> record;  // nullopt erases

@@ -72,6 +72,7 @@ struct ReadOptions {
   // the context of the put. Copied before the call returns, also for lazy tokens.
   const Context* at_least = nullptr;
 };
+// Of one put or erase; see ReadOptions.
 struct WriteOptions {
   std::optional<int> w{};                              // default: the store's
   std::optional<std::chrono::milliseconds> timeout{};  // default: the store's
@@ -98,6 +99,7 @@ struct GetResult {
   DYNAMO_EXPORT std::string object() &&;
 };
 
+// What put() and erase() did.
 struct PutResult {
   // Has seen what the given context saw, and this write: the next put needs no read.
   Context context{};
@@ -108,19 +110,19 @@ struct PutResult {
 //
 // Errors of all operations:
 //
-//   code                 meaning                                                      can the write
-//   have happened? UNAVAILABLE          fewer than r/w replicas answered and no more can see
-//   outcome_of(status) DEADLINE_EXCEEDED    `timeout` ended it first see outcome_of(status)
-//   INVALID_ARGUMENT     empty or oversized key, oversized object, context that is    no
-//                        damaged or of another key or store, r or w out of range,
-//                        erase with an empty context (but under last_write_wins)
-//   RESOURCE_EXHAUSTED   too many requests in flight, buffer full, disk or map full,  no
-//                        too many siblings; reads go on
-//   INTERNAL             the reconciler threw, or a 128-bit hash collision was found  no
-//   FAILED_PRECONDITION  node stopped, w above the number of members, blocking call   no
-//                        on a node thread, store facts that differ
-//   DATA_LOSS            this node's storage failed; the node is out of service       maybe
-//   CANCELLED            cancelled by the caller, or the node stopped                 maybe
+//   code                 may a put have happened?  meaning
+//   UNAVAILABLE          see outcome_of(status)    fewer than r/w replicas answered, no more can
+//   DEADLINE_EXCEEDED    see outcome_of(status)    `timeout` ended it first
+//   INVALID_ARGUMENT     no     empty or oversized key, oversized object, context that is damaged
+//                               or of another key or store, r or w out of range, erase with an
+//                               empty context (but under last_write_wins)
+//   RESOURCE_EXHAUSTED   no     too many requests in flight, buffer full, disk or map full, too
+//                               many siblings; reads go on
+//   INTERNAL             no     the reconciler threw, or a 128-bit hash collision was found
+//   FAILED_PRECONDITION  no     node stopped, w above the number of members, blocking call on a
+//                               node thread, store facts that differ
+//   DATA_LOSS            maybe  this node's storage failed; the node is out of service
+//   CANCELLED            maybe  cancelled by the caller, or the node stopped
 //
 // A refusal is a sentence that names the field, the value and the limit, or the replicas and what
 // each said.

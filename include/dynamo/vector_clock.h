@@ -38,6 +38,7 @@ struct ActorId {
 // Thread safety: a value.
 class DYNAMO_EXPORT VectorClock {
  public:
+  // How many events of one actor a clock has seen.
   struct Entry {
     ActorId actor{};
     std::uint64_t counter = 0;

@@ -10,6 +10,7 @@
 
 namespace dynamo {
 
+// The settings of an LMDB engine.
 struct LmdbOptions {
   // Required. A directory, made with mode 0700 if it is missing, as are its parents; it holds
   // data.mdb, lock.mdb and owner. On a local disk: LMDB does not work on network file systems.

@@ -10,6 +10,7 @@
 
 namespace dynamo {
 
+// The settings of a TCP transport.
 struct TcpOptions {
   // "host:port" or "[v6]:port"; port 0 picks a free one. Required.
   std::string listen{};
