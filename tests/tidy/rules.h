@@ -24,12 +24,13 @@ struct Tree {
 Tree read_tree(const std::filesystem::path& root);
 
 // Each rule looks at the whole tree. Thread safety: pure functions.
-std::vector<Violation> check_layers(const Tree& tree);    // #include lines against the layer table
-std::vector<Violation> check_sizes(const Tree& tree);     // files, functions, lines
-std::vector<Violation> check_calls(const Tree& tree);     // banned names; unfinished work
-std::vector<Violation> check_names(const Tree& tree);     // file names that say nothing
-std::vector<Violation> check_lists(const Tree& tree);     // every source is built
-std::vector<Violation> check_map(const Tree& tree);       // src/README.md names files that exist
+std::vector<Violation> check_layers(const Tree& tree);  // #include lines against the layer table
+std::vector<Violation> check_sizes(const Tree& tree);   // files, functions, lines
+std::vector<Violation> check_calls(const Tree& tree);   // banned names; unfinished work
+std::vector<Violation> check_names(const Tree& tree);   // file names that say nothing
+std::vector<Violation> check_lists(const Tree& tree);   // every source is built
+std::vector<Violation> check_map(const Tree& tree);     // src/README.md names files that exist
+std::vector<Violation> check_coroutines(const Tree& tree);  // what g++ 12 cannot await
 std::vector<Violation> check_snippets(const Tree& tree);  // code in the documents is compiled code
 
 }  // namespace tidy

@@ -4,7 +4,7 @@
 //   dynamo_tidy --expect FILE ROOT     runs all rules; fails unless exactly the violations in FILE,
 //                                      lines of "path:line: rule", are found. The test of the test
 //
-// RULE is one of layers, sizes, calls, names, lists, map, snippets.
+// RULE is one of layers, sizes, calls, names, lists, map, coroutines, snippets.
 
 #include <algorithm>
 #include <cstdio>
@@ -22,9 +22,9 @@ namespace {
 using Rule = std::function<std::vector<Violation>(const Tree&)>;
 
 const std::vector<std::pair<std::string, Rule>> kRules = {
-    {"layers", check_layers},    {"sizes", check_sizes}, {"calls", check_calls},
-    {"names", check_names},      {"lists", check_lists}, {"map", check_map},
-    {"snippets", check_snippets}};
+    {"layers", check_layers},         {"sizes", check_sizes},      {"calls", check_calls},
+    {"names", check_names},           {"lists", check_lists},      {"map", check_map},
+    {"coroutines", check_coroutines}, {"snippets", check_snippets}};
 
 LayerTable read_layers(const std::filesystem::path& file) {
   LayerTable table;
