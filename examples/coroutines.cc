@@ -6,6 +6,8 @@
 
 #include <cstdio>
 #include <string>
+#include <tuple>
+#include <variant>
 
 #include <dynamo/dynamo.h>
 #include <asio/awaitable.hpp>
@@ -45,9 +47,9 @@ asio::awaitable<int> count(dynamo::Store counters) {
   using namespace asio::experimental::awaitable_operators;
   for (int i = 0; i < 3; ++i) {
     // Two keys, so the two may run at once; two writers of one key would make siblings.
-    const auto [tea, jam] = co_await (raise(counters, "tea") && raise(counters, "jam"));
-    example::require(tea);
-    example::require(jam);
+    const auto raised = co_await (raise(counters, "tea") && raise(counters, "jam"));
+    example::require(std::get<0>(raised));
+    example::require(std::get<1>(raised));
   }
   const dynamo::GetResult found = example::require(co_await read(counters, "tea"));
   co_return std::stoi(found.object());
