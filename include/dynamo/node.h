@@ -58,6 +58,9 @@ struct NodeOptions {
   // Records that wait for the disk, in bytes. Beyond it puts wait until their timeout, then are
   // refused with RESOURCE_EXHAUSTED. 1 MiB or more.
   std::size_t buffer_bytes_max = std::size_t{64} << 20;
+  // Writes that this node keeps for owners that cannot be reached, in bytes. Beyond it, it refuses
+  // to stand in; what it has accepted is never dropped. 0: it never stands in.
+  std::size_t hint_bytes_max = std::size_t{1} << 30;
   // Requests in flight on this node, as coordinator; beyond it RESOURCE_EXHAUSTED. 1 to 1,048,576.
   int requests_max = 16384;
   // Authenticates contexts that leave trusted processes, with HMAC-SHA256: the same on every node,

@@ -21,6 +21,7 @@ struct MemberStatus {
   MemberState state = MemberState::up;
   bool reachable = true;                   // has answered lately; a node never doubts itself
   double owned = 0;                        // its share of all copies of all partitions, 0 to 1
+  std::uint64_t hints_owed = 0;            // hints that this node keeps for it
   std::chrono::milliseconds round_trip{};  // smoothed; 0 for this node and where nothing is known
 };
 
@@ -32,6 +33,11 @@ struct ClusterStatus {
   std::uint64_t view = 0;               // its number; 0 before the first
   std::vector<MemberStatus> members{};  // by name
   int moves = 0;                        // partitions on their way
+  // Writes that this node keeps for owners that could not be reached (hinted handoff): keys, bytes,
+  // and the age of the oldest.
+  std::uint64_t hints = 0;
+  std::uint64_t hint_bytes = 0;
+  std::chrono::milliseconds oldest_hint{};
   // Sentences: what is waited for, what falls short. Empty if all is well.
   std::vector<std::string> notes{};
 };

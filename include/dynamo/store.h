@@ -52,6 +52,11 @@ struct StoreOptions {
   // None: get() returns all siblings.
   std::shared_ptr<const Reconciler> reconciler{};
   Durability durability = Durability::synced;
+  // The next healthy nodes of the preference list stand in for owners that cannot be reached: a put
+  // succeeds while any w of its first 2n nodes can be reached, and what they took is handed to the
+  // owners later (hinted handoff, paper, 4.6). The price: a get may miss an acknowledged put while
+  // owners are away, even with r + w > n. False: only owners count.
+  bool sloppy = true;
   // How long an operation may take. 1 ms to 1 h.
   std::chrono::milliseconds timeout{1000};
   // Larger objects are refused. Up to 16 MiB.

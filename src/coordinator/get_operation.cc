@@ -20,12 +20,25 @@ bool GetOperation::hopeless() const {
 }
 
 int GetOperation::answers() const {
-  return tally_.count(Answer::found) + tally_.count(Answer::not_found);
+  return tally_.count(Answer::found) +
+         tally_.count(Answer::not_found, ReplicaReport::Role::primary);
 }
 
-void GetOperation::answered(std::string_view node, const VersionSet& set) {
+void GetOperation::answered(std::string_view node, VersionSet set) {
   const bool found = !set.versions().empty();
-  if (tally_.note(node, found ? Answer::found : Answer::not_found)) merged_.merge(set, conflict_);
+  if (!tally_.note(node, found ? Answer::found : Answer::not_found)) return;
+  merged_.merge(set, conflict_);
+  if (tally_.find(node)->role == ReplicaReport::Role::primary) {
+    held_.push_back({std::string(node), std::move(set)});
+  }
+}
+
+std::vector<std::string> GetOperation::behind() const {
+  std::vector<std::string> owners;
+  for (const Held& held : held_) {
+    if (held.set != merged_) owners.push_back(held.owner);
+  }
+  return owners;
 }
 
 void GetOperation::refused(std::string_view node, std::string reason) {

@@ -3,6 +3,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <absl/status/status.h>
 #include <dynamo/outcome.h>
@@ -12,13 +13,15 @@
 
 namespace dynamo::core {
 
-// A get, where it is coordinated: asks all owners, is done when r of them have answered, and merges
-// what they hold (paper, 4.5). Says three things: is it enough, or hopeless? what is the answer?
+// A get, where it is coordinated: asks all owners, and stand-ins for those that cannot be reached,
+// is done when r of them have answered, and merges what they hold (paper, 4.5, 4.6). Says three
+// things: is it enough, or hopeless? what is the answer?
 //
 //   asking --r answers--> enough        asking --too few can still answer--> hopeless
 //
-// "Not found" is an answer like any other, and the result is "absent" only if r owners said so
-// (trap D3). A refusal (a damaged record, facts that differ) is not an answer.
+// "Not found" is an answer like any other if an owner says it, and the result is "absent" only if r
+// owners said so. From a stand-in it is none: that it was given nothing says nothing (trap D3). A
+// refusal (a damaged record, facts that differ) is not an answer.
 //
 // Thread safety: one thread at a time.
 class GetOperation {
@@ -27,13 +30,20 @@ class GetOperation {
   GetOperation(std::span<const std::string> owners, int r, Conflict conflict,
                History at_least = {});
 
-  void answered(std::string_view node, const VersionSet& set);  // an empty set: not found
+  void answered(std::string_view node, VersionSet set);  // no versions: not found
   void refused(std::string_view node, std::string reason);
   void unreachable(std::string_view node, std::string reason);
 
   bool enough() const { return answers() >= r_ && covered(); }
   bool hopeless() const;
 
+  // Everybody who was asked has answered, or is not waited for.
+  bool complete() const { return tally_.waiting() == 0; }
+  // The owners that answered with less than merged(): they get it (read repair).
+  std::vector<std::string> behind() const;
+
+  // Who is asked, for StandIns.
+  ReplicaTally& tally() { return tally_; }
   const VersionSet& merged() const { return merged_; }
   Outcome outcome() const;
   // Why it failed, with the outcome inside. `code`: UNAVAILABLE or DEADLINE_EXCEEDED.
@@ -48,6 +58,11 @@ class GetOperation {
   Conflict conflict_;
   History at_least_;
   VersionSet merged_;
+  struct Held {
+    std::string owner{};
+    VersionSet set{};
+  };
+  std::vector<Held> held_;  // what each owner said
 };
 
 }  // namespace dynamo::core

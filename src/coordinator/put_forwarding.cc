@@ -27,6 +27,15 @@ std::optional<PutForwarding::Attempt> PutForwarding::next(TimePoint now) {
   return Attempt{.owner = owners_[tried_++], .first = first, .give_up = give_up_};
 }
 
+void PutForwarding::skip(std::span<const std::string> nodes) {
+  const auto untried = owners_.begin() + static_cast<std::ptrdiff_t>(tried_);
+  owners_.erase(std::remove_if(untried, owners_.end(),
+                               [&](const std::string& node) {
+                                 return std::ranges::find(nodes, node) != nodes.end();
+                               }),
+                owners_.end());
+}
+
 void PutForwarding::not_taken(std::string_view owner, std::string reason) {
   const auto at = std::ranges::find(reports_, owner, &ReplicaReport::node);
   if (at == reports_.end()) return;

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,9 +14,9 @@
 
 namespace dynamo::core {
 
-// A put at a node that does not own the key: hands it to one owner after another, always under the
-// same write id, until one says what became of it (paper, 4.5; traps A8, D7). The owner
-// coordinates; it never hands on.
+// A put at the node that was asked for it: hands it to one owner after another, and then to
+// stand-ins, always under the same write id, until one says what became of it (paper, 4.5; traps
+// A8, D7). That one coordinates; it never hands on.
 //
 // An owner that is silent may have written: its reply still counts if it comes late, and the
 // outcome stays `unknown` if none comes.
@@ -33,6 +34,9 @@ class PutForwarding {
   };
   // The next attempt, or nullopt if every owner has been tried.
   std::optional<Attempt> next(TimePoint now);
+
+  // These are not to be tried, unless they have been.
+  void skip(std::span<const std::string> nodes);
 
   // The owner that was last tried is alive, only slow: wait for it until the deadline.
   void be_patient() { give_up_ = deadline_; }

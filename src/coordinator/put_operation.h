@@ -11,8 +11,9 @@
 
 namespace dynamo::core {
 
-// A put, at the owner that coordinates it: writes locally and sends the set to the other owners at
-// the same time, and is done when w of them, itself included, have taken it (paper, 4.5).
+// A put, at the node that coordinates it: writes locally and sends the set to the other owners at
+// the same time, and is done when w nodes, itself and stand-ins included, have taken it
+// (paper, 4.5, 4.6).
 //
 //   writing --w took it--> enough        writing --too few can still take it--> hopeless
 //
@@ -24,6 +25,9 @@ namespace dynamo::core {
 class PutOperation {
  public:
   PutOperation(std::span<const std::string> owners, int w, bool synced);
+
+  // Who is asked, for StandIns.
+  ReplicaTally& tally() { return tally_; }
 
   // In the node's object buffer, or on its stable storage.
   void stored(std::string_view node);

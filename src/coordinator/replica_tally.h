@@ -16,7 +16,15 @@ class ReplicaTally {
  public:
   using Answer = ReplicaReport::Answer;
 
-  explicit ReplicaTally(std::span<const std::string> nodes);
+  using Role = ReplicaReport::Role;
+
+  // `owners`: asked from the start.
+  explicit ReplicaTally(std::span<const std::string> owners);
+
+  // One more is asked. Nothing happens if it was already.
+  void add(std::string_view node, Role role);
+  // Null if the node was not asked.
+  const ReplicaReport* find(std::string_view node) const;
 
   // Notes an answer, and returns whether it is news: the first from that node, or a better one
   // (synced after stored, anything after unreachable).
@@ -24,12 +32,13 @@ class ReplicaTally {
   // A node that had the write in memory has failed to sync it, and no longer has it.
   void retract(std::string_view node, std::string reason);
   int count(Answer answer) const;
+  int count(Answer answer, Role role) const;
   // Asked, and neither answered nor given up.
   int waiting() const { return count(Answer::no_answer); }
   const std::vector<ReplicaReport>& reports() const { return reports_; }
 
  private:
-  std::vector<ReplicaReport> reports_;
+  std::vector<ReplicaReport> reports_;  // in the order asked
 };
 
 }  // namespace dynamo::core

@@ -94,7 +94,7 @@ absl::Status Host::may_block() const { return parts_.environment->may_block(); }
 
 ClusterStatus Host::status() const {
   const std::lock_guard lock(machine_mutex_);
-  ClusterStatus status = core::cluster_status(machine_->state(), now().steady);
+  ClusterStatus status = core::cluster_status(machine_->state(), now());
   if (stopped()) status.notes.push_back("the node has stopped");
   return status;
 }

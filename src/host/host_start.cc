@@ -28,6 +28,7 @@ absl::StatusOr<std::shared_ptr<Host>> Host::start(NodeOptions options, Parts par
       host->identity_, core::NodeSettings{.cluster_label = host->options_.cluster,
                                           .partitions = host->options_.partitions,
                                           .requests_max = host->options_.requests_max,
+                                          .hint_bytes_max = host->options_.hint_bytes_max,
                                           .context_secrets = context_secrets(host->options_),
                                           .seed = host->parts_.environment->random()});
   if (absl::Status status = host->restore_records(); !status.ok()) return status;
@@ -77,12 +78,18 @@ absl::Status Host::open_identity() {
 
 absl::Status Host::restore_records() {
   absl::Status damaged;
-  for (const core::RecordKind kind : {core::RecordKind::peer, core::RecordKind::store}) {
+  using core::RecordKind;
+  for (const RecordKind kind : {RecordKind::peer, RecordKind::store, RecordKind::hint}) {
     const absl::Status status = parts_.storage->scan(
         core::first_key(kind), [&](std::string_view key, std::string_view record) {
           if (!core::is_kind(key, kind)) return false;
           damaged = machine_->restore(key, record);
-          return damaged.ok();
+          if (kind != RecordKind::hint || damaged.ok()) return damaged.ok();
+          // One write that cannot be handed on any more; the node can do without it.
+          log(LogLevel::error,
+              fmt::format("a hint is lost: {}", std::string(damaged.message())));
+          damaged = absl::OkStatus();
+          return true;
         });
     if (!status.ok()) return status;
     if (!damaged.ok()) return damaged;

@@ -45,8 +45,15 @@ void note_shortfalls(const NodeState& state, ClusterStatus& status) {
 
 }  // namespace
 
-ClusterStatus cluster_status(const NodeState& state, TimePoint now) {
+ClusterStatus cluster_status(const NodeState& state, const Now& at) {
+  const TimePoint now = at.steady;
   ClusterStatus status{.cluster = state.settings.cluster_label};
+  status.hints = state.hints.hints().size();
+  status.hint_bytes = state.hints.bytes();
+  if (status.hints > 0) {
+    const std::int64_t age_us = std::max<std::int64_t>(0, at.wall_us - state.hints.oldest_us());
+    status.oldest_hint = std::chrono::milliseconds(age_us / 1000);
+  }
   if (!state.out_of_service.ok()) status.notes.emplace_back(state.out_of_service.message());
   if (state.ring == nullptr) {
     status.notes.emplace_back("waiting for the first view of the cluster");
@@ -67,6 +74,7 @@ ClusterStatus cluster_status(const NodeState& state, TimePoint now) {
                               .state = member.state,
                               .reachable = unreachable.empty(),
                               .owned = total == 0 ? 0 : static_cast<double>(copies[i]) / total,
+                              .hints_owed = state.hints.owed_to(state.identity_of(member.name)),
                               .round_trip = std::chrono::duration_cast<std::chrono::milliseconds>(
                                   state.detector.round_trip_of(member.name))});
     if (!unreachable.empty()) {

@@ -7,6 +7,6 @@
 namespace dynamo::core {
 
 // What Node::status() shows. Takes time in proportion to members and partitions.
-ClusterStatus cluster_status(const NodeState& state, TimePoint now);
+ClusterStatus cluster_status(const NodeState& state, const Now& now);
 
 }  // namespace dynamo::core

@@ -1,5 +1,6 @@
 #include "node/engine_keys.h"
 
+#include "base/check.h"
 #include "base/hash.h"
 
 namespace dynamo::core {
@@ -11,6 +12,20 @@ constexpr std::uint64_t name_seed = 0x6e616d6573;
 
 void append_big_endian(std::string& key, std::uint64_t value) {
   for (int shift = 56; shift >= 0; shift -= 8) key.push_back(static_cast<char>(value >> shift));
+}
+
+std::uint64_t read_big_endian(std::string_view bytes) {
+  std::uint64_t value = 0;
+  for (const char byte : bytes) value = value << 8 | static_cast<unsigned char>(byte);
+  return value;
+}
+
+std::string hashed(RecordKind kind, std::string_view store, const KeyHash& hash) {
+  std::string key = first_key(kind);
+  append_big_endian(key, hash64(store, name_seed));
+  append_big_endian(key, hash.high);
+  append_big_endian(key, hash.low);
+  return key;
 }
 
 std::string named(RecordKind kind, std::string_view name) {
@@ -32,11 +47,16 @@ std::string peer_key(std::string_view name) { return named(RecordKind::peer, nam
 std::string store_key(std::string_view store) { return named(RecordKind::store, store); }
 
 std::string object_key(std::string_view store, const KeyHash& hash) {
-  std::string key = first_key(RecordKind::object);
-  append_big_endian(key, hash64(store, name_seed));
-  append_big_endian(key, hash.high);
-  append_big_endian(key, hash.low);
-  return key;
+  return hashed(RecordKind::object, store, hash);
+}
+
+std::string hint_key(std::string_view store, const KeyHash& hash) {
+  return hashed(RecordKind::hint, store, hash);
+}
+
+KeyHash hash_of(std::string_view engine_key) {
+  DYNAMO_CHECK(engine_key.size() == 25);
+  return {read_big_endian(engine_key.substr(9, 8)), read_big_endian(engine_key.substr(17))};
 }
 
 std::string first_key(RecordKind kind) { return std::string(1, static_cast<char>(kind)); }

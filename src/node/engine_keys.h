@@ -12,6 +12,7 @@
 namespace dynamo::core {
 
 enum class RecordKind : char {
+  hint = 'h',
   identity = 'i',
   membership = 'm',
   object = 'o',
@@ -24,6 +25,10 @@ std::string membership_key();
 std::string peer_key(std::string_view name);
 std::string store_key(std::string_view store);
 std::string object_key(std::string_view store, const KeyHash& hash);
+// What this node keeps of the key as a stand-in.
+std::string hint_key(std::string_view store, const KeyHash& hash);
+// Of a key that object_key() or hint_key() made.
+KeyHash hash_of(std::string_view engine_key);
 
 // The first key of a kind, to scan from.
 std::string first_key(RecordKind kind);

@@ -29,6 +29,7 @@ struct ClientGet {
   StoreFacts store{};
   std::string key{};
   int r = 1;
+  bool sloppy = true;  // stand-ins are asked for owners that cannot be reached
   Context at_least{};  // the answer must have seen what this has
   TimePoint deadline{};
 };
@@ -43,6 +44,7 @@ struct ClientPut {
   int w = 1;
   int siblings_max = 64;
   bool synced = true;
+  bool sloppy = true;  // stand-ins may take it for owners that cannot be reached
   TimePoint deadline{};
 };
 // The application has lost interest.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -11,6 +12,9 @@
 namespace dynamo::core {
 
 namespace {
+
+// Nothing heard of an owner for so long: a stand-in is asked as well.
+constexpr TimePoint silence_max = std::chrono::milliseconds(300);
 
 // A peer may send any number; the application's clock counts nanoseconds in 63 bits.
 std::chrono::system_clock::time_point to_time_point(std::int64_t wall_us) {
@@ -25,36 +29,48 @@ std::chrono::system_clock::time_point to_time_point(std::int64_t wall_us) {
 
 void GetRequests::start(const Turn& turn, ClientGet get) {
   const std::vector<std::string> owners = state_.owners(get.key, get.store.n);
+  std::vector<std::string> candidates;
+  if (get.sloppy) candidates = state_.stand_ins(get.key, get.store.n);
+  const ContextBody* at_least = get.at_least.body();
+  GetOperation operation(owners, get.r, get.store.conflict,
+                         at_least == nullptr ? History{} : at_least->history);
+  const TimePoint timeout = get.deadline - turn.now.steady;
   const std::uint64_t number = state_.next_number();
   const auto at = operations_
                       .emplace(number, Running{.get = std::move(get),
-                                               .operation = {owners, 0, Conflict::keep_siblings}})
+                                               .operation = std::move(operation),
+                                               .stand_ins = StandIns(std::move(candidates)),
+                                               .started = turn.now.steady})
                       .first;
   Running& running = at->second;
-  const ContextBody* at_least = running.get.at_least.body();
-  running.operation = GetOperation(owners, running.get.r, running.get.store.conflict,
-                                   at_least == nullptr ? History{} : at_least->history);
-  running.started = turn.now.steady;
-  deadlines_.emplace(running.get.deadline, number);
-
-  for (const std::string& owner : owners) {
-    if (state_.is_self(owner)) {
-      const absl::StatusOr<Record> record = replica_.read(turn, running.get.store, running.get.key);
-      if (record.ok()) {
-        running.operation.answered(owner, record->replica.set);
-      } else {
-        running.operation.refused(
-            owner, fmt::format("damaged: {}", std::string(record.status().message())));
-      }
-      continue;
-    }
-    state_.outbox.send(owner, ReadRequest{number, running.get.store, running.get.key});
-    state_.detector.asked(owner, turn.now.steady);
-    if (std::string why = state_.unreachable_reason(owner, turn.now.steady); !why.empty()) {
-      running.operation.unreachable(owner, std::move(why));
-    }
+  ++unanswered_;
+  timers_.emplace(running.get.deadline, number);
+  if (!running.stand_ins.exhausted()) {
+    timers_.emplace(turn.now.steady + std::min(silence_max, timeout / 3), number);
   }
+  for (const std::string& owner : owners) ask(turn, number, running, owner, false);
   settle(turn, at);
+}
+
+void GetRequests::ask(const Turn& turn, std::uint64_t number, Running& running,
+                      const std::string& node, bool stand_in) {
+  if (!state_.is_self(node)) {
+    state_.outbox.send(node, ReadRequest{number, running.get.store, running.get.key, stand_in});
+    state_.detector.asked(node, turn.now.steady);
+    if (std::string why = state_.unreachable_reason(node, turn.now.steady); !why.empty()) {
+      running.operation.unreachable(node, std::move(why));
+    }
+    return;
+  }
+  absl::StatusOr<Record> record =
+      replica_.read(turn, running.get.store, running.get.key,
+                    stand_in ? ReplicaReport::Role::stand_in : ReplicaReport::Role::primary);
+  if (record.ok()) {
+    running.operation.answered(node, std::move(record->replica.set));
+  } else {
+    running.operation.refused(node,
+                              fmt::format("damaged: {}", std::string(record.status().message())));
+  }
 }
 
 void GetRequests::reply(const Turn& turn, const std::string& from, ReadReply reply) {
@@ -64,7 +80,7 @@ void GetRequests::reply(const Turn& turn, const std::string& from, ReadReply rep
     at->second.operation.refused(from, std::move(reply.reason));
   } else {
     state_.detector.round_trip(from, turn.now.steady - at->second.started);
-    at->second.operation.answered(from, reply.set);
+    at->second.operation.answered(from, std::move(reply.set));
   }
   settle(turn, at);
 }
@@ -80,42 +96,86 @@ void GetRequests::peer_lost(const Turn& turn, const std::string& peer) {
 }
 
 void GetRequests::tick(const Turn& turn) {
-  while (!deadlines_.empty() && deadlines_.top().first <= turn.now.steady) {
-    const auto at = operations_.find(deadlines_.top().second);
-    deadlines_.pop();
+  while (!timers_.empty() && timers_.top().first <= turn.now.steady) {
+    const auto at = operations_.find(timers_.top().second);
+    timers_.pop();
     if (at == operations_.end()) continue;
-    const auto took =
-        std::chrono::duration_cast<std::chrono::milliseconds>(turn.now.steady - at->second.started);
-    finish(turn, at,
-           at->second.operation.failure(absl::StatusCode::kDeadlineExceeded, at->second.get.key,
-                                        fmt::format(" within {} ms", took.count())));
+    Running& running = at->second;
+    if (running.get.deadline <= turn.now.steady) {
+      const auto took =
+          std::chrono::duration_cast<std::chrono::milliseconds>(turn.now.steady - running.started);
+      answer(turn, running,
+             running.operation.failure(absl::StatusCode::kDeadlineExceeded, running.get.key,
+                                       fmt::format(" within {} ms", took.count())));
+      finish(turn, at);
+      continue;
+    }
+    for (const ReplicaReport& report : running.operation.tally().reports()) {
+      if (!state_.detector.heard_since(report.node, running.started)) {
+        running.stand_ins.silent(report.node);
+      }
+    }
+    settle(turn, at);
   }
 }
 
 bool GetRequests::cancel(const Turn& turn, std::uint64_t request) {
-  const auto at = std::ranges::find_if(
-      operations_, [request](const auto& entry) { return entry.second.get.request == request; });
+  const auto at = std::ranges::find_if(operations_, [request](const auto& entry) {
+    return entry.second.get.request == request && !entry.second.answered;
+  });
   if (at == operations_.end()) return false;
-  finish(turn, at,
+  answer(turn, at->second,
          at->second.operation.failure(absl::StatusCode::kCancelled, at->second.get.key,
                                       " when it was cancelled"));
+  finish(turn, at);
   return true;
 }
 
 TimePoint GetRequests::next_tick() const {
-  return deadlines_.empty() ? TimePoint::max() : deadlines_.top().first;
+  return timers_.empty() ? TimePoint::max() : timers_.top().first;
 }
 
 void GetRequests::settle(const Turn& turn, Operations::iterator at) {
-  const GetOperation& operation = at->second.operation;
-  if (operation.enough()) return finish(turn, at, answer_of(turn, at->second));
-  if (!operation.hopeless()) return;
-  finish(turn, at, operation.failure(absl::StatusCode::kUnavailable, at->second.get.key, ""));
+  Running& running = at->second;
+  GetOperation& operation = running.operation;
+  if (!operation.enough()) {
+    const auto usable = [this](std::string_view name) { return state_.detector.reachable(name); };
+    for (auto pairs = running.stand_ins.choose(operation.tally(), usable); !pairs.empty();
+         pairs = running.stand_ins.choose(operation.tally(), usable)) {
+      for (const StandIns::Pair& pair : pairs) ask(turn, at->first, running, pair.stand_in, true);
+    }
+  }
+  if (operation.enough()) {
+    answer(turn, running, answer_of(turn, running));
+  } else if (operation.hopeless()) {
+    answer(turn, running, operation.failure(absl::StatusCode::kUnavailable, running.get.key, ""));
+  }
+  if (running.answered && operation.complete()) finish(turn, at);
 }
 
-void GetRequests::finish(const Turn& turn, Operations::iterator at,
-                         absl::StatusOr<GetAnswer> answer) {
-  turn.out.gets.push_back({at->second.get.request, std::move(answer)});
+void GetRequests::answer(const Turn& turn, Running& running, absl::StatusOr<GetAnswer> answer) {
+  if (std::exchange(running.answered, true)) return;
+  --unanswered_;
+  turn.out.gets.push_back({running.get.request, std::move(answer)});
+}
+
+void GetRequests::finish(const Turn& turn, Operations::iterator at) {
+  const Running& running = at->second;
+  for (const std::string& owner : running.operation.behind()) {
+    if (!state_.is_self(owner)) {
+      state_.outbox.send(owner, WriteRequest{.operation = state_.next_number(),
+                                             .store = running.get.store,
+                                             .key = running.get.key,
+                                             .synced = false,
+                                             .set = running.operation.merged()});
+      continue;
+    }
+    absl::StatusOr<Record> own = replica_.read(turn, running.get.store, running.get.key);
+    if (!own.ok() || !turn.own.full().empty()) continue;
+    if (own->replica.merge(running.operation.merged(), running.get.store.conflict)) {
+      replica_.write(turn, *own, false);
+    }
+  }
   operations_.erase(at);
 }
 

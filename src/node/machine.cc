@@ -26,6 +26,7 @@ Machine::Machine(NodeIdentity identity, NodeSettings settings)
     : state_(std::move(identity), std::move(settings)),
       replica_(state_),
       service_(state_, replica_),
+      handoff_(state_, replica_),
       gets_(state_, replica_),
       coordinator_(state_, replica_),
       puts_(state_, coordinator_) {}
@@ -39,6 +40,8 @@ absl::Status Machine::restore(std::string_view key, std::string_view record) {
     absl::StatusOr<StoreTable::Entry> entry = decode_store(record);
     if (!entry.ok()) return entry.status();
     state_.stores.restore(*std::move(entry));
+  } else if (is_kind(key, RecordKind::hint)) {
+    return handoff_.restore(key, record);
   }
   return absl::OkStatus();
 }
@@ -119,7 +122,7 @@ void Machine::announce(const StoreTable::Entry& entry) {
 
 TimePoint Machine::next_tick() const {
   TimePoint next = std::min({gets_.next_tick(), coordinator_.next_tick(), puts_.next_tick(),
-                             state_.detector.next_tick()});
+                             state_.detector.next_tick(), handoff_.next_tick()});
   for (const auto& request : waiting_for_view_) {
     next = std::min(next, std::visit([](const auto& r) { return r.deadline; }, request));
   }
@@ -195,7 +198,7 @@ void Machine::on(const Turn& turn, const Cancel& cancel) {
 
 void Machine::on(const Turn& turn, const BatchWritten& written) {
   for (const std::uint64_t write : written.writes) {
-    if (!service_.synced(write)) coordinator_.synced(write);
+    if (!service_.synced(write) && !handoff_.synced(turn, write)) coordinator_.synced(turn, write);
   }
   puts_.room(turn);
 }
@@ -210,7 +213,8 @@ void Machine::on(const Turn& turn, const WriteFailed& failed) {
                                         state_.self.name, std::string(failed.status.message())));
   }
   for (const std::uint64_t write : failed.writes) {
-    if (!service_.failed(write, failed.status)) coordinator_.failed(write, failed.status);
+    if (service_.failed(write, failed.status) || handoff_.failed(write)) continue;
+    coordinator_.failed(turn, write, failed.status);
   }
   puts_.room(turn);  // what was dropped has left some
 }
@@ -266,6 +270,7 @@ void Machine::on(const Turn& turn, const Tick&) {
   coordinator_.tick(turn);
   deliver_finished(turn);  // what the coordinator knows beats what the request can say
   puts_.tick(turn);
+  if (state_.ring != nullptr && state_.out_of_service.ok()) handoff_.tick(turn);
   std::vector<std::string> lost;
   for (const std::string& peer : state_.detector.tick(turn.now.steady, lost)) {
     state_.outbox.send(peer, Ping{static_cast<std::uint64_t>(turn.now.steady.count())});

@@ -12,6 +12,7 @@
 
 #include "node/event.h"
 #include "node/get_requests.h"
+#include "node/handoff.h"
 #include "node/node_state.h"
 #include "node/put_coordinator.h"
 #include "node/put_requests.h"
@@ -27,8 +28,8 @@ namespace dynamo::core {
 //
 //   ClientGet  ------------------> GetRequests        ReadRequest, WriteRequest --> ReplicaService
 //   ClientPut  --> PutRequests --> PutCoordinator <--------------- PutForward (a peer's put)
-//   BatchWritten, WriteFailed ---> PutCoordinator, ReplicaService
-//   Tick ------------------------> deadlines, FailureDetector
+//   BatchWritten, WriteFailed ---> PutCoordinator, ReplicaService, Handoff
+//   Tick ------------------------> deadlines, FailureDetector, Handoff
 //
 // A turn is one or more step() calls and one end_turn(), which seals the messages of all of them
 // into one packet per peer. The host must, in this order, put the writes into its object buffer,
@@ -42,7 +43,8 @@ class Machine {
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
 
-  // A record that the engine held at start, of kind peer or store. DATA_LOSS if it is damaged.
+  // A record that the engine held at start, of kind peer, store or hint, in this order of kinds:
+  // stores before hints. DATA_LOSS if it is damaged.
   absl::Status restore(std::string_view key, std::string_view record);
 
   // The directory has been made part of a cluster. Before the first step only.
@@ -92,6 +94,7 @@ class Machine {
   NodeState state_;
   Replica replica_;
   ReplicaService service_;
+  Handoff handoff_;
   GetRequests gets_;
   PutCoordinator coordinator_;
   PutRequests puts_;

@@ -107,6 +107,7 @@ void Machine::on_message(const Turn& turn, const std::string& from, Message mess
   } else if (auto* write = std::get_if<WriteRequest>(&message)) {
     service_.write(turn, from, std::move(*write));
   } else if (auto* write_reply = std::get_if<WriteReply>(&message)) {
+    if (handoff_.reply(turn, from, *write_reply)) return;
     coordinator_.reply(turn, from, std::move(*write_reply));
   } else if (auto* forward = std::get_if<PutForward>(&message)) {
     on_forward(turn, from, std::move(*forward));
@@ -120,7 +121,8 @@ void Machine::on_message(const Turn& turn, const std::string& from, Message mess
 }
 
 void Machine::on_forward(const Turn& turn, const std::string& from, PutForward forward) {
-  absl::Status admitted = service_.admit(turn, from, forward.store, forward.key);
+  absl::Status admitted =
+      service_.admit(turn, from, forward.store, forward.key, forward.sloppy).status();
   if (admitted.ok()) {
     if (std::string full = turn.own.full(); !full.empty()) admitted = absl::UnavailableError(full);
   }

@@ -21,6 +21,31 @@ std::vector<std::string> NodeState::owners(std::string_view key, int n) const {
   return names;
 }
 
+std::vector<std::string> NodeState::stand_ins(std::string_view key, int n) const {
+  std::vector<std::string> names;
+  for (const auto member : ring->stand_ins(ring->partition_of(hash(key)), n)) {
+    names.push_back(ring->members()[member].name);
+  }
+  return names;
+}
+
+std::optional<ReplicaReport::Role> NodeState::role_for(std::string_view key, int n) const {
+  const int partition = ring->partition_of(hash(key));
+  const auto within = [this](std::span<const MemberIndex> members) {
+    return std::ranges::any_of(
+        members, [this](MemberIndex member) { return is_self(ring->members()[member].name); });
+  };
+  if (within(ring->preference_list(partition, n))) return ReplicaReport::Role::primary;
+  if (within(ring->stand_ins(partition, n))) return ReplicaReport::Role::stand_in;
+  return std::nullopt;
+}
+
+Identity NodeState::identity_of(std::string_view name) const {
+  if (is_self(name)) return self.identity;
+  const PeerTable::Peer* peer = peers.find(name);
+  return peer == nullptr ? Identity{} : peer->identity;
+}
+
 int NodeState::largest_n() const {
   int largest = 3;
   for (const auto& [name, entry] : stores.entries()) largest = std::max(largest, entry.facts.n);

@@ -18,6 +18,7 @@
 #include "node/identity.h"
 #include "node/peer_table.h"
 #include "node/store_table.h"
+#include "repair/hint_log.h"
 #include "ring/partition_map.h"
 #include "wire/message.h"
 
@@ -65,6 +66,7 @@ struct NodeSettings {
   std::string cluster_label{};
   int partitions = 256;
   int requests_max = 16384;
+  std::size_t hint_bytes_max = std::size_t{1} << 30;
   std::shared_ptr<const ContextSecrets> context_secrets{};  // shared with contexts; null: none
   std::uint64_t seed = 0;                                   // of write ids and operation numbers
 };
@@ -85,6 +87,7 @@ struct NodeState {
   PeerTable peers;
   StoreTable stores;
   FailureDetector detector;
+  HintLog hints;
   Outbox outbox;
   ActorSource actors;
   HybridClock clock;
@@ -98,6 +101,12 @@ struct NodeState {
   ContextBody context_body(std::string_view store, std::string_view key) const;
   // The n owners of the key, in order; fewer if the cluster has fewer. REQUIRES: ring.
   std::vector<std::string> owners(std::string_view key, int n) const;
+  // Those that follow them on the preference list, up to 2n together.
+  std::vector<std::string> stand_ins(std::string_view key, int n) const;
+  // What this node is to the key: nullopt if it has no business with it.
+  std::optional<ReplicaReport::Role> role_for(std::string_view key, int n) const;
+  // Who fills that place in the ring, this node included; zero if nobody has been heard of yet.
+  Identity identity_of(std::string_view name) const;
   // Of the stores that this node knows; 3 before it knows any.
   int largest_n() const;
   // The ring of `view`, deep enough for every store.

@@ -1,6 +1,7 @@
 #include "node/put_coordinator.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -8,9 +9,13 @@
 
 namespace dynamo::core {
 
+using Role = Replica::Role;
+
 namespace {
 
 constexpr std::int64_t drift_max_us = 500'000;
+// Nothing heard of a node for so long after a write went to it: a stand-in gets the write as well.
+constexpr TimePoint silence_max = std::chrono::milliseconds(300);
 
 PutForwardReply failed_reply(const absl::Status& status) {
   return {.answer = PutForwardReply::Answer::failed,
@@ -27,7 +32,8 @@ PutForwardReply not_taken(std::string reason) {
 void PutCoordinator::start(const Turn& turn, const std::string& from, PutForward forward) {
   Record record;
   PutForwardReply applied;
-  absl::StatusOr<Record> read = replica_.read(turn, forward.store, forward.key);
+  const Role role = state_.role_for(forward.key, forward.store.n).value_or(Role::stand_in);
+  absl::StatusOr<Record> read = replica_.read(turn, forward.store, forward.key, role);
   if (absl::IsInternal(read.status())) {
     applied = failed_reply(absl::InternalError(
         fmt::format("put {}: {}", quote(forward.key), std::string(read.status().message()))));
@@ -38,12 +44,20 @@ void PutCoordinator::start(const Turn& turn, const std::string& from, PutForward
     record = *std::move(read);
     applied = apply(turn, from, forward, record);
   }
+  if (role == Role::stand_in && applied.answer == PutForwardReply::Answer::done) {
+    for (const std::string& owner : state_.owners(forward.key, forward.store.n)) {
+      record.owe(std::array{state_.identity_of(owner)});
+    }
+    if (const absl::Status room = replica_.check_hint_room(record); !room.ok()) {
+      applied = not_taken(std::string(room.message()));
+    }
+  }
   if (applied.answer != PutForwardReply::Answer::done) {
     applied.operation = forward.operation;
     finished_.push_back({from, std::move(applied)});
     return;
   }
-  replicate(turn, from, forward, record, applied);
+  replicate(turn, from, forward, record, applied, role);
 }
 
 PutForwardReply PutCoordinator::apply(const Turn& turn, const std::string& from,
@@ -59,9 +73,11 @@ PutForwardReply PutCoordinator::apply(const Turn& turn, const std::string& from,
     const HybridTime allowed = std::max({HybridTime::at(turn.now.wall_us + drift_max_us),
                                          forward.context_latest.next(), set.latest().next()});
     if (forward.clock > allowed) {
-      return not_taken(fmt::format("the clock of {} is {} ms ahead, the limit is {} ms", from,
-                                   (forward.clock.wall_us() - turn.now.wall_us) / 1000,
-                                   drift_max_us / 1000));
+      PutForwardReply refusal = not_taken(
+          fmt::format("the clock of {} is {} ms ahead, the limit is {} ms", from,
+                      (forward.clock.wall_us() - turn.now.wall_us) / 1000, drift_max_us / 1000));
+      refusal.code = static_cast<int>(absl::StatusCode::kOutOfRange);
+      return refusal;
     }
   }
   const std::size_t siblings = set.size_after_put(forward.context);
@@ -87,8 +103,12 @@ PutForwardReply PutCoordinator::apply(const Turn& turn, const std::string& from,
 }
 
 void PutCoordinator::replicate(const Turn& turn, const std::string& from, const PutForward& forward,
-                               const Record& record, const PutForwardReply& applied) {
+                               const Record& record, const PutForwardReply& applied, Role role) {
   const std::vector<std::string> owners = state_.owners(forward.key, forward.store.n);
+  std::vector<std::string> candidates;
+  if (forward.sloppy) candidates = state_.stand_ins(forward.key, forward.store.n);
+  std::erase(candidates, state_.self.name);
+  const TimePoint timeout = std::chrono::microseconds(forward.timeout_us);
   const std::uint64_t number = state_.next_number();
   const auto at =
       operations_
@@ -100,27 +120,48 @@ void PutCoordinator::replicate(const Turn& turn, const std::string& from, const 
                                    .dot = applied.dot,
                                    .synced = forward.synced,
                                    .started = turn.now.steady,
-                                   .operation = PutOperation(owners, forward.w, forward.synced)})
+                                   .deadline = turn.now.steady + timeout,
+                                   .operation = PutOperation(owners, forward.w, forward.synced),
+                                   .stand_ins = StandIns(std::move(candidates))})
           .first;
-  PutOperation& operation = at->second.operation;
-  deadlines_.emplace(turn.now.steady + std::chrono::microseconds(forward.timeout_us), number);
+  Running& running = at->second;
+  timers_.emplace(running.deadline, number);
 
-  by_write_.emplace(replica_.write(turn, record, forward.synced), number);
-  operation.stored(state_.self.name);
+  by_write_.emplace(replica_.write(turn, record, forward.synced, role), number);
+  running.operation.tally().add(state_.self.name, role);
+  running.operation.stored(state_.self.name);
+  WriteRequest request{.operation = number,
+                       .store = forward.store,
+                       .key = forward.key,
+                       .synced = forward.synced,
+                       .generation = record.generation,
+                       .set = record.replica.set};
   for (const std::string& owner : owners) {
-    if (state_.is_self(owner)) continue;
-    state_.outbox.send(owner, WriteRequest{.operation = number,
-                                           .store = forward.store,
-                                           .key = forward.key,
-                                           .synced = forward.synced,
-                                           .generation = record.generation,
-                                           .set = record.replica.set});
-    state_.detector.asked(owner, turn.now.steady);
+    if (!state_.is_self(owner)) send(turn, owner, request);
     if (std::string why = state_.unreachable_reason(owner, turn.now.steady); !why.empty()) {
-      operation.unreachable(owner, std::move(why));
+      running.operation.unreachable(owner, std::move(why));
     }
   }
-  settle(at);
+  if (!running.stand_ins.exhausted()) {
+    running.request = std::move(request);
+    timers_.emplace(turn.now.steady + std::min(silence_max, timeout / 3), number);
+    ask_stand_ins(turn, running);
+  }
+  settle(turn, at);
+}
+
+void PutCoordinator::send(const Turn& turn, const std::string& to, WriteRequest request) {
+  state_.outbox.send(to, std::move(request));
+  state_.detector.asked(to, turn.now.steady);
+}
+
+void PutCoordinator::ask_stand_ins(const Turn& turn, Running& running) {
+  const auto usable = [&](std::string_view name) { return state_.detector.reachable(name); };
+  for (const StandIns::Pair& pair : running.stand_ins.choose(running.operation.tally(), usable)) {
+    WriteRequest request = running.request;
+    request.owed = {state_.identity_of(pair.owner)};
+    send(turn, pair.stand_in, std::move(request));
+  }
 }
 
 void PutCoordinator::reply(const Turn& turn, const std::string& from, WriteReply reply) {
@@ -142,20 +183,20 @@ void PutCoordinator::reply(const Turn& turn, const std::string& from, WriteReply
   if (reply.answer == WriteReply::Answer::stored) {
     state_.detector.round_trip(from, turn.now.steady - at->second.started);
   }
-  settle(at);
+  settle(turn, at);
 }
 
-void PutCoordinator::synced(std::uint64_t write) {
+void PutCoordinator::synced(const Turn& turn, std::uint64_t write) {
   const auto by_write = by_write_.find(write);
   if (by_write == by_write_.end()) return;
   const auto at = operations_.find(by_write->second);
   by_write_.erase(by_write);
   if (at == operations_.end()) return;
   at->second.operation.synced(state_.self.name);
-  settle(at);
+  settle(turn, at);
 }
 
-void PutCoordinator::failed(std::uint64_t write, const absl::Status& status) {
+void PutCoordinator::failed(const Turn& turn, std::uint64_t write, const absl::Status& status) {
   const auto by_write = by_write_.find(write);
   if (by_write == by_write_.end()) return;
   const auto at = operations_.find(by_write->second);
@@ -165,7 +206,7 @@ void PutCoordinator::failed(std::uint64_t write, const absl::Status& status) {
       absl::IsResourceExhausted(status) ? PutOperation::Left::nothing : PutOperation::Left::perhaps;
   at->second.operation.local_failed(state_.self.name, std::string(status.message()), left);
   at->second.failure_code = status.code();
-  settle(at);
+  settle(turn, at);
 }
 
 void PutCoordinator::peer_lost(const Turn& turn, const std::string& peer) {
@@ -173,16 +214,20 @@ void PutCoordinator::peer_lost(const Turn& turn, const std::string& peer) {
   for (auto at = operations_.begin(); at != operations_.end();) {
     const auto next = std::next(at);
     at->second.operation.unreachable(peer, why);
-    settle(at);
+    settle(turn, at);
     at = next;
   }
 }
 
 void PutCoordinator::tick(const Turn& turn) {
-  while (!deadlines_.empty() && deadlines_.top().first <= turn.now.steady) {
-    const auto at = operations_.find(deadlines_.top().second);
-    deadlines_.pop();
+  while (!timers_.empty() && timers_.top().first <= turn.now.steady) {
+    const auto at = operations_.find(timers_.top().second);
+    timers_.pop();
     if (at == operations_.end()) continue;
+    if (at->second.deadline > turn.now.steady) {
+      look_for_silent(turn, at);
+      continue;
+    }
     const auto took =
         std::chrono::duration_cast<std::chrono::milliseconds>(turn.now.steady - at->second.started);
     fail(at, absl::StatusCode::kDeadlineExceeded, fmt::format(" within {} ms", took.count()));
@@ -190,11 +235,22 @@ void PutCoordinator::tick(const Turn& turn) {
 }
 
 TimePoint PutCoordinator::next_tick() const {
-  return deadlines_.empty() ? TimePoint::max() : deadlines_.top().first;
+  return timers_.empty() ? TimePoint::max() : timers_.top().first;
 }
 
-void PutCoordinator::settle(Operations::iterator at) {
-  const Running& running = at->second;
+void PutCoordinator::look_for_silent(const Turn& turn, Operations::iterator at) {
+  Running& running = at->second;
+  for (const ReplicaReport& report : running.operation.tally().reports()) {
+    if (!state_.detector.heard_since(report.node, running.started)) {
+      running.stand_ins.silent(report.node);
+    }
+  }
+  settle(turn, at);
+}
+
+void PutCoordinator::settle(const Turn& turn, Operations::iterator at) {
+  Running& running = at->second;
+  if (!running.operation.enough()) ask_stand_ins(turn, running);
   if (running.operation.enough()) {
     Outcome outcome = running.operation.outcome(running.write_id);
     finished_.push_back({running.from,

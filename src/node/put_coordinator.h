@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "coordinator/put_operation.h"
+#include "coordinator/stand_ins.h"
 #include "node/node_state.h"
 #include "node/replica.h"
 
@@ -16,6 +17,10 @@ namespace dynamo::core {
 // The puts that this node coordinates as an owner of their keys, for its own application or for a
 // peer that handed one over. Life of a put: read the record, give the write its dot, write locally
 // and send the set to the other owners at the same time, answer once w have taken it (paper, 4.5).
+//
+// In a sloppy store a stand-in takes the place of each owner that cannot be reached, refuses, or is
+// silent for a while, with a hint of whom it is for (paper, 4.6). If no owner takes a put, a
+// stand-in coordinates it: its own copy is then a hint, owed to all owners.
 //
 // Thread safety: one thread at a time.
 class PutCoordinator {
@@ -28,14 +33,15 @@ class PutCoordinator {
     PutForwardReply reply{};
   };
 
-  // `forward.operation` is `from`'s number for it.
+  // `forward.operation` is `from`'s number for it. REQUIRES: this node is an owner of the key, or a
+  // stand-in and the put is sloppy.
   void start(const Turn& turn, const std::string& from, PutForward forward);
   void reply(const Turn& turn, const std::string& from, WriteReply reply);
   // The engine's word on a local write.
-  void synced(std::uint64_t write);
-  void failed(std::uint64_t write, const absl::Status& status);
+  void synced(const Turn& turn, std::uint64_t write);
+  void failed(const Turn& turn, std::uint64_t write, const absl::Status& status);
   void peer_lost(const Turn& turn, const std::string& peer);
-  // Ends what is past its deadline.
+  // Replaces who is silent, ends what is past its deadline.
   void tick(const Turn& turn);
   TimePoint next_tick() const;
 
@@ -52,7 +58,10 @@ class PutCoordinator {
     Dot dot{};
     bool synced = true;
     TimePoint started{};
+    TimePoint deadline{};
     PutOperation operation;
+    StandIns stand_ins;
+    WriteRequest request{};  // for stand-ins to come; no copy is kept if there can be none
     absl::StatusCode failure_code = absl::StatusCode::kUnavailable;
   };
   using Operations = std::map<std::uint64_t, Running>;
@@ -61,16 +70,20 @@ class PutCoordinator {
   PutForwardReply apply(const Turn& turn, const std::string& from, const PutForward& forward,
                         Record& record);
   void replicate(const Turn& turn, const std::string& from, const PutForward& forward,
-                 const Record& record, const PutForwardReply& applied);
-  void settle(Operations::iterator at);
+                 const Record& record, const PutForwardReply& applied, Replica::Role role);
+  void send(const Turn& turn, const std::string& to, WriteRequest request);
+  void ask_stand_ins(const Turn& turn, Running& running);
+  // Whoever has not been heard of since the put began is not waited for any longer.
+  void look_for_silent(const Turn& turn, Operations::iterator at);
+  void settle(const Turn& turn, Operations::iterator at);
   void fail(Operations::iterator at, absl::StatusCode code, std::string_view after);
 
   NodeState& state_;
   Replica& replica_;
   Operations operations_;
   std::map<std::uint64_t, std::uint64_t> by_write_;  // local writes on their way to the disk
-  using Deadline = std::pair<TimePoint, std::uint64_t>;
-  std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
+  using Timer = std::pair<TimePoint, std::uint64_t>;
+  std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
   std::vector<Finished> finished_;
 };
 

@@ -23,14 +23,15 @@ void PutRequests::start(const Turn& turn, ClientPut put) {
     waiting_for_room_.push_back(std::move(put));
     return;
   }
-  std::vector<std::string> owners = owners_in_order(put);
-  if (owners.size() < static_cast<std::size_t>(put.w)) {
+  const std::size_t owning = state_.owners(put.key, put.store.n).size();
+  if (owning < static_cast<std::size_t>(put.w)) {
     turn.out.puts.push_back(
         {put.request, absl::FailedPreconditionError(fmt::format(
                           "put {}: w is {}, but the cluster has {} members that own data",
-                          quote(put.key), put.w, owners.size()))});
+                          quote(put.key), put.w, owning))});
     return;
   }
+  std::vector<std::string> coordinators = coordinators_in_order(put);
   const std::uint64_t number = state_.next_number();
   const TimePoint deadline = put.deadline;
   const std::int64_t expires_at_us =
@@ -41,7 +42,7 @@ void PutRequests::start(const Turn& turn, ClientPut put) {
                                    .started = turn.now.steady,
                                    .written_at_us = turn.now.wall_us,
                                    .expires_at_us = expires_at_us,
-                                   .forwarding = PutForwarding(std::move(owners), deadline)})
+                                   .forwarding = PutForwarding(std::move(coordinators), deadline)})
           .first;
   timers_.emplace(deadline, number);
   draw(turn, at->second, {});
@@ -61,7 +62,7 @@ void PutRequests::draw(const Turn& turn, Running& running, HybridTime above) {
   if (running.own_id) running.put.id = make_write_id(running.clock, state_.prng.next());
 }
 
-std::vector<std::string> PutRequests::owners_in_order(const ClientPut& put) const {
+std::vector<std::string> PutRequests::coordinators_in_order(const ClientPut& put) const {
   std::vector<std::string> owners = state_.owners(put.key, put.store.n);
   const auto rank = [this](const std::string& owner) {
     const TimePoint round_trip = state_.detector.round_trip_of(owner);
@@ -69,7 +70,16 @@ std::vector<std::string> PutRequests::owners_in_order(const ClientPut& put) cons
                       round_trip == TimePoint{} ? TimePoint::max() : round_trip);
   };
   std::ranges::stable_sort(owners, {}, rank);
-  return owners;
+  if (!put.sloppy) return owners;
+  // Stand-ins come in the order of the preference list, so that all nodes try the same first.
+  std::vector<std::string> all = std::move(owners);
+  for (std::string& stand_in : state_.stand_ins(put.key, put.store.n)) {
+    all.push_back(std::move(stand_in));
+  }
+  std::ranges::stable_partition(all, [this](const std::string& name) {
+    return state_.is_self(name) || state_.detector.reachable(name);
+  });
+  return all;
 }
 
 void PutRequests::attempt(const Turn& turn, Operations::iterator at) {
@@ -110,6 +120,7 @@ void PutRequests::ask(const Turn& turn, std::uint64_t number, Running& running, 
       .w = running.put.w,
       .siblings_max = running.put.siblings_max,
       .synced = running.put.synced,
+      .sloppy = running.put.sloppy,
       .timeout_us = static_cast<std::uint64_t>(std::max<std::int64_t>(
           0, std::chrono::duration_cast<std::chrono::microseconds>(left - margin).count())),
   };
@@ -136,6 +147,10 @@ void PutRequests::reply(const Turn& turn, const std::string& from, PutForwardRep
     }
     case PutForwardReply::Answer::not_taken:
       running.forwarding.not_taken(from, std::move(reply.message));
+      // This node's clock is wrong, and this node may be a stand-in: it must not be its own judge.
+      if (reply.code == static_cast<int>(absl::StatusCode::kOutOfRange)) {
+        running.forwarding.skip(state_.stand_ins(running.put.key, running.put.store.n));
+      }
       // The last one tried, or a late answer of the only one that had been silent.
       if (from == running.attempt_owner || !running.forwarding.waiting()) attempt(turn, at);
       return;

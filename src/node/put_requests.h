@@ -15,7 +15,8 @@
 namespace dynamo::core {
 
 // The puts that this node's application has under way. The node coordinates what it owns and hands
-// the rest to an owner; both run the same way, and differ in whom they ask.
+// the rest to an owner; both run the same way, and differ in whom they ask. In a sloppy store those
+// that stand in for the owners are asked once no owner that can be reached is left.
 //
 // The first node draws the write's clock, once, above all that its context has seen. An owner whose
 // versions are ahead says so before it does anything, and only then, and only if nobody else was
@@ -58,7 +59,7 @@ class PutRequests {
   using Operations = std::map<std::uint64_t, Running>;
 
   void draw(const Turn& turn, Running& running, HybridTime above);
-  std::vector<std::string> owners_in_order(const ClientPut& put) const;
+  std::vector<std::string> coordinators_in_order(const ClientPut& put) const;
   void attempt(const Turn& turn, Operations::iterator at);
   void ask(const Turn& turn, std::uint64_t number, Running& running, bool first);
   void finish(const Turn& turn, Operations::iterator at, absl::StatusOr<PutAnswer> answer);

@@ -1,5 +1,7 @@
 #include "node/record.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/hash.h"
@@ -12,6 +14,12 @@ namespace {
 constexpr std::size_t checksum_bytes = 8;
 
 }  // namespace
+
+void Record::owe(std::span<const Identity> identities) {
+  owed.insert(owed.end(), identities.begin(), identities.end());
+  std::ranges::sort(owed);
+  owed.erase(std::unique(owed.begin(), owed.end()), owed.end());
+}
 
 std::string seal_record(std::string_view content) {
   std::string bytes;
@@ -56,8 +64,7 @@ std::string encode_record(const Record& record) {
   return seal_record(content);
 }
 
-absl::StatusOr<Record> decode_record(std::string_view bytes, std::string_view store,
-                                     std::string_view key) {
+absl::StatusOr<Record> decode_record(std::string_view bytes) {
   const absl::StatusOr<std::string_view> content = open_record(bytes);
   if (!content.ok()) return content.status();
   Decoder in(*content);
@@ -74,7 +81,13 @@ absl::StatusOr<Record> decode_record(std::string_view bytes, std::string_view st
   }
   record.replica.set = VersionSet::decode(in);
   if (!in.ok()) return absl::DataLossError("record is malformed");
-  if (record.key != key || record.store != store) {
+  return record;
+}
+
+absl::StatusOr<Record> decode_record(std::string_view bytes, std::string_view store,
+                                     std::string_view key) {
+  absl::StatusOr<Record> record = decode_record(bytes);
+  if (record.ok() && (record->key != key || record->store != store)) {
     return absl::InternalError("two keys have the same 128-bit hash; the second cannot be stored");
   }
   return record;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,10 +29,15 @@ struct Record {
   std::string key{};
   ReplicaKey replica{};
   std::uint64_t generation = 0;
-  std::vector<Identity> owed{};  // owners for whom this node keeps it as a stand-in
+  std::vector<Identity> owed{};  // owners for whom this node keeps it as a stand-in; sorted
+
+  // And to these.
+  void owe(std::span<const Identity> identities);
 };
 
 std::string encode_record(const Record& record);
+// Of whatever key. DATA_LOSS if damaged.
+absl::StatusOr<Record> decode_record(std::string_view bytes);
 // DATA_LOSS if damaged; INTERNAL if it is the record of another key with the same 128-bit hash.
 absl::StatusOr<Record> decode_record(std::string_view bytes, std::string_view store,
                                      std::string_view key);

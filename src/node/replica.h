@@ -11,22 +11,30 @@
 
 namespace dynamo::core {
 
-// This node's own records of keys. Reads and writes are synchronous against the object buffer, so a
+// This node's own records of keys: those that it owns, and those that it keeps for others as a
+// stand-in, which lie apart. Reads and writes are synchronous against the object buffer, so a
 // read-modify-write is never interleaved.
 //
 // Thread safety: one thread at a time.
 class Replica {
  public:
+  using Role = ReplicaReport::Role;
+
   explicit Replica(NodeState& state) : state_(state) {}
 
   // The record, or an empty one if there is none. An error means that nobody knows what this node
   // has of the key: it neither answers for it nor coordinates (trap A2).
-  absl::StatusOr<Record> read(const Turn& turn, const StoreFacts& store,
-                              std::string_view key) const;
+  absl::StatusOr<Record> read(const Turn& turn, const StoreFacts& store, std::string_view key,
+                              Role role = Role::primary) const;
 
   // Puts the record into the object buffer and returns the number under which BatchWritten or
   // WriteFailed speaks of it.
-  std::uint64_t write(const Turn& turn, const Record& record, bool synced);
+  std::uint64_t write(const Turn& turn, const Record& record, bool synced,
+                      Role role = Role::primary);
+
+  // Why the record cannot be kept as a hint, or OK. An accepted one is never dropped, so the bound
+  // is held here.
+  absl::Status check_hint_room(const Record& record) const;
 
   // Why the record must not grow further, or OK.
   static absl::Status check_bounds(const Record& record);

@@ -9,8 +9,11 @@
 
 namespace dynamo::core {
 
-absl::Status ReplicaService::admit(const Turn& turn, const std::string& from,
-                                   const StoreFacts& store, std::string_view key) {
+using Role = Replica::Role;
+
+absl::StatusOr<Replica::Role> ReplicaService::admit(const Turn& turn, const std::string& from,
+                                                    const StoreFacts& store, std::string_view key,
+                                                    bool stand_in) {
   if (!state_.out_of_service.ok()) {
     return absl::UnavailableError(std::string(state_.out_of_service.message()));
   }
@@ -27,20 +30,21 @@ absl::Status ReplicaService::admit(const Turn& turn, const std::string& from,
                 .key = store_key(store.name),
                 .record = encode_store(*state_.stores.find(store.name))});
   }
-  const std::vector<std::string> owners = state_.owners(key, store.n);
-  if (std::ranges::find(owners, state_.self.name) == owners.end()) {
-    return absl::UnavailableError(
-        fmt::format("not an owner of the key in view {}", state_.ring->view_number()));
+  const auto role = state_.role_for(key, store.n);
+  if (!role || (*role == Role::stand_in && !stand_in)) {
+    return absl::UnavailableError(fmt::format("not {} of the key in view {}",
+                                              stand_in ? "a stand-in" : "an owner",
+                                              state_.ring->view_number()));
   }
-  return absl::OkStatus();
+  return *role;
 }
 
 void ReplicaService::read(const Turn& turn, const std::string& from, const ReadRequest& request) {
   ReadReply reply{.operation = request.operation};
-  const absl::Status admitted = admit(turn, from, request.store, request.key);
-  reply.reason = std::string(admitted.message());
-  if (admitted.ok()) {
-    absl::StatusOr<Record> record = replica_.read(turn, request.store, request.key);
+  const absl::StatusOr<Role> role = admit(turn, from, request.store, request.key, request.stand_in);
+  reply.reason = std::string(role.status().message());
+  if (role.ok()) {
+    absl::StatusOr<Record> record = replica_.read(turn, request.store, request.key, *role);
     if (record.ok()) {
       reply.answer = record->replica.set.versions().empty() ? ReadReply::Answer::not_found
                                                             : ReadReply::Answer::found;
@@ -61,17 +65,24 @@ void ReplicaService::write(const Turn& turn, const std::string& from, WriteReque
     state_.outbox.send(from,
                        WriteReply{.operation = request.operation, .reason = std::move(reason)});
   };
-  const absl::Status admitted = admit(turn, from, request.store, request.key);
-  if (!admitted.ok()) return refuse(std::string(admitted.message()));
+  const absl::StatusOr<Role> role =
+      admit(turn, from, request.store, request.key, !request.owed.empty());
+  if (!role.ok()) return refuse(std::string(role.status().message()));
   if (std::string full = turn.own.full(); !full.empty()) return refuse(std::move(full));
-  absl::StatusOr<Record> record = replica_.read(turn, request.store, request.key);
+  absl::StatusOr<Record> record = replica_.read(turn, request.store, request.key, *role);
   if (!record.ok())
     return refuse(fmt::format("damaged: {}", std::string(record.status().message())));
 
   record->replica.merge(request.set, request.store.conflict);
+  if (*role == Role::stand_in) {
+    record->owe(request.owed);
+    if (absl::Status room = replica_.check_hint_room(*record); !room.ok()) {
+      return refuse(std::string(room.message()));
+    }
+  }
   // Written even if it brought nothing new: what is in the buffer already may not be on disk yet,
   // and the answer says that it is.
-  const std::uint64_t write = replica_.write(turn, *record, request.synced);
+  const std::uint64_t write = replica_.write(turn, *record, request.synced, *role);
   if (request.synced) {
     waiting_.emplace(write, Waiting{from, request.operation});
   } else {

@@ -17,10 +17,11 @@ class ReplicaService {
  public:
   ReplicaService(NodeState& state, Replica& replica) : state_(state), replica_(replica) {}
 
-  // Whether this node may serve a peer's request. FAILED_PRECONDITION if the store's facts differ
-  // (the peer is told ours), UNAVAILABLE if the node is out of service or no owner of the key.
-  absl::Status admit(const Turn& turn, const std::string& from, const StoreFacts& store,
-                     std::string_view key);
+  // Whether this node may serve a peer's request, and as what. `stand_in`: as one of those, unless
+  // it is an owner. FAILED_PRECONDITION if the store's facts differ (the peer is told ours),
+  // UNAVAILABLE if the node is out of service or has no business with the key.
+  absl::StatusOr<Replica::Role> admit(const Turn& turn, const std::string& from,
+                                      const StoreFacts& store, std::string_view key, bool stand_in);
 
   void read(const Turn& turn, const std::string& from, const ReadRequest& request);
   void write(const Turn& turn, const std::string& from, WriteRequest request);

@@ -82,6 +82,7 @@ absl::Status NodeOptions::validate() const {
     return invalid("flush_interval: {} ms, the limit is 1 to {} ms", flush_interval.count(),
                    timeout_max.count());
   }
+  // hint_bytes_max: any number makes sense.
   if (buffer_bytes_max < buffer_bytes_min) {
     return invalid("buffer_bytes_max: {}, the limit is {} or more", buffer_bytes_max,
                    buffer_bytes_min);

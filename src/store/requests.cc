@@ -19,6 +19,7 @@ absl::StatusOr<core::ClientGet> checked_get(const StoreState& state, std::string
   return core::ClientGet{.store = state.facts,
                          .key = std::move(key),
                          .r = r,
+                         .sloppy = state.options.sloppy,
                          .at_least = options.at_least == nullptr ? Context() : *options.at_least,
                          .deadline = state.host->now().steady + timeout};
 }
@@ -51,6 +52,7 @@ absl::StatusOr<core::ClientPut> checked_put(const StoreState& state, std::string
                          .w = w,
                          .siblings_max = state.options.siblings_max,
                          .synced = state.options.durability == Durability::synced,
+                         .sloppy = state.options.sloppy,
                          .deadline = state.host->now().steady + timeout};
 }
 

@@ -99,11 +99,13 @@ void encode(const ReadRequest& m, Encoder& out) {
   out.fixed64(m.operation);
   encode_facts(m.store, out);
   out.bytes(m.key);
+  encode_enum(out, m.stand_in);
 }
 void decode(ReadRequest& m, Decoder& in) {
   m.operation = in.fixed64();
   m.store = decode_facts(in);
   m.key = decode_key(in);
+  m.stand_in = decode_bool(in);
 }
 
 void encode(const ReadReply& m, Encoder& out) {
@@ -176,6 +178,7 @@ void encode(const PutForward& m, Encoder& out) {
   out.varint(static_cast<std::uint64_t>(m.w));
   out.varint(static_cast<std::uint64_t>(m.siblings_max));
   encode_enum(out, m.synced);
+  encode_enum(out, m.sloppy);
   out.varint(m.timeout_us);
 }
 void decode(PutForward& m, Decoder& in) {
@@ -194,6 +197,7 @@ void decode(PutForward& m, Decoder& in) {
   m.w = static_cast<int>(in.varint_up_to(n_max));
   m.siblings_max = static_cast<int>(in.varint_up_to(1024));
   m.synced = decode_bool(in);
+  m.sloppy = decode_bool(in);
   m.timeout_us = in.varint_up_to(timeout_us_max);
   if (m.w < 1 || m.w > m.store.n || m.write_id.is_zero()) in.fail();
 }

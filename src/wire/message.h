@@ -18,7 +18,7 @@
 // What nodes say to each other. Plain structs; codec.h turns them into bytes.
 //
 // Fields that later mechanisms need are here from the first format on and have one value until
-// then: generations are 0, lists of owners owed are empty.
+// then: generations are 0.
 namespace dynamo::core {
 
 // "Are you there?" Any packet in return will do.
@@ -46,6 +46,7 @@ struct ReadRequest {
   std::uint64_t operation = 0;
   StoreFacts store{};
   std::string key{};
+  bool stand_in = false;  // or: what hints do you keep?
   friend bool operator==(const ReadRequest&, const ReadRequest&) = default;
 };
 struct ReadReply {
@@ -75,7 +76,8 @@ struct WriteReply {
   friend bool operator==(const WriteReply&, const WriteReply&) = default;
 };
 
-// A client's put, handed over once to an owner of the key, who coordinates it (paper, 4.5).
+// A client's put, handed over once to an owner of the key, or to a stand-in if no owner answers,
+// who coordinates it (paper, 4.5).
 struct PutForward {
   std::uint64_t operation = 0;
   StoreFacts store{};
@@ -91,6 +93,7 @@ struct PutForward {
   int w = 0;
   int siblings_max = 0;
   bool synced = true;
+  bool sloppy = false;           // stand-ins may be used, and may coordinate
   std::uint64_t timeout_us = 0;  // what is left of it
   friend bool operator==(const PutForward&, const PutForward&) = default;
 };
@@ -104,7 +107,7 @@ struct PutForwardReply {
     not_taken,
     clock_behind
   } answer = Answer::failed;
-  int code = 0;  // absl::StatusCode
+  int code = 0;  // absl::StatusCode. Of not_taken: OUT_OF_RANGE if the clock is ahead, else 0
   std::string message{};
   HybridTime clock{};  // of the version, or the one to exceed
   Dot dot{};

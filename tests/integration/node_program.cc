@@ -2,6 +2,7 @@
 //
 //   NUMBER add KEY ELEMENT     get, add the element to the set, put with that context
 //   NUMBER get KEY             the set, with commas
+//   NUMBER get_all KEY         the same, from all three replicas
 //   quit
 //
 // Answers, in any order: "NUMBER ok TEXT" or "NUMBER failed CODE VERDICT TEXT". Before them one
@@ -74,10 +75,12 @@ std::string answer(const dynamo::Store& store, const std::string& line) {
   std::istringstream in(line);
   std::string number, verb, key, element;
   in >> number >> verb >> key >> element;
-  const auto seen = store.get(key);
+  dynamo::ReadOptions read;
+  if (verb == "get_all") read.r = 3;
+  const auto seen = store.get(key, read);
   if (!seen.ok()) return failure(number, seen.status());
   Set set = seen->found() ? parse(seen->object()) : Set();
-  if (verb == "get") return number + " ok " + format(set);
+  if (verb != "add") return number + " ok " + format(set);
   set.insert(element);
   const auto put = store.put(key, seen->context, format(set));
   return put.ok() ? number + " ok " : failure(number, put.status());

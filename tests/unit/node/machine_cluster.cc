@@ -53,11 +53,12 @@ MachineCluster::MachineCluster(std::vector<std::string> names, Options options)
 }
 
 void MachineCluster::start(Node& node) {
-  node.machine =
-      std::make_unique<Machine>(node.identity, NodeSettings{.cluster_label = options_.label,
-                                                            .partitions = options_.partitions,
-                                                            .requests_max = options_.requests_max,
-                                                            .seed = ++last_random_});
+  node.machine = std::make_unique<Machine>(node.identity,
+                                           NodeSettings{.cluster_label = options_.label,
+                                                        .partitions = options_.partitions,
+                                                        .requests_max = options_.requests_max,
+                                                        .hint_bytes_max = options_.hint_bytes_max,
+                                                        .seed = ++last_random_});
   for (const auto& [key, record] : node.engine) {
     if (const absl::Status status = node.machine->restore(key, record); !status.ok()) {
       throw std::runtime_error(status.ToString());
@@ -81,6 +82,7 @@ std::uint64_t MachineCluster::get(const std::string& at, const std::string& key,
                      .store = store,
                      .key = key,
                      .r = args.r,
+                     .sloppy = args.sloppy,
                      .at_least = args.at_least,
                      .deadline = now.steady + args.timeout});
   return last_request_;
@@ -98,6 +100,7 @@ std::uint64_t MachineCluster::put(const std::string& at, const std::string& key,
                      .w = args.w,
                      .siblings_max = args.siblings_max,
                      .synced = args.synced,
+                     .sloppy = args.sloppy,
                      .deadline = now.steady + args.timeout});
   return last_request_;
 }

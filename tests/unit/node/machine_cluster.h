@@ -24,12 +24,14 @@ struct PutArgs {
   int siblings_max = 64;
   std::optional<std::chrono::seconds> ttl{};
   std::chrono::milliseconds timeout{1000};
+  bool sloppy = true;
 };
 
 struct GetArgs {
   int r = 2;
   dynamo::Context at_least{};
   std::chrono::milliseconds timeout{1000};
+  bool sloppy = true;
 };
 
 // Several machines on one virtual clock, driven by hand: packets lie in `packets` until they are
@@ -73,6 +75,7 @@ class MachineCluster {
     std::string label = "dynamo";
     int partitions = 16;
     bool with_view = true;
+    std::size_t hint_bytes_max = std::size_t{1} << 30;
   };
   explicit MachineCluster(std::vector<std::string> names) : MachineCluster(names, Options{}) {}
   MachineCluster(std::vector<std::string> names, Options options);

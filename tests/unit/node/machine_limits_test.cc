@@ -157,7 +157,8 @@ TEST_CASE("a peer that falls silent during an operation ends it early") {
 TEST_CASE("a silent owner that was handed a put leaves its outcome unknown") {
   MachineCluster cluster({"a", "b", "c", "d"});
   const std::string key = cluster.key_not_owned_by("d");
-  const std::uint64_t put = cluster.put("d", key, "tea", {.timeout = milliseconds(300)});
+  const std::uint64_t put =
+      cluster.put("d", key, "tea", {.timeout = milliseconds(300), .sloppy = false});
   cluster.packets.clear();
   advance_cut_off(cluster, "d", milliseconds(300));
   CHECK(absl::IsDeadlineExceeded(cluster.done(put).status()));
@@ -170,7 +171,8 @@ TEST_CASE("a silent owner that was handed a put leaves its outcome unknown") {
 TEST_CASE("the coordinator's word arrives before the deadline of the first node") {
   MachineCluster cluster({"a", "b", "c", "d"});
   const std::string key = cluster.key_not_owned_by("d");
-  const std::uint64_t put = cluster.put("d", key, "tea", {.w = 3, .timeout = milliseconds(300)});
+  const std::uint64_t put =
+      cluster.put("d", key, "tea", {.w = 3, .timeout = milliseconds(300), .sloppy = false});
   const std::vector<std::string> owners = cluster.owners(key);
   const std::string coordinator = cluster.packets.front().to;
   for (const std::string& owner : owners) cluster.node(owner).up = owner == coordinator;

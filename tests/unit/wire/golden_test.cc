@@ -47,8 +47,8 @@ const std::vector<std::string>& golden() {
       "2827262524232221",
       // boot refused: boot, boot random, boot seen
       "ac02 3837363534333231 ad02",
-      // read
-      operation + store + key,
+      // read: at a stand-in
+      operation + store + key + "01",
       // read reply: not found, reason, generation
       operation + "01 03 776879 c801" + set,
       // write: buffered, generation, owed
@@ -65,7 +65,7 @@ const std::vector<std::string>& golden() {
           "4400000000000000 01"                // clock, may be redrawn
           "ac02 8001"                          // written at, expires at
           "01 03 70656e"                       // object
-          "02 40 00 c0843d",                   // w, siblings_max, buffered, timeout
+          "02 40 00 01 c0843d",                // w, siblings_max, buffered, sloppy, timeout
       // forward reply: clock behind, code, message, clock, dot, verdict
       operation +
           "03 0e 03 776879 5100000000000000 a100000000000000 01 07 01 01 01 62 01 04 04"
@@ -121,10 +121,11 @@ TEST_CASE("a forwarded erase has the bytes of format 1") {
   erase.object = std::nullopt;
   const std::string body = test::body_of(erase);
   CHECK(test::hex(body) ==
-        without_spaces(operation + store + key +
-                       "01 a100000000000000 01 01 01 a100000000000000 01 03 4100000000000000"
-                       "4200000000000000 4300000000000000 4400000000000000 01 ac02 8001 00 02 40 00"
-                       "c0843d"));
+        without_spaces(
+            operation + store + key +
+            "01 a100000000000000 01 01 01 a100000000000000 01 03 4100000000000000"
+            "4200000000000000 4300000000000000 4400000000000000 01 ac02 8001 00 02 40 00 01"
+            "c0843d"));
   CHECK(decode_body(message_type(Message(erase)), body) == Message(erase));
 }
 

@@ -55,6 +55,7 @@ inline dynamo::core::PutForward sample_forward() {
           .w = 2,
           .siblings_max = 64,
           .synced = false,
+          .sloppy = true,
           .timeout_us = 1'000'000};
 }
 
@@ -92,7 +93,8 @@ inline std::vector<dynamo::core::Message> samples() {
       Ping{0x1112131415161718},
       Pong{0x2122232425262728},
       BootRefused{.boot = 300, .boot_random = 0x3132333435363738, .boot_seen = 301},
-      ReadRequest{.operation = operation, .store = sample_facts(), .key = "cart:42"},
+      ReadRequest{
+          .operation = operation, .store = sample_facts(), .key = "cart:42", .stand_in = true},
       ReadReply{.operation = operation,
                 .answer = ReadReply::Answer::not_found,
                 .reason = "why",

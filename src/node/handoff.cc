@@ -1,0 +1,217 @@
+#include "node/handoff.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "node/engine_keys.h"
+
+namespace dynamo::core {
+
+absl::Status Handoff::restore(std::string_view key, std::string_view record) {
+  const absl::StatusOr<Record> hint = decode_record(record);
+  if (!hint.ok()) return hint.status();
+  // As old as what was put last: the hint itself does not say when it came.
+  std::int64_t since_us = 0;
+  for (const StoredVersion& version : hint->replica.set.versions()) {
+    since_us = std::max(since_us, version.written_at_us);
+  }
+  state_.hints.put(key, hint->owed, hint->store, key.size() + record.size(), since_us);
+  return absl::OkStatus();
+}
+
+void Handoff::tick(const Turn& turn) {
+  if (next_tick() > turn.now.steady) return;
+  expire(turn.now.steady);
+  const HintLog::Hints& hints = state_.hints.hints();
+  std::size_t looked_at = 0;
+  std::size_t sent = 0;
+  for (auto at = hints.lower_bound(cursor_); !hints.empty() && looked_at < looked_at_max;) {
+    if (at == hints.end()) at = hints.begin();
+    if (looked_at++ == hints.size()) break;
+    const std::string key = at->first;
+    for (const std::string& to : receivers_of(key, at->second)) {
+      if (!may_send(to, turn.now.steady) || sending_.contains({key, to})) continue;
+      if (!send(turn, key, to)) break;
+      ++sent;
+    }
+    at = hints.upper_bound(key);
+    cursor_ = at == hints.end() ? std::string() : at->first;
+  }
+  // Answers drive what follows; this is for those that nobody answers, or who come back.
+  next_tick_ = turn.now.steady + (sent > 0 ? idle_period / 10 : idle_period);
+}
+
+TimePoint Handoff::next_tick() const {
+  return state_.hints.hints().empty() && in_flight_.empty() ? TimePoint::max() : next_tick_;
+}
+
+std::vector<std::string> Handoff::owners(const std::string& key, const std::string& store) const {
+  std::vector<std::string> names;
+  const StoreTable::Entry* entry = state_.stores.find(store);
+  if (entry == nullptr) return names;
+  const int partition = state_.ring->partition_of(hash_of(key));
+  for (const MemberIndex member : state_.ring->preference_list(partition, entry->facts.n)) {
+    names.push_back(state_.ring->members()[member].name);
+  }
+  return names;
+}
+
+std::vector<std::string> Handoff::receivers_of(const std::string& key,
+                                               const HintLog::Hint& hint) const {
+  std::vector<std::string> receivers;
+  const std::vector<std::string> all = owners(key, hint.store);
+  // Owed to somebody who is no owner: then to all of them.
+  const bool to_all = std::ranges::any_of(hint.owed, [&](const Identity& owed) {
+    return owed.is_zero() || std::ranges::none_of(
+        all, [&](const std::string& name) { return state_.identity_of(name) == owed; });
+  });
+  for (const std::string& owner : all) {
+    if (hint.synced.contains(owner)) continue;
+    const Identity identity = state_.identity_of(owner);
+    const bool named = std::ranges::any_of(
+        hint.owed, [&](const Identity& owed) { return !owed.is_zero() && owed == identity; });
+    if (named || to_all) receivers.push_back(owner);
+  }
+  return receivers;
+}
+
+bool Handoff::may_send(const std::string& to, TimePoint now) {
+  if (!state_.is_self(to) && !state_.detector.reachable(to)) return false;
+  const Receiver& receiver = receivers_[to];
+  return receiver.in_flight < window && receiver.not_before <= now;
+}
+
+bool Handoff::send(const Turn& turn, const std::string& key, const std::string& to) {
+  absl::StatusOr<Record> hint = absl::NotFoundError("");
+  const absl::StatusOr<bool> found =
+      turn.read(key, [&](std::string_view bytes) { hint = decode_record(bytes); });
+  if (!found.ok()) return false;  // the engine has failed; what it says of this hint, nobody knows
+  if (!*found) {
+    state_.hints.erase(key);  // its write failed, and was never acknowledged
+    return false;
+  }
+  if (!hint.ok()) {
+    turn.log(LogLevel::error,
+             fmt::format("a hint is unreadable: {}", std::string(hint.status().message())));
+    return false;
+  }
+  const Sent sent = {key, to, state_.hints.find(key)->revision, turn.now.steady};
+  std::uint64_t number = 0;
+  const StoreFacts& facts = state_.stores.find(hint->store)->facts;
+  if (state_.is_self(to)) {
+    absl::StatusOr<Record> own = replica_.read(turn, facts, hint->key);
+    if (!own.ok()) return true;
+    own->replica.merge(hint->replica.set, facts.conflict);
+    number = replica_.write(turn, *own, true);
+  } else {
+    number = state_.next_number();
+    state_.outbox.send(to, WriteRequest{.operation = number,
+                                        .store = facts,
+                                        .key = hint->key,
+                                        .synced = true,
+                                        .generation = hint->generation,
+                                        .set = std::move(hint->replica.set)});
+    state_.detector.asked(to, turn.now.steady);
+  }
+  ++receivers_[to].in_flight;
+  sending_.emplace(key, to);
+  in_flight_.emplace(number, sent);
+  return true;
+}
+
+bool Handoff::reply(const Turn& turn, const std::string& from, const WriteReply& reply) {
+  const auto at = in_flight_.find(reply.operation);
+  if (at == in_flight_.end() || at->second.to != from) return false;
+  if (reply.answer == WriteReply::Answer::stored) return true;  // the word that counts may follow
+  const Sent sent = std::move(at->second);
+  in_flight_.erase(at);
+  sending_.erase({sent.key, sent.to});
+  Receiver& receiver = receivers_[from];
+  --receiver.in_flight;
+  if (reply.answer == WriteReply::Answer::refused) {
+    hold_back(receiver, turn.now.steady);
+    return true;
+  }
+  receiver.backoff = {};
+  confirmed(turn, sent);
+  // Half a window is free: on with it.
+  if (receiver.in_flight <= window / 2) next_tick_ = turn.now.steady;
+  return true;
+}
+
+bool Handoff::synced(const Turn& turn, std::uint64_t write) {
+  return reply(turn, state_.self.name, {.operation = write, .answer = WriteReply::Answer::synced});
+}
+
+bool Handoff::failed(std::uint64_t write) {
+  const auto at = in_flight_.find(write);
+  if (at == in_flight_.end() || !state_.is_self(at->second.to)) return false;
+  --receivers_[at->second.to].in_flight;
+  sending_.erase({at->second.key, at->second.to});
+  in_flight_.erase(at);
+  return true;
+}
+
+bool Handoff::has_its_due(const Identity& identity, const HintLog::Hint& hint,
+                          const std::vector<std::string>& owners) const {
+  const auto has = [&](const std::string& owner) { return hint.synced.contains(owner); };
+  for (const std::string& owner : owners) {
+    if (!identity.is_zero() && state_.identity_of(owner) == identity) return has(owner);
+  }
+  return !owners.empty() && std::ranges::all_of(owners, has);
+}
+
+void Handoff::confirmed(const Turn& turn, const Sent& sent) {
+  state_.hints.note_synced(sent.key, sent.revision, sent.to);
+  const HintLog::Hint* hint = state_.hints.find(sent.key);
+  if (hint == nullptr || hint->revision != sent.revision) return;
+  const std::vector<std::string> owners = this->owners(sent.key, hint->store);
+  std::vector<Identity> owed;
+  for (const Identity& identity : hint->owed) {
+    if (!has_its_due(identity, *hint, owners)) owed.push_back(identity);
+  }
+  if (owed.size() == hint->owed.size()) return;
+  if (owed.empty()) {
+    state_.hints.erase(sent.key);
+    turn.write({.write = state_.next_number(), .key = sent.key, .synced = false});
+    return;
+  }
+  absl::StatusOr<Record> record = absl::NotFoundError("");
+  const absl::StatusOr<bool> found =
+      turn.read(sent.key, [&](std::string_view bytes) { record = decode_record(bytes); });
+  if (!found.ok() || !record.ok()) return;
+  record->owed = owed;
+  std::string bytes = encode_record(*record);
+  state_.hints.strike(sent.key, std::move(owed), sent.key.size() + bytes.size());
+  turn.write({.write = state_.next_number(),
+              .key = sent.key,
+              .record = std::move(bytes),
+              .synced = false});
+}
+
+void Handoff::expire(TimePoint now) {
+  for (auto at = in_flight_.begin(); at != in_flight_.end();) {
+    const Sent& sent = at->second;
+    const bool lost = !state_.is_self(sent.to) &&
+                      (now - sent.at >= patience || !state_.detector.reachable(sent.to));
+    if (!lost) {
+      ++at;
+      continue;
+    }
+    Receiver& receiver = receivers_[sent.to];
+    --receiver.in_flight;
+    hold_back(receiver, now);
+    sending_.erase({sent.key, sent.to});
+    at = in_flight_.erase(at);
+  }
+}
+
+void Handoff::hold_back(Receiver& receiver, TimePoint now) {
+  if (receiver.not_before > now) return;  // one of a window that failed together
+  receiver.backoff = std::clamp(receiver.backoff * 2, backoff_min, backoff_max);
+  receiver.not_before = now + receiver.backoff;
+}
+
+}  // namespace dynamo::core

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <dynamo/membership.h>
+
+#include "base/time.h"
+
+namespace dynamo::core {
+
+// The hints that this node keeps as a stand-in (paper, 4.6): which there are, to whom they are
+// owed, what they weigh. The version sets themselves lie in the engine, one record per key with the
+// list of owners that it is owed to; this is the index to them, made again at every start.
+//
+// An accepted hint is never dropped (trap E5): where there is no room, new ones are refused. A hint
+// is owed to an identity, never to an address or a name (trap E2). The zero identity stands for an
+// owner that the coordinator had never heard of; it has its due once all owners have the set.
+//
+// Thread safety: one thread at a time.
+class HintLog {
+ public:
+  struct Hint {
+    std::vector<Identity> owed{};  // sorted
+    std::string store{};
+    std::size_t bytes = 0;
+    std::int64_t since_us = 0;       // wall clock
+    std::uint64_t revision = 0;      // another one whenever the set may have changed
+    std::set<std::string> synced{};  // the members that have synced this revision
+  };
+  using Hints = std::map<std::string, Hint, std::less<>>;  // by engine key
+
+  // What a hint costs besides its record, roughly.
+  static constexpr std::size_t overhead = 256;
+
+  // Whether a record of `bytes` may take this key's place. One that is smaller always may.
+  bool has_room(std::string_view key, std::size_t bytes, std::size_t bytes_max) const;
+  // A hint has been written. Owed as well to those whom it was owed to already; `since_us` counts
+  // for a new one.
+  void put(std::string_view key, std::vector<Identity> owed, std::string_view store,
+           std::size_t bytes, std::int64_t since_us);
+  // That member has synced the set of that revision. Nothing happens if there is a newer one.
+  void note_synced(std::string_view key, std::uint64_t revision, std::string_view member);
+  // Owed to these alone from now on; the set is the same.
+  void strike(std::string_view key, std::vector<Identity> owed, std::size_t bytes);
+  void erase(std::string_view key);
+
+  const Hint* find(std::string_view key) const;
+  const Hints& hints() const { return hints_; }
+  std::size_t bytes() const { return bytes_; }
+  std::size_t owed_to(const Identity& identity) const;
+  // Wall clock of the oldest; 0 if there are none.
+  std::int64_t oldest_us() const { return since_.empty() ? 0 : *since_.begin(); }
+
+ private:
+  void count(const Hint& hint, bool add);
+
+  Hints hints_;
+  std::size_t bytes_ = 0;
+  std::uint64_t last_revision_ = 0;
+  std::map<Identity, std::size_t> owed_to_;
+  std::multiset<std::int64_t> since_;
+};
+
+}  // namespace dynamo::core
