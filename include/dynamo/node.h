@@ -124,6 +124,33 @@ class DYNAMO_EXPORT Node {
   // The owners of each partition in the current view; no partitions before the first view.
   RingView ring() const;
 
+  // Waits until every write that was acknowledged anywhere before this call is on all its
+  // replicas: every partition is compared on all its owners, by their Merkle trees, and what
+  // differs is repaired (paper, 4.7). Blocks; in the background nodes do the same every few minutes
+  // anyway. `deadline` is counted from now, 1 ms to 1 h. Errors:
+  //   DEADLINE_EXCEEDED    not done by then; names the members that could not be reached, or what
+  //                        the others were waiting for
+  //   INVALID_ARGUMENT     `deadline` out of range
+  //   FAILED_PRECONDITION  the node has stopped, is out of service, or this is one of its own
+  //                        threads
+  //   CANCELLED            the node was stopped meanwhile
+  absl::Status await_converged(std::chrono::milliseconds deadline);
+
+  // As await_converged(), without blocking the caller. Handler: void(absl::Status).
+  //
+  // The handler never runs inside this call, but on its own executor, or the node's if it has none.
+  // Cancellation ends it with CANCELLED. The node may be destroyed meanwhile, which cancels it too.
+  template <class Token>
+  auto async_await_converged(std::chrono::milliseconds deadline, Token&& token) {
+    return asio::async_initiate<Token, void(absl::Status)>(
+        [](auto handler, std::shared_ptr<host::Host> host, std::chrono::milliseconds wait) {
+          const asio::any_io_executor executor = handler_executor(*host);
+          start_converge(std::move(host), wait,
+                         detail::erase_handler<absl::Status>(std::move(handler), executor));
+        },
+        token, host_, deadline);
+  }
+
   // Ends all requests with CANCELLED, syncs what was acknowledged, closes all sockets and the
   // engine. The data directory can be opened again once this returns. Idempotent; the destructor
   // calls it. Never waits for the application's executor. Stores that are still held answer
@@ -156,6 +183,9 @@ class DYNAMO_EXPORT Node {
   explicit Node(std::shared_ptr<host::Host> host);
 
  private:
+  static asio::any_io_executor handler_executor(host::Host& host);
+  static void start_converge(std::shared_ptr<host::Host> host, std::chrono::milliseconds deadline,
+                             detail::ErasedHandler<absl::Status> handler);
   static asio::any_io_executor stopping_executor(host::Host& host);
   static void start_stop(std::shared_ptr<host::Host> host, const asio::any_io_executor& executor,
                          detail::ErasedHandler<void> handler);

@@ -38,6 +38,13 @@ struct ClusterStatus {
   std::uint64_t hints = 0;
   std::uint64_t hint_bytes = 0;
   std::chrono::milliseconds oldest_hint{};
+  // How long ago the last round began after which every owner of a partition held all that any of
+  // them had held; of the partitions that this node owns, the one for which that is longest ago. A
+  // node that has just started knows of no round yet and shows how long it has been up.
+  std::chrono::milliseconds repair_horizon{};
+  // Records of this node whose checksum does not match. They are not returned to anybody, and are
+  // brought back from their other owners in the background.
+  std::uint64_t damaged_records = 0;
   // Sentences: what is waited for, what falls short. Empty if all is well.
   std::vector<std::string> notes{};
 };

@@ -88,6 +88,13 @@ std::uint64_t Host::put(core::ClientPut put, PutDone done) {
   return number;
 }
 
+std::uint64_t Host::converge(core::ClientConverge converge, ConvergeDone done) {
+  const std::uint64_t number = ++last_request_;
+  converge.request = number;
+  post({.event = converge, .number = number, .done = std::move(done)});
+  return number;
+}
+
 void Host::cancel(std::uint64_t request) { post({.event = core::Cancel{request}}); }
 
 absl::Status Host::may_block() const { return parts_.environment->may_block(); }
@@ -128,6 +135,7 @@ void Host::post(Request request, Place place) {
   const absl::Status status = stopped_status(options_.name);
   if (auto* get = std::get_if<GetDone>(&request.done)) (*get)(status);
   if (auto* put = std::get_if<PutDone>(&request.done)) (*put)(status);
+  if (auto* converge = std::get_if<ConvergeDone>(&request.done)) (*converge)(status);
   parts_.environment->run_late_handlers();
 }
 
@@ -156,6 +164,9 @@ bool Host::run_inbox(Effects& effects) {
     }
     if (auto* put = std::get_if<PutDone>(&request.done)) {
       puts_.emplace(request.number, Pending<PutDone>{std::move(*put), request.since});
+    }
+    if (auto* converge = std::get_if<ConvergeDone>(&request.done)) {
+      converges_.emplace(request.number, std::move(*converge));
     }
     machine_->step(at, std::move(request.event), *reader_, effects.actions);
     apply(effects.actions, effects);
@@ -199,8 +210,18 @@ void Host::apply(core::Actions& actions, Effects& effects) {
         });
     puts_.erase(done);
   }
+  for (core::CompleteConverge& converge : actions.converges) {
+    const auto done = converges_.find(converge.request);
+    if (done == converges_.end()) continue;
+    effects.completions.push_back(
+        [done = std::move(done->second), status = std::move(converge.status)]() mutable {
+          done(std::move(status));
+        });
+    converges_.erase(done);
+  }
   actions.gets.clear();
   actions.puts.clear();
+  actions.converges.clear();
 }
 
 void Host::perform(Effects& effects) {
@@ -231,8 +252,7 @@ void Host::flush_batch(bool all) {
   if (!batch.empty()) {
     std::vector<StorageEngine::Write> writes;
     writes.reserve(batch.size());
-    for (const ObjectBuffer::Item& item : batch)
-      writes.push_back({item.key, *item.record});
+    for (const ObjectBuffer::Item& item : batch) writes.push_back({item.key, *item.record});
     absl::Status status;
     {
       const std::lock_guard lock(engine_mutex_);
@@ -258,9 +278,11 @@ void Host::cancel_all(std::deque<Request> inbox) {
   for (Request& request : inbox) {
     if (auto* get = std::get_if<GetDone>(&request.done)) (*get)(status);
     if (auto* put = std::get_if<PutDone>(&request.done)) (*put)(status);
+    if (auto* converge = std::get_if<ConvergeDone>(&request.done)) (*converge)(status);
   }
   for (auto& [number, pending] : std::exchange(gets_, {})) pending.done(status);
   for (auto& [number, pending] : std::exchange(puts_, {})) pending.done(status);
+  for (auto& [number, done] : std::exchange(converges_, {})) done(status);
 }
 
 void Host::stop() {

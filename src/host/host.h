@@ -47,6 +47,7 @@ class Host {
   };
   using GetDone = absl::AnyInvocable<void(absl::StatusOr<core::GetAnswer>)>;
   using PutDone = absl::AnyInvocable<void(absl::StatusOr<core::PutAnswer>)>;
+  using ConvergeDone = absl::AnyInvocable<void(absl::Status)>;
 
   // As Node::start(), once options and parts are complete. All parts are required but `log`.
   static absl::StatusOr<std::shared_ptr<Host>> start(NodeOptions options, Parts parts);
@@ -59,6 +60,7 @@ class Host {
   // must not block.
   std::uint64_t get(core::ClientGet get, GetDone done);
   std::uint64_t put(core::ClientPut put, PutDone done);
+  std::uint64_t converge(core::ClientConverge converge, ConvergeDone done);
   void cancel(std::uint64_t request);
 
   core::Now now() const { return parts_.environment->now(); }
@@ -90,7 +92,7 @@ class Host {
   struct Request {
     core::Event event;
     std::uint64_t number = 0;  // 0: no answer is wanted
-    std::variant<std::monostate, GetDone, PutDone> done{};
+    std::variant<std::monostate, GetDone, PutDone, ConvergeDone> done{};
     core::TimePoint since{};  // when it was asked for
   };
   // What a turn does once the machine is unlocked.
@@ -143,9 +145,10 @@ class Host {
     Done done;
     core::TimePoint since{};
   };
-  std::map<std::uint64_t, Pending<GetDone>> gets_;  // guarded by machine_mutex_
-  std::map<std::uint64_t, Pending<PutDone>> puts_;  // guarded by machine_mutex_
-  core::TimePoint next_membership_tick_{};          // guarded by machine_mutex_
+  std::map<std::uint64_t, Pending<GetDone>> gets_;   // guarded by machine_mutex_
+  std::map<std::uint64_t, Pending<PutDone>> puts_;   // guarded by machine_mutex_
+  std::map<std::uint64_t, ConvergeDone> converges_;  // guarded by machine_mutex_
+  core::TimePoint next_membership_tick_{};           // guarded by machine_mutex_
 
   std::atomic<bool> engine_failed_{false};
 };

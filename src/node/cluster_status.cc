@@ -43,6 +43,27 @@ void note_shortfalls(const NodeState& state, ClusterStatus& status) {
   }
 }
 
+// So much older than it ever is when all owners can be reached.
+constexpr TimePoint horizon_expected = std::chrono::minutes(20);
+
+void note_repair(const NodeState& state, TimePoint now, ClusterStatus& status) {
+  status.damaged_records = state.trees.damaged_records();
+  if (state.trees.damaged_records() > 0) {
+    status.notes.push_back(
+        fmt::format("{} records of this node are damaged and wait to be repaired from their other "
+                    "owners",
+                    state.trees.damaged_records()));
+  }
+  if (state.horizon.empty()) return;
+  const RepairHorizon::Oldest oldest = state.horizon.oldest();
+  const TimePoint age = now - oldest.at;
+  status.repair_horizon = std::chrono::duration_cast<std::chrono::milliseconds>(age);
+  if (age <= horizon_expected) return;
+  status.notes.push_back(
+      fmt::format("partition {} was last found equal on all its owners {} min ago",
+                  oldest.partition, std::chrono::duration_cast<std::chrono::minutes>(age).count()));
+}
+
 }  // namespace
 
 ClusterStatus cluster_status(const NodeState& state, const Now& at) {
@@ -85,6 +106,7 @@ ClusterStatus cluster_status(const NodeState& state, const Now& at) {
     status.moves += ring.is_moving(partition) ? 1 : 0;
   }
   note_shortfalls(state, status);
+  note_repair(state, now, status);
   return status;
 }
 

@@ -20,9 +20,10 @@ std::uint64_t read_big_endian(std::string_view bytes) {
   return value;
 }
 
-std::string hashed(RecordKind kind, std::string_view store, const KeyHash& hash) {
+std::string hashed(RecordKind kind, std::uint64_t store, const KeyHash& hash) {
   std::string key = first_key(kind);
-  append_big_endian(key, hash64(store, name_seed));
+  key.reserve(object_key_bytes);
+  append_big_endian(key, store);
   append_big_endian(key, hash.high);
   append_big_endian(key, hash.low);
   return key;
@@ -47,15 +48,26 @@ std::string peer_key(std::string_view name) { return named(RecordKind::peer, nam
 std::string store_key(std::string_view store) { return named(RecordKind::store, store); }
 
 std::string object_key(std::string_view store, const KeyHash& hash) {
-  return hashed(RecordKind::object, store, hash);
+  return object_key(ObjectKey{store_place(store), hash});
+}
+
+std::string object_key(const ObjectKey& key) {
+  return hashed(RecordKind::object, key.store, key.hash);
 }
 
 std::string hint_key(std::string_view store, const KeyHash& hash) {
-  return hashed(RecordKind::hint, store, hash);
+  return hashed(RecordKind::hint, store_place(store), hash);
+}
+
+std::uint64_t store_place(std::string_view store) { return hash64(store, name_seed); }
+
+std::optional<ObjectKey> parse_object_key(std::string_view key) {
+  if (key.size() != object_key_bytes || !is_kind(key, RecordKind::object)) return std::nullopt;
+  return ObjectKey{read_big_endian(key.substr(1, 8)), hash_of(key)};
 }
 
 KeyHash hash_of(std::string_view engine_key) {
-  DYNAMO_CHECK(engine_key.size() == 25);
+  DYNAMO_CHECK(engine_key.size() == object_key_bytes);
   return {read_big_endian(engine_key.substr(9, 8)), read_big_endian(engine_key.substr(17))};
 }
 

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <compare>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -29,6 +32,18 @@ std::string object_key(std::string_view store, const KeyHash& hash);
 std::string hint_key(std::string_view store, const KeyHash& hash);
 // Of a key that object_key() or hint_key() made.
 KeyHash hash_of(std::string_view engine_key);
+
+// Where an object lies, in the order of the engine.
+struct ObjectKey {
+  std::uint64_t store = 0;  // a hash of its name
+  KeyHash hash{};
+  friend auto operator<=>(const ObjectKey&, const ObjectKey&) = default;
+};
+inline constexpr std::size_t object_key_bytes = 25;
+std::uint64_t store_place(std::string_view store);
+std::string object_key(const ObjectKey& key);
+// Nullopt if `key` is not of an object.
+std::optional<ObjectKey> parse_object_key(std::string_view key);
 
 // The first key of a kind, to scan from.
 std::string first_key(RecordKind kind);

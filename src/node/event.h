@@ -47,6 +47,12 @@ struct ClientPut {
   bool sloppy = true;  // stand-ins may take it for owners that cannot be reached
   TimePoint deadline{};
 };
+// The application waits until every partition has been compared and repaired on all its owners. One
+// CompleteConverge with that number comes back.
+struct ClientConverge {
+  std::uint64_t request = 0;
+  TimePoint deadline{};
+};
 // The application has lost interest.
 struct Cancel {
   std::uint64_t request = 0;
@@ -77,8 +83,8 @@ struct MembershipSends {
 };
 struct Tick {};
 
-using Event = std::variant<ClientGet, ClientPut, Cancel, PacketReceived, BatchWritten, WriteFailed,
-                           ViewChanged, MembershipSends, Tick>;
+using Event = std::variant<ClientGet, ClientPut, ClientConverge, Cancel, PacketReceived,
+                           BatchWritten, WriteFailed, ViewChanged, MembershipSends, Tick>;
 
 // What a get found, before any reconciler of the application.
 struct GetAnswer {
@@ -112,6 +118,10 @@ struct CompletePut {
   std::uint64_t request = 0;
   absl::StatusOr<PutAnswer> answer{};
 };
+struct CompleteConverge {
+  std::uint64_t request = 0;
+  absl::Status status{};
+};
 struct LogLine {
   LogLevel level = LogLevel::info;
   std::string text{};
@@ -124,6 +134,7 @@ struct Actions {
   std::vector<SendPacket> packets{};
   std::vector<CompleteGet> gets{};
   std::vector<CompletePut> puts{};
+  std::vector<CompleteConverge> converges{};
   std::vector<std::string> membership{};  // payloads for the membership component
   std::vector<LogLine> log{};
 
@@ -132,6 +143,7 @@ struct Actions {
     packets.clear();
     gets.clear();
     puts.clear();
+    converges.clear();
     membership.clear();
     log.clear();
   }

@@ -29,7 +29,8 @@ Machine::Machine(NodeIdentity identity, NodeSettings settings)
       handoff_(state_, replica_),
       gets_(state_, replica_),
       coordinator_(state_, replica_),
-      puts_(state_, coordinator_) {}
+      puts_(state_, coordinator_),
+      anti_entropy_(state_, replica_, service_) {}
 
 absl::Status Machine::restore(std::string_view key, std::string_view record) {
   if (is_kind(key, RecordKind::peer)) {
@@ -78,21 +79,22 @@ PacketHeader Machine::header_to(const std::string& name) const {
 }
 
 void Machine::end_turn(const Now&, Actions& out) {
-  for (auto& [name, messages] : state_.outbox.by_peer()) {
+  for (auto& [to, messages] : state_.outbox.by_peer()) {
+    const auto& [name, lane] = to;
     const Member* member = member_named(state_, name);
     if (member == nullptr || messages.empty()) continue;
     PacketWriter writer(header_to(name));
     for (const Message& message : messages) {
       writer.add(message);
       if (writer.size() < packet_bytes_target) continue;
-      out.packets.push_back({.address = member->address, .packet = std::move(writer).finish()});
+      out.packets.push_back({member->address, lane, std::move(writer).finish()});
       writer = PacketWriter(header_to(name));
     }
     if (!writer.empty()) {
-      out.packets.push_back({.address = member->address, .packet = std::move(writer).finish()});
+      out.packets.push_back({member->address, lane, std::move(writer).finish()});
     }
   }
-  for (auto& [name, messages] : state_.outbox.by_peer()) messages.clear();
+  for (auto& [to, messages] : state_.outbox.by_peer()) messages.clear();
   std::ranges::move(unaddressed_, std::back_inserter(out.packets));
   unaddressed_.clear();
 }
@@ -121,8 +123,9 @@ void Machine::announce(const StoreTable::Entry& entry) {
 }
 
 TimePoint Machine::next_tick() const {
-  TimePoint next = std::min({gets_.next_tick(), coordinator_.next_tick(), puts_.next_tick(),
-                             state_.detector.next_tick(), handoff_.next_tick()});
+  TimePoint next =
+      std::min({gets_.next_tick(), coordinator_.next_tick(), puts_.next_tick(),
+                state_.detector.next_tick(), handoff_.next_tick(), anti_entropy_.next_tick()});
   for (const auto& request : waiting_for_view_) {
     next = std::min(next, std::visit([](const auto& r) { return r.deadline; }, request));
   }
@@ -181,7 +184,12 @@ void Machine::on(const Turn& turn, ClientPut put) {
   puts_.start(turn, std::move(put));
 }
 
+void Machine::on(const Turn& turn, const ClientConverge& converge) {
+  anti_entropy_.start(turn, converge);
+}
+
 void Machine::on(const Turn& turn, const Cancel& cancel) {
+  if (anti_entropy_.cancel(turn, cancel.request)) return;
   if (gets_.cancel(turn, cancel.request) || puts_.cancel(turn, cancel.request)) return;
   const auto at = std::ranges::find_if(waiting_for_view_, [&](const auto& waiting) {
     return std::visit([&](const auto& r) { return r.request == cancel.request; }, waiting);
@@ -200,6 +208,7 @@ void Machine::on(const Turn& turn, const BatchWritten& written) {
   for (const std::uint64_t write : written.writes) {
     if (!service_.synced(write) && !handoff_.synced(turn, write)) coordinator_.synced(turn, write);
   }
+  anti_entropy_.synced(turn, written.writes);
   puts_.room(turn);
 }
 
@@ -207,6 +216,7 @@ void Machine::on(const Turn& turn, const WriteFailed& failed) {
   turn.log(LogLevel::error, fmt::format("{} records could not be written: {}", failed.writes.size(),
                                         failed.status.ToString()));
   state_.actors.distrust();
+  anti_entropy_.failed(turn, failed.writes, failed.status);
   if (absl::IsDataLoss(failed.status)) {
     state_.out_of_service =
         absl::DataLossError(fmt::format("node \"{}\" is out of service, its storage failed: {}",
@@ -224,6 +234,9 @@ void Machine::on(const Turn& turn, const ViewChanged& changed) {
   state_.view = changed.view;
   state_.make_ring();
   state_.cluster = cluster_identity(state_.settings.cluster_label, changed.view.cluster);
+  if (state_.settings.with_trees) {
+    state_.trees.begin(state_.cluster.low ^ (state_.cluster.high << 1), turn.now.steady);
+  }
   std::vector<std::string> peers;
   for (const Member& member : state_.ring->members()) {
     if (!state_.is_self(member.name)) peers.push_back(member.name);
@@ -265,6 +278,8 @@ void Machine::on(const Turn&, const MembershipSends& sends) {
 }
 
 void Machine::on(const Turn& turn, const Tick&) {
+  anti_entropy_.tick(
+      turn);  // first: its walk reads what is written, and not yet what this step adds
   expire_waiting(turn);
   gets_.tick(turn);
   coordinator_.tick(turn);

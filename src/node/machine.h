@@ -10,6 +10,7 @@
 
 #include <absl/status/status.h>
 
+#include "node/anti_entropy.h"
 #include "node/event.h"
 #include "node/get_requests.h"
 #include "node/handoff.h"
@@ -29,6 +30,7 @@ namespace dynamo::core {
 //   ClientGet  ------------------> GetRequests        ReadRequest, WriteRequest --> ReplicaService
 //   ClientPut  --> PutRequests --> PutCoordinator <--------------- PutForward (a peer's put)
 //   BatchWritten, WriteFailed ---> PutCoordinator, ReplicaService, Handoff
+//   ClientConverge, exchanges ---> AntiEntropy
 //   Tick ------------------------> deadlines, FailureDetector, Handoff
 //
 // A turn is one or more step() calls and one end_turn(), which seals the messages of all of them
@@ -66,6 +68,7 @@ class Machine {
  private:
   void on(const Turn& turn, ClientGet get);
   void on(const Turn& turn, ClientPut put);
+  void on(const Turn& turn, const ClientConverge& converge);
   void on(const Turn& turn, const Cancel& cancel);
   void on(const Turn& turn, const PacketReceived& received);
   void on(const Turn& turn, const BatchWritten& written);
@@ -98,6 +101,7 @@ class Machine {
   GetRequests gets_;
   PutCoordinator coordinator_;
   PutRequests puts_;
+  AntiEntropy anti_entropy_;
   // Requests that came before the first view.
   std::deque<std::variant<ClientGet, ClientPut>> waiting_for_view_;
   std::vector<SendPacket> unaddressed_;  // of the membership component, by address rather than name

@@ -91,6 +91,7 @@ bool Machine::accepts(const Turn& turn, const PacketReceived& received, const Pa
 }
 
 void Machine::on_message(const Turn& turn, const std::string& from, Message message) {
+  if (anti_entropy_.take(turn, from, message)) return;
   if (auto* ping = std::get_if<Ping>(&message)) {
     state_.outbox.send(from, Pong{ping->nonce});
   } else if (auto* pong = std::get_if<Pong>(&message)) {

@@ -8,6 +8,7 @@ namespace dynamo::core {
 NodeState::NodeState(NodeIdentity identity, NodeSettings node_settings)
     : settings(std::move(node_settings)),
       self(std::move(identity)),
+      trees(settings.partitions),
       actors(self.boot_random),
       prng(settings.seed),
       // Replies to an earlier life of this node must not meet an operation of this one.
@@ -44,6 +45,15 @@ Identity NodeState::identity_of(std::string_view name) const {
   if (is_self(name)) return self.identity;
   const PeerTable::Peer* peer = peers.find(name);
   return peer == nullptr ? Identity{} : peer->identity;
+}
+
+bool NodeState::owns(std::string_view name, int n, std::uint32_t partition) const {
+  if (partition >= static_cast<std::uint32_t>(ring->partitions()) || n > ring->depth()) {
+    return false;
+  }
+  const auto owners = ring->preference_list(static_cast<int>(partition), n);
+  return std::ranges::any_of(
+      owners, [&](const MemberIndex owner) { return ring->members()[owner].name == name; });
 }
 
 int NodeState::largest_n() const {

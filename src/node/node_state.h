@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/hybrid_time.h"
@@ -17,6 +18,8 @@
 #include "node/event.h"
 #include "node/identity.h"
 #include "node/peer_table.h"
+#include "node/record_trees.h"
+#include "node/repair_horizon.h"
 #include "node/store_table.h"
 #include "repair/hint_log.h"
 #include "ring/partition_map.h"
@@ -52,14 +55,15 @@ struct Turn {
 // Messages on their way out, by peer. They leave as packets at the end of the turn.
 class Outbox {
  public:
-  void send(const std::string& peer, Message message) {
-    by_peer_[peer].push_back(std::move(message));
+  using To = std::pair<std::string, Lane>;
+
+  void send(const std::string& peer, Message message, Lane lane = Lane::request) {
+    by_peer_[To(peer, lane)].push_back(std::move(message));
   }
-  std::map<std::string, std::vector<Message>>& by_peer() { return by_peer_; }
+  std::map<To, std::vector<Message>>& by_peer() { return by_peer_; }
 
  private:
-  std::map<std::string, std::vector<Message>>
-      by_peer_;  // ordered: the same run gives the same packets
+  std::map<To, std::vector<Message>> by_peer_;  // ordered: the same run gives the same packets
 };
 
 struct NodeSettings {
@@ -67,6 +71,7 @@ struct NodeSettings {
   int partitions = 256;
   int requests_max = 16384;
   std::size_t hint_bytes_max = std::size_t{1} << 30;
+  bool with_trees = true;  // off only in the benchmark that measures what they cost
   std::shared_ptr<const ContextSecrets> context_secrets{};  // shared with contexts; null: none
   std::uint64_t seed = 0;                                   // of write ids and operation numbers
 };
@@ -88,6 +93,8 @@ struct NodeState {
   StoreTable stores;
   FailureDetector detector;
   HintLog hints;
+  RecordTrees trees;
+  RepairHorizon horizon;
   Outbox outbox;
   ActorSource actors;
   HybridClock clock;
@@ -107,6 +114,8 @@ struct NodeState {
   std::optional<ReplicaReport::Role> role_for(std::string_view key, int n) const;
   // Who fills that place in the ring, this node included; zero if nobody has been heard of yet.
   Identity identity_of(std::string_view name) const;
+  // Whether the member is one of the n owners of the partition. REQUIRES: ring.
+  bool owns(std::string_view name, int n, std::uint32_t partition) const;
   // Of the stores that this node knows; 3 before it knows any.
   int largest_n() const;
   // The ring of `view`, deep enough for every store.

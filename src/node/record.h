@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include <dynamo/membership.h>
 
 #include "base/coding.h"
+#include "base/hash.h"
 #include "causality/replica_key.h"
 
 // The stored form of things: format version (1 byte), content, checksum (8 bytes). A damaged record
@@ -30,6 +32,8 @@ struct Record {
   ReplicaKey replica{};
   std::uint64_t generation = 0;
   std::vector<Identity> owed{};  // owners for whom this node keeps it as a stand-in; sorted
+  // What the Merkle tree holds of the key, if that is known: set by Replica::read(), never stored.
+  std::optional<Hash128> digest_as_read{};
 
   // And to these.
   void owe(std::span<const Identity> identities);

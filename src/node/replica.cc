@@ -19,13 +19,38 @@ std::string engine_key(Replica::Role role, std::string_view store, const KeyHash
 
 }  // namespace
 
+// Reads into `record`, which names store and key.
+absl::StatusOr<bool> Replica::read_into(const Turn& turn, absl::StatusOr<Record>& record,
+                                        Role role) const {
+  const ObjectKey at{store_place(record->store), state_.hash(record->key)};
+  const std::string where = engine_key(role, record->store, at.hash);
+  const absl::StatusOr<bool> found = turn.read(where, [&](std::string_view bytes) {
+    const Record wanted = *std::move(record);
+    record = decode_record(bytes, wanted.store, wanted.key);
+  });
+  if (role == Role::stand_in) return found;  // hints are in no tree
+  if (absl::IsDataLoss(record.status())) state_.trees.damaged(at);
+  if (record.ok()) record->digest_as_read = state_.trees.digest(at.hash, record->replica.set);
+  return found;
+}
+
 absl::StatusOr<Record> Replica::read(const Turn& turn, const StoreFacts& store,
                                      std::string_view key, Role role) const {
   absl::StatusOr<Record> record = Record{.store = store.name, .key = std::string(key)};
-  const absl::StatusOr<bool> found =
-      turn.read(engine_key(role, store.name, state_.hash(key)),
-                [&](std::string_view bytes) { record = decode_record(bytes, store.name, key); });
+  const absl::StatusOr<bool> found = read_into(turn, record, role);
   if (!found.ok()) return found.status();
+  return record;
+}
+
+absl::StatusOr<Record> Replica::read_to_heal(const Turn& turn, const StoreFacts& store,
+                                             std::string_view key) const {
+  absl::StatusOr<Record> record = Record{.store = store.name, .key = std::string(key)};
+  const absl::StatusOr<bool> found = read_into(turn, record, Role::primary);
+  if (!found.ok()) return found.status();
+  // Its actor is lost with it, so the next write here draws a fresh one (trap A3).
+  if (absl::IsDataLoss(record.status())) {
+    record = Record{.store = store.name, .key = std::string(key), .digest_as_read = Hash128{}};
+  }
   return record;
 }
 
@@ -36,13 +61,31 @@ std::uint64_t Replica::write(const Turn& turn, const Record& record, bool synced
                 .record = encode_store(*state_.stores.find(record.store)),
                 .synced = synced});
   }
+  if (role == Role::primary) return replace(turn, record, encode_record(record), synced);
   const std::uint64_t write = state_.next_number();
   std::string key = engine_key(role, record.store, state_.hash(record.key));
   std::string bytes = encode_record(record);
-  if (role == Role::stand_in) {
-    state_.hints.put(key, record.owed, record.store, key.size() + bytes.size(), turn.now.wall_us);
-  }
+  state_.hints.put(key, record.owed, record.store, key.size() + bytes.size(), turn.now.wall_us);
   turn.write({.write = write, .key = std::move(key), .record = std::move(bytes), .synced = synced});
+  return write;
+}
+
+std::uint64_t Replica::erase(const Turn& turn, const Record& record, bool synced) {
+  return replace(turn, record, std::nullopt, synced);
+}
+
+std::uint64_t Replica::replace(const Turn& turn, const Record& record,
+                               std::optional<std::string> bytes, bool synced) {
+  const ObjectKey at{store_place(record.store), state_.hash(record.key)};
+  std::optional<Hash128> before = record.digest_as_read;
+  if (!before) {
+    absl::StatusOr<Record> old = Record{.store = record.store, .key = record.key};
+    if (read_into(turn, old, Role::primary).ok() && old.ok()) before = old->digest_as_read;
+  }
+  const Hash128 now = bytes ? state_.trees.digest(at.hash, record.replica.set) : Hash128{};
+  const std::uint64_t write = state_.next_number();
+  turn.write({.write = write, .key = object_key(at), .record = std::move(bytes), .synced = synced});
+  state_.trees.written(at, write, before.value_or(Hash128{}), now);
   return write;
 }
 

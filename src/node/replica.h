@@ -27,10 +27,16 @@ class Replica {
   absl::StatusOr<Record> read(const Turn& turn, const StoreFacts& store, std::string_view key,
                               Role role = Role::primary) const;
 
+  // The same, but a damaged record counts as none: for what comes from other owners to heal it.
+  absl::StatusOr<Record> read_to_heal(const Turn& turn, const StoreFacts& store,
+                                      std::string_view key) const;
+
   // Puts the record into the object buffer and returns the number under which BatchWritten or
   // WriteFailed speaks of it.
   std::uint64_t write(const Turn& turn, const Record& record, bool synced,
                       Role role = Role::primary);
+  // The same for a record that is to go.
+  std::uint64_t erase(const Turn& turn, const Record& record, bool synced);
 
   // Why the record cannot be kept as a hint, or OK. An accepted one is never dropped, so the bound
   // is held here.
@@ -40,6 +46,10 @@ class Replica {
   static absl::Status check_bounds(const Record& record);
 
  private:
+  absl::StatusOr<bool> read_into(const Turn& turn, absl::StatusOr<Record>& record, Role role) const;
+  std::uint64_t replace(const Turn& turn, const Record& record, std::optional<std::string> bytes,
+                        bool synced);
+
   NodeState& state_;
 };
 

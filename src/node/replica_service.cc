@@ -11,9 +11,8 @@ namespace dynamo::core {
 
 using Role = Replica::Role;
 
-absl::StatusOr<Replica::Role> ReplicaService::admit(const Turn& turn, const std::string& from,
-                                                    const StoreFacts& store, std::string_view key,
-                                                    bool stand_in) {
+absl::Status ReplicaService::admit_store(const Turn& turn, const std::string& from,
+                                         const StoreFacts& store) {
   if (!state_.out_of_service.ok()) {
     return absl::UnavailableError(std::string(state_.out_of_service.message()));
   }
@@ -30,6 +29,14 @@ absl::StatusOr<Replica::Role> ReplicaService::admit(const Turn& turn, const std:
                 .key = store_key(store.name),
                 .record = encode_store(*state_.stores.find(store.name))});
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Replica::Role> ReplicaService::admit(const Turn& turn, const std::string& from,
+                                                    const StoreFacts& store, std::string_view key,
+                                                    bool stand_in) {
+  const absl::Status admitted = admit_store(turn, from, store);
+  if (!admitted.ok()) return admitted;
   const auto role = state_.role_for(key, store.n);
   if (!role || (*role == Role::stand_in && !stand_in)) {
     return absl::UnavailableError(fmt::format("not {} of the key in view {}",

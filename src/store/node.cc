@@ -6,6 +6,7 @@
 
 #include "causality/last_write_wins.h"
 #include "host/store_state.h"
+#include "store/handler_scope.h"
 #include "store/options.h"
 
 namespace dynamo {
@@ -44,6 +45,55 @@ ClusterStatus Node::status() const { return host_->status(); }
 Stats Node::stats() const { return host_->stats(); }
 
 RingView Node::ring() const { return host_->ring_view(); }
+
+namespace {
+
+// The node itself ends the call at its deadline. Only when nobody runs the executor that was lent
+// to it does the caller's own clock have to.
+constexpr auto grace = std::chrono::milliseconds(100);
+
+}  // namespace
+
+absl::Status Node::await_converged(std::chrono::milliseconds deadline) {
+  if (detail::in_handler()) {
+    return absl::FailedPreconditionError(
+        "a blocking call inside a handler or a reconciler; use the async form");
+  }
+  if (absl::Status status = host_->may_block(); !status.ok()) return status;
+  if (absl::Status status = host::check_timeout(deadline); !status.ok()) return status;
+  struct Call {
+    host::Waiter waiter;
+    absl::Status status;
+  };
+  // Shared with the node, which may answer after we have stopped waiting.
+  const auto call = std::make_shared<Call>();
+  const core::TimePoint until = host_->now().steady + deadline;
+  const std::uint64_t request = host_->converge({.deadline = until}, [call](absl::Status status) {
+    call->status = std::move(status);
+    call->waiter.set();
+  });
+  if (host_->wait(call->waiter, until + grace)) return call->status;
+  host_->cancel(request);
+  return absl::DeadlineExceededError(
+      "await_converged: nothing ran the executor that was given to the node");
+}
+
+asio::any_io_executor Node::handler_executor(host::Host& host) { return host.executor(); }
+
+void Node::start_converge(std::shared_ptr<host::Host> host, std::chrono::milliseconds deadline,
+                          detail::ErasedHandler<absl::Status> handler) {
+  if (absl::Status status = host::check_timeout(deadline); !status.ok()) {
+    handler.complete([status = std::move(status)]() mutable { return std::move(status); });
+    return;
+  }
+  const auto hook = handler.cancel;
+  const std::uint64_t request = host->converge(
+      {.deadline = host->now().steady + deadline},
+      [complete = std::move(handler.complete)](absl::Status status) mutable {
+        complete([status = std::move(status)]() mutable { return std::move(status); });
+      });
+  if (hook) hook->arm([host = std::move(host), request] { host->cancel(request); });
+}
 
 asio::any_io_executor Node::stopping_executor(host::Host& host) { return host.stopping_executor(); }
 

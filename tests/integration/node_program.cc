@@ -3,6 +3,8 @@
 //   NUMBER add KEY ELEMENT     get, add the element to the set, put with that context
 //   NUMBER get KEY             the set, with commas
 //   NUMBER get_all KEY         the same, from all three replicas
+//   NUMBER alone KEY           the same, of this node's own replica
+//   NUMBER converge MS         waits until all owners are equal
 //   quit
 //
 // Answers, in any order: "NUMBER ok TEXT" or "NUMBER failed CODE VERDICT TEXT". Before them one
@@ -71,13 +73,18 @@ std::string failure(const std::string& number, const absl::Status& status) {
          one_line(std::string(status.message()));
 }
 
-std::string answer(const dynamo::Store& store, const std::string& line) {
+std::string answer(dynamo::Node& node, const dynamo::Store& store, const std::string& line) {
   std::istringstream in(line);
   std::string number, verb, key, element;
   in >> number >> verb >> key >> element;
-  dynamo::ReadOptions read;
-  if (verb == "get_all") read.r = 3;
-  const auto seen = store.get(key, read);
+  if (verb == "converge") {
+    const absl::Status status = node.await_converged(std::chrono::milliseconds(std::stoi(key)));
+    return status.ok() ? number + " ok " : failure(number, status);
+  }
+  dynamo::ReadOptions options;
+  if (verb == "alone") options.r = 1;
+  if (verb == "get_all") options.r = 3;
+  const auto seen = store.get(key, options);
   if (!seen.ok()) return failure(number, seen.status());
   Set set = seen->found() ? parse(seen->object()) : Set();
   if (verb != "add") return number + " ok " + format(set);
@@ -122,7 +129,7 @@ int main(int argc, char** argv) {
   say("ready " + node->address());
   asio::thread_pool workers(4);
   for (std::string line; std::getline(std::cin, line) && line != "quit";) {
-    asio::post(workers, [&store, line] { say(answer(*store, line)); });
+    asio::post(workers, [&node, &store, line] { say(answer(*node, *store, line)); });
   }
   workers.join();
 }

@@ -64,6 +64,8 @@ std::vector<std::string> Stage::run(const std::string& line) {
     put(command, verb == "erase");
   } else if (verb == "get") {
     get(command);
+  } else if (verb == "converge") {
+    converge(command);
   } else if (verb == "down" || verb == "up") {
     network(command, verb == "up");
   } else if (verb == "clock") {
@@ -212,6 +214,15 @@ void Stage::get(Command& command) {
   }
   command.finish(0);
   print_answer(who, answer, outcome_of(result));
+}
+
+void Stage::converge(Command& command) {
+  const std::string who = command.get("at");
+  const auto timeout = command.find_duration("timeout").value_or(std::chrono::seconds(5));
+  command.finish(0);
+  const absl::Status status = cluster(command).node(node_at(command, who)).await_converged(timeout);
+  print_answer(who, "converge " + (status.ok() ? std::string("OK") : failure(status)),
+               std::nullopt);
 }
 
 void Stage::network(const Command& command, bool connect) {

@@ -25,6 +25,8 @@ namespace scenario {
 //   get at=a key=cart [as=NAME] [r=2] [store=NAME]
 //       `as` keeps the context of the answer under a name, `context` uses it. Always there: `none`,
 //       the default, and `last`, of the answer before. Puts of the same id are one write.
+//   converge at=a [timeout=5s]
+//       waits until all owners of everything are equal, as Node::await_converged()
 //   down c, up c        takes a node off the network, and puts it back
 //   clock c -300ms      sets a wall clock ahead or back
 //   advance 10s
@@ -41,6 +43,7 @@ class Stage {
   void open(Command& command);
   void put(Command& command, bool erase);
   void get(Command& command);
+  void converge(Command& command);
   void network(const Command& command, bool connect);
   void clock(const Command& command);
   void advance(const Command& command);

@@ -105,6 +105,16 @@ std::uint64_t MachineCluster::put(const std::string& at, const std::string& key,
   return last_request_;
 }
 
+std::uint64_t MachineCluster::converge(const std::string& at, std::chrono::milliseconds timeout) {
+  step(at, ClientConverge{.request = ++last_request_, .deadline = now.steady + timeout});
+  return last_request_;
+}
+
+absl::Status MachineCluster::converged(std::uint64_t request) {
+  if (!converges_.contains(request)) throw std::runtime_error("not converged yet");
+  return converges_.at(request);
+}
+
 void MachineCluster::step(const std::string& at, Event event) {
   Node& node = this->node(at);
   Actions actions;
@@ -123,7 +133,8 @@ void MachineCluster::take(const std::string& from, Actions& actions) {
     absl::StatusOr<Packet> read = read_packet(packet.packet);
     if (!read.ok()) throw std::runtime_error(read.status().ToString());
     for (const Message& message : read->messages) all_messages.push_back(message);
-    packets.push_back({from, packet.address, std::move(packet.packet), *std::move(read)});
+    packets.push_back(
+        {from, packet.address, std::move(packet.packet), *std::move(read), packet.lane});
   }
   for (CompleteGet& get : actions.gets) {
     if (!gets_.emplace(get.request, std::move(get.answer)).second)
@@ -132,6 +143,10 @@ void MachineCluster::take(const std::string& from, Actions& actions) {
   for (CompletePut& put : actions.puts) {
     if (!puts_.emplace(put.request, std::move(put.answer)).second)
       throw std::runtime_error("a put was answered twice");
+  }
+  for (CompleteConverge& converge : actions.converges) {
+    if (!converges_.emplace(converge.request, std::move(converge.status)).second)
+      throw std::runtime_error("a converge was answered twice");
   }
   for (LogLine& line : actions.log) log.push_back(std::move(line.text));
   for (std::string& payload : actions.membership) membership.push_back(std::move(payload));
@@ -148,7 +163,7 @@ absl::StatusOr<PutAnswer> MachineCluster::done(std::uint64_t request) {
 }
 
 bool MachineCluster::finished(std::uint64_t request) const {
-  return gets_.contains(request) || puts_.contains(request);
+  return gets_.contains(request) || puts_.contains(request) || converges_.contains(request);
 }
 
 absl::StatusOr<GetAnswer> MachineCluster::get_now(const std::string& at, const std::string& key,

@@ -48,6 +48,7 @@ class MachineCluster {
     std::string to{};  // by address, which is the name
     std::string bytes{};
     dynamo::core::Packet packet{};
+    dynamo::Lane lane = dynamo::Lane::request;
   };
 
   // One node: a machine, the buffer that a crash loses, and the engine that it does not.
@@ -96,6 +97,9 @@ class MachineCluster {
     return put(at, key, std::move(object), {});
   }
   void step(const std::string& at, dynamo::core::Event event);
+  std::uint64_t converge(const std::string& at, std::chrono::milliseconds timeout);
+  // Its end; it must have come, once.
+  absl::Status converged(std::uint64_t request);
 
   // The answer to a request; it must be there, once.
   absl::StatusOr<dynamo::core::GetAnswer> got(std::uint64_t request);
@@ -171,6 +175,7 @@ class MachineCluster {
   std::uint64_t last_random_ = 0x1000;
   std::map<std::uint64_t, absl::StatusOr<dynamo::core::GetAnswer>> gets_;
   std::map<std::uint64_t, absl::StatusOr<dynamo::core::PutAnswer>> puts_;
+  std::map<std::uint64_t, absl::Status> converges_;
 };
 
 template <class T>

@@ -1,0 +1,60 @@
+#include "node/anti_entropy.h"
+
+#include <algorithm>
+#include <variant>
+
+namespace dynamo::core {
+
+bool AntiEntropy::take(const Turn& turn, const std::string& from, const Message& message) {
+  if (const auto* tree = std::get_if<TreeRequest>(&message)) {
+    service_.take(turn, from, *tree);
+  } else if (const auto* leaf = std::get_if<LeafRequest>(&message)) {
+    service_.take(turn, from, *leaf);
+  } else if (const auto* sets = std::get_if<SetsRequest>(&message)) {
+    service_.take(turn, from, *sets);
+  } else if (const auto* tree_reply = std::get_if<TreeReply>(&message)) {
+    rounds_.take(turn, from, *tree_reply);
+  } else if (const auto* leaf_reply = std::get_if<LeafReply>(&message)) {
+    rounds_.take(turn, from, *leaf_reply);
+  } else if (const auto* sets_reply = std::get_if<SetsReply>(&message)) {
+    rounds_.take(turn, from, *sets_reply);
+  } else if (const auto* converge = std::get_if<ConvergeRequest>(&message)) {
+    converge_.take(turn, from, *converge);
+  } else if (const auto* converge_reply = std::get_if<ConvergeReply>(&message)) {
+    converge_.take(turn, from, *converge_reply);
+  } else {
+    return false;
+  }
+  converge_.look(turn);
+  return true;
+}
+
+void AntiEntropy::synced(const Turn& turn, const std::vector<std::uint64_t>& writes) {
+  state_.trees.settled(writes);
+  for (const std::uint64_t write : writes) {
+    service_.synced(write);
+    rounds_.synced(turn, write);
+  }
+  converge_.look(turn);
+}
+
+void AntiEntropy::failed(const Turn& turn, const std::vector<std::uint64_t>& writes,
+                         const absl::Status& status) {
+  state_.trees.failed(turn, writes);
+  for (const std::uint64_t write : writes) {
+    service_.failed(write, status);
+    rounds_.failed(turn, write);
+  }
+}
+
+void AntiEntropy::tick(const Turn& turn) {
+  state_.trees.tick(turn);
+  rounds_.tick(turn);
+  converge_.tick(turn);
+}
+
+TimePoint AntiEntropy::next_tick() const {
+  return std::min({state_.trees.next_tick(), rounds_.next_tick(), converge_.next_tick()});
+}
+
+}  // namespace dynamo::core

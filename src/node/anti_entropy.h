@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "node/converge_requests.h"
+#include "node/exchange_rounds.h"
+#include "node/exchange_service.h"
+#include "node/node_state.h"
+
+namespace dynamo::core {
+
+// Anti-entropy, as the machine sees it: messages, words of the engine and time go to the parts that
+// deal with them.
+//
+//   rounds    compares what this node owns with the other owners, again and again
+//   service   answers other owners who do the same
+//   converge  applications that wait for rounds, here and on peers
+//
+// Thread safety: one thread at a time.
+class AntiEntropy {
+ public:
+  AntiEntropy(NodeState& state, Replica& replica, ReplicaService& service)
+      : state_(state),
+        rounds_(state, replica),
+        service_(state, replica, service),
+        converge_(state, rounds_) {}
+
+  void start(const Turn& turn, const ClientConverge& converge) { converge_.start(turn, converge); }
+  bool cancel(const Turn& turn, std::uint64_t request) { return converge_.cancel(turn, request); }
+  // Returns whether the message was one of ours.
+  bool take(const Turn& turn, const std::string& from, const Message& message);
+  void synced(const Turn& turn, const std::vector<std::uint64_t>& writes);
+  // To be called before anything else hears of it: the trees follow what the engine now holds.
+  void failed(const Turn& turn, const std::vector<std::uint64_t>& writes,
+              const absl::Status& status);
+  void tick(const Turn& turn);
+  TimePoint next_tick() const;
+
+ private:
+  NodeState& state_;
+  ExchangeRounds rounds_;
+  ExchangeService service_;
+  ConvergeRequests converge_;
+};
+
+}  // namespace dynamo::core

@@ -1,0 +1,302 @@
+#include "node/exchange_rounds.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/hash.h"
+#include "node/stored_partition.h"
+
+namespace dynamo::core {
+
+void ExchangeRounds::plan(TimePoint now) {
+  if (state_.ring == planned_) return;
+  planned_ = state_.ring;
+  const int n = std::min(state_.largest_n(), state_.ring->depth());
+  for (int partition = 0; partition < state_.ring->partitions(); ++partition) {
+    const bool owned = state_.owns(state_.self.name, n, static_cast<std::uint32_t>(partition));
+    const auto at = partitions_.find(partition);
+    if (owned && at == partitions_.end()) {
+      state_.horizon.own(partition, now);
+      partitions_.emplace(partition, Partition{});
+      set_due(partition, now + return_delay);
+    } else if (!owned && at != partitions_.end()) {
+      state_.horizon.disown(partition);
+      due_.erase({at->second.due, partition});
+      if (at->second.running != 0) rounds_.erase(at->second.running);
+      partitions_.erase(at);
+    }
+  }
+}
+
+void ExchangeRounds::set_due(int partition, TimePoint due) {
+  Partition& one = partitions_.at(partition);
+  due_.erase({one.due, partition});
+  one.due = due;
+  if (one.running == 0) due_.emplace(due, partition);
+}
+
+TimePoint ExchangeRounds::gap() const {
+  const auto owned = static_cast<std::int64_t>(std::max<std::size_t>(partitions_.size(), 1));
+  return std::min(gap_max, period / (2 * owned));
+}
+
+std::size_t ExchangeRounds::capacity(TimePoint now) const {
+  return now < hurried_until_ ? hurried_rounds_max : rounds_max;
+}
+
+std::uint64_t ExchangeRounds::hurry(int partition, TimePoint now, TimePoint until) {
+  plan(now);
+  const auto at = partitions_.find(partition);
+  if (at == partitions_.end()) return last_round_;
+  hurried_until_ = std::max(hurried_until_, until);
+  at->second.hurried_until = std::max(at->second.hurried_until, until);
+  at->second.again = at->second.running != 0;
+  set_due(partition, now);
+  return last_round_;
+}
+
+std::uint64_t ExchangeRounds::completed(int partition) const {
+  const auto at = partitions_.find(partition);
+  return at == partitions_.end() ? 0 : at->second.completed;
+}
+
+std::string_view ExchangeRounds::trouble(int partition) const {
+  const auto at = partitions_.find(partition);
+  return at == partitions_.end() ? std::string_view() : at->second.trouble;
+}
+
+void ExchangeRounds::watch_peers(TimePoint now) {
+  for (const Member& member : state_.ring->members()) {
+    if (state_.is_self(member.name)) continue;
+    if (!state_.detector.reachable(member.name)) {
+      lost_.insert(member.name);
+      continue;
+    }
+    if (lost_.erase(member.name) == 0) continue;
+    const int n = std::min(state_.largest_n(), state_.ring->depth());
+    for (auto& [partition, one] : partitions_) {
+      if (!state_.owns(member.name, n, static_cast<std::uint32_t>(partition))) continue;
+      one.again = one.running != 0;
+      set_due(partition, std::min(one.due, now + return_delay));
+    }
+  }
+}
+
+void ExchangeRounds::tick(const Turn& turn) {
+  const TimePoint now = turn.now.steady;
+  if (state_.ring == nullptr || !state_.out_of_service.ok()) return;
+  plan(now);
+  watch_peers(now);
+  for (auto at = rounds_.begin(); at != rounds_.end();) {
+    const auto next = std::next(at);
+    Round& round = at->second;
+    if (round.exchange) {
+      const std::string& peer = round.legs[round.leg - 1].peer;
+      if (std::string why = state_.unreachable_reason(peer, now); !why.empty()) {
+        fail_leg(round, fmt::format("{} is unreachable: {}", peer, why));
+      } else if (round.operation != 0 && round.due <= now) {
+        fail_leg(round, fmt::format("{} has not answered", peer));
+      }
+    }
+    if (round.operation == 0 && round.due <= now) go_on(turn, at);
+    at = next;
+  }
+  if (!state_.trees.complete()) return;
+  while (!due_.empty() && due_.begin()->first <= now && next_start_ <= now &&
+         rounds_.size() < capacity(now)) {
+    if (now >= hurried_until_) next_start_ = now + gap();
+    start(turn, due_.begin()->second);
+  }
+}
+
+TimePoint ExchangeRounds::next_tick() const {
+  TimePoint next = TimePoint::max();
+  // As in tick(): a time that is past and does nothing would wake the host for ever.
+  if (state_.ring == nullptr || !state_.out_of_service.ok()) return next;
+  for (const auto& [number, round] : rounds_) next = std::min(next, round.due);
+  // Room for another round comes with the end of one, and that with an event.
+  if (!due_.empty() && rounds_.size() < hurried_rounds_max && state_.trees.complete()) {
+    const TimePoint start = std::max(due_.begin()->first, next_start_);
+    if (rounds_.size() < capacity(start)) next = std::min(next, start);
+  }
+  return next;
+}
+
+void ExchangeRounds::start(const Turn& turn, int partition) {
+  due_.erase(due_.begin());
+  const std::uint64_t number = ++last_round_;
+  partitions_.at(partition).running = number;
+  Round round{.partition = partition, .started = turn.now.steady};
+  for (const auto& [name, entry] : state_.stores.entries()) {
+    const auto owners =
+        state_.ring->preference_list(partition, std::min(entry.facts.n, state_.ring->depth()));
+    std::vector<std::string> names;
+    for (const MemberIndex owner : owners) names.push_back(state_.ring->members()[owner].name);
+    if (std::ranges::find(names, state_.self.name) == names.end()) continue;
+    for (std::string& peer : names) {
+      if (!state_.is_self(peer)) round.legs.push_back({entry.facts, std::move(peer)});
+    }
+  }
+  go_on(turn, rounds_.emplace(number, std::move(round)).first);
+}
+
+bool ExchangeRounds::begin_leg(const Turn& turn, Round& round) {
+  const Leg& leg = round.legs[round.leg++];
+  const auto partition = static_cast<std::uint32_t>(round.partition);
+  if (std::string why = state_.unreachable_reason(leg.peer, turn.now.steady); !why.empty()) {
+    fail_leg(round, fmt::format("{} is unreachable: {}", leg.peer, why));
+    return false;
+  }
+  round.exchange.emplace(ExchangeScope{
+      .store = leg.store, .partition = partition, .view = state_.ring->view_number()});
+  return true;
+}
+
+void ExchangeRounds::fail_leg(Round& round, std::string trouble) {
+  if (round.trouble.empty()) round.trouble = std::move(trouble);
+  round.exchange.reset();
+  round.operation = 0;
+  round.due = {};
+}
+
+void ExchangeRounds::keep_writes(const std::vector<std::uint64_t>& writes, Round& round,
+                                 std::uint64_t number) {
+  for (const std::uint64_t write : writes) {
+    round.unsynced.insert(write);
+    by_write_.emplace(write, number);
+  }
+}
+
+bool ExchangeRounds::ask(const Turn& turn, Round& round, std::uint64_t number) {
+  const ExchangeScope& scope = round.exchange->scope();
+  if (!StoredPartition::ready(state_, scope.store, scope.partition)) {
+    fail_leg(round, "this node's tree is being built");
+    return true;
+  }
+  StoredPartition records(state_, replica_, turn, scope.store, scope.partition);
+  std::optional<Exchange::Request> request = round.exchange->next(records);
+  keep_writes(records.writes(), round, number);
+  if (!request) return false;
+  round.operation = state_.next_number();
+  round.due = turn.now.steady + answer_timeout;
+  std::visit(
+      [&](auto& message) {
+        message.operation = round.operation;
+        state_.outbox.send(round.legs[round.leg - 1].peer, std::move(message), Lane::bulk);
+      },
+      *request);
+  return true;
+}
+
+void ExchangeRounds::go_on(const Turn& turn, Rounds::iterator at) {
+  Round& round = at->second;
+  while (true) {
+    if (round.exchange) {
+      const bool asked = ask(turn, round, at->first);
+      if (round.operation != 0) return;
+      if (!asked) {
+        round.received = round.received || round.exchange->received();
+        round.exchange.reset();
+      }
+    } else if (round.leg < round.legs.size()) {
+      begin_leg(turn, round);
+    } else if (round.received && round.pass == 1 && round.trouble.empty()) {
+      round.pass = 2;
+      round.leg = 0;
+      round.received = false;
+    } else {
+      round.due = TimePoint::max();
+      if (round.unsynced.empty()) finish(turn, at);
+      return;
+    }
+  }
+}
+
+template <class Reply>
+void ExchangeRounds::take_reply(const Turn& turn, const std::string& from, const Reply& reply) {
+  const auto at = std::ranges::find_if(
+      rounds_, [&](const auto& entry) { return entry.second.operation == reply.operation; });
+  if (at == rounds_.end() || reply.operation == 0) return;
+  Round& round = at->second;
+  if (round.legs[round.leg - 1].peer != from) return;
+  round.operation = 0;
+  round.due = turn.now.steady;
+  const ExchangeScope& scope = round.exchange->scope();
+  if (!StoredPartition::ready(state_, scope.store, scope.partition)) {
+    fail_leg(round, "this node's tree is being built");
+  } else {
+    StoredPartition records(state_, replica_, turn, scope.store, scope.partition);
+    const absl::Status status = round.exchange->take(reply, records);
+    keep_writes(records.writes(), round, at->first);
+    if (!status.ok()) fail_leg(round, fmt::format("{}: {}", from, std::string(status.message())));
+  }
+  if constexpr (std::is_same_v<Reply, SetsReply>) {
+    // Bulk makes way: the next page waits.
+    if (round.exchange) {
+      round.due = turn.now.steady + page_pause;
+      return;
+    }
+  }
+  go_on(turn, at);
+}
+
+void ExchangeRounds::take(const Turn& turn, const std::string& from, const TreeReply& reply) {
+  take_reply(turn, from, reply);
+}
+void ExchangeRounds::take(const Turn& turn, const std::string& from, const LeafReply& reply) {
+  take_reply(turn, from, reply);
+}
+void ExchangeRounds::take(const Turn& turn, const std::string& from, const SetsReply& reply) {
+  take_reply(turn, from, reply);
+}
+
+void ExchangeRounds::synced(const Turn& turn, std::uint64_t write) {
+  const auto by_write = by_write_.find(write);
+  if (by_write == by_write_.end()) return;
+  const auto at = rounds_.find(by_write->second);
+  by_write_.erase(by_write);
+  if (at == rounds_.end()) return;
+  Round& round = at->second;
+  round.unsynced.erase(write);
+  const bool over = !round.exchange && round.leg == round.legs.size();
+  if (over && round.unsynced.empty()) go_on(turn, at);
+}
+
+void ExchangeRounds::failed(const Turn& turn, std::uint64_t write) {
+  const auto by_write = by_write_.find(write);
+  if (by_write == by_write_.end()) return;
+  const auto at = rounds_.find(by_write->second);
+  if (at != rounds_.end() && at->second.trouble.empty()) {
+    at->second.trouble = "what was repaired here could not be written";
+  }
+  synced(turn, write);
+}
+
+void ExchangeRounds::finish(const Turn& turn, Rounds::iterator at) {
+  const std::uint64_t number = at->first;
+  const Round round = std::move(at->second);
+  rounds_.erase(at);
+  ++ended_;
+  Partition& partition = partitions_.at(round.partition);
+  partition.running = 0;
+  partition.trouble = round.trouble;
+  const TimePoint now = turn.now.steady;
+  TimePoint due = now + retry;
+  if (counts(round)) {
+    partition.completed = number;
+    state_.horizon.move(round.partition, round.started);
+    // Spread, so that partitions which were compared in one burst are not for ever.
+    const std::uint64_t spread =
+        hash64(fmt::format("{} {}", round.partition, number), state_.self.boot_random);
+    due = now + period / 2 +
+          TimePoint(static_cast<std::int64_t>(spread % static_cast<std::uint64_t>(period.count())));
+    if (!partition.again) partition.hurried_until = {};
+  } else if (now < partition.hurried_until) {
+    due = now + hurried_retry;
+  }
+  if (std::exchange(partition.again, false)) due = now;
+  set_due(round.partition, due);
+}
+
+}  // namespace dynamo::core

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "node/node_state.h"
+#include "node/replica.h"
+#include "node/replica_service.h"
+
+namespace dynamo::core {
+
+// The side of exchanges that is asked: checks that both nodes mean the same, answers from this
+// node's trees and records, and holds back an answer that promises writes until they are on stable
+// storage. All of it travels on the bulk lane.
+//
+// Thread safety: one thread at a time.
+class ExchangeService {
+ public:
+  ExchangeService(NodeState& state, Replica& replica, ReplicaService& service)
+      : state_(state), replica_(replica), service_(service) {}
+
+  void take(const Turn& turn, const std::string& from, const TreeRequest& request);
+  void take(const Turn& turn, const std::string& from, const LeafRequest& request);
+  void take(const Turn& turn, const std::string& from, const SetsRequest& request);
+
+  // The engine's word on a write; that of others is ignored.
+  void synced(std::uint64_t write);
+  void failed(std::uint64_t write, const absl::Status& status);
+
+ private:
+  struct Waiting {
+    std::string to{};
+    SetsReply reply{};
+    std::size_t writes = 0;
+  };
+
+  template <class Reply>
+  bool admit(const Turn& turn, const std::string& from, const ExchangeScope& scope, Reply& reply);
+  void settle(std::uint64_t write, const absl::Status& status);
+
+  NodeState& state_;
+  Replica& replica_;
+  ReplicaService& service_;
+  std::map<std::uint64_t, Waiting> waiting_;         // answers, by a number of ours
+  std::map<std::uint64_t, std::uint64_t> by_write_;  // which answer waits for the write
+};
+
+}  // namespace dynamo::core

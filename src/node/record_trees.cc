@@ -1,0 +1,245 @@
+#include "node/record_trees.h"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "node/node_state.h"
+#include "node/record.h"
+
+namespace dynamo::core {
+
+namespace {
+
+// A chunk takes about so long to read, whatever the size of the records.
+constexpr std::size_t chunk_records_max = 512;
+constexpr std::size_t chunk_bytes = std::size_t{512} << 10;
+// More damage than this is not remembered one by one: the disk is lost, not a record.
+constexpr std::size_t damaged_max = 65536;
+
+}  // namespace
+
+RecordTrees::RecordTrees(int partitions)
+    : bits_(std::countr_zero(static_cast<unsigned>(partitions))) {}
+
+void RecordTrees::begin(std::uint64_t seed, TimePoint now) {
+  if (begun_) return;
+  begun_ = true;
+  seed_ = seed;
+  whole_walk_.emplace().cursor = first_key(RecordKind::object);
+  next_chunk_ = now;
+}
+
+Hash128 RecordTrees::digest(const KeyHash& key, const VersionSet& set) const {
+  return begun_ ? set_digest(set, key, seed_) : Hash128{};
+}
+
+RecordTrees::Place RecordTrees::place_of(const ObjectKey& key) const {
+  return {key.store, static_cast<std::uint32_t>(key.hash.high >> (64 - bits_))};
+}
+
+ObjectKey RecordTrees::first_of(const Place& place) const {
+  return {place.store, {std::uint64_t{place.partition} << (64 - bits_), 0}};
+}
+
+bool RecordTrees::built(const Place& place) const {
+  if (walks_ > 0) return true;
+  return whole_walk_ && whole_walk_->current && place < *whole_walk_->current;
+}
+
+MerkleTree& RecordTrees::tree_at(const Place& place) {
+  return trees_.try_emplace(place, place.partition, bits_).first->second;
+}
+
+const MerkleTree* RecordTrees::tree(std::uint64_t store, std::uint32_t partition) {
+  const Place place{store, partition};
+  return built(place) && !doubtful_.contains(place) ? &tree_at(place) : nullptr;
+}
+
+std::optional<Hash128> RecordTrees::root(std::uint64_t store, std::uint32_t partition) const {
+  const Place place{store, partition};
+  if (!built(place) || doubtful_.contains(place)) return std::nullopt;
+  const auto at = trees_.find(place);
+  return at == trees_.end() ? Hash128{} : at->second.root();
+}
+
+void RecordTrees::apply(const ObjectKey& key, const Hash128& before, const Hash128& now) {
+  const Place place = place_of(key);
+  if (built(place)) tree_at(place).update(key.hash, before, now);
+  for (std::optional<Walk>* walk : {&whole_walk_, &urgent_walk_}) {
+    if (!*walk || (*walk)->current != place) continue;
+    if (object_key(key) < (*walk)->cursor) (*walk)->fresh->update(key.hash, before, now);
+  }
+}
+
+void RecordTrees::written(const ObjectKey& key, std::uint64_t write, const Hash128& before,
+                          const Hash128& now) {
+  if (!begun_) return;
+  apply(key, before, now);
+  damaged_.erase(key);
+  Pending& pending = pending_[key];
+  pending.digest = now;
+  ++pending.writes;
+  by_write_.emplace(write, key);
+}
+
+void RecordTrees::settled(const std::vector<std::uint64_t>& writes) {
+  for (const std::uint64_t write : writes) {
+    const auto at = by_write_.find(write);
+    if (at == by_write_.end()) continue;
+    const auto pending = pending_.find(at->second);
+    if (--pending->second.writes == 0) pending_.erase(pending);
+    by_write_.erase(at);
+  }
+}
+
+void RecordTrees::failed(const Turn& turn, const std::vector<std::uint64_t>& writes) {
+  for (const std::uint64_t write : writes) {
+    const auto at = by_write_.find(write);
+    if (at == by_write_.end()) continue;
+    const ObjectKey key = at->second;
+    Hash128 now;
+    const absl::StatusOr<bool> read = turn.read(
+        object_key(key), [&](std::string_view record) { now = digest_of(turn, key, record); });
+    Pending& pending = pending_.at(key);
+    if (read.ok()) {
+      apply(key, pending.digest, now);
+      pending.digest = now;
+    } else {
+      doubt(key);
+    }
+  }
+  settled(writes);
+}
+
+bool RecordTrees::damaged(const ObjectKey& key) {
+  if (damaged_.size() >= damaged_max || !damaged_.insert(key).second) return false;
+  doubt(key);
+  return true;
+}
+
+void RecordTrees::doubt(const ObjectKey& key) {
+  const Place place = place_of(key);
+  doubtful_.insert(place);
+  // A tree that is being made anew may have what is in doubt in it already.
+  for (std::optional<Walk>* walk : {&whole_walk_, &urgent_walk_}) {
+    if (!*walk || (*walk)->current != place) continue;
+    (*walk)->cursor = object_key(first_of(place));
+    (*walk)->fresh.emplace(place.partition, bits_);
+  }
+}
+
+Hash128 RecordTrees::digest_of(const Turn& turn, const ObjectKey& key, std::string_view record) {
+  const absl::StatusOr<Record> decoded = decode_record(record);
+  if (decoded.ok()) return digest(key.hash, decoded->replica.set);
+  note_damage(turn, key, std::string(decoded.status().message()));
+  return {};
+}
+
+void RecordTrees::note_damage(const Turn& turn, const ObjectKey& key, std::string_view why) {
+  if (damaged_.size() >= damaged_max || !damaged_.insert(key).second) return;
+  doubtful_.insert(place_of(key));  // until the walk that has found it has passed, or another one
+  turn.log(LogLevel::error,
+           fmt::format("a record of partition {} is damaged and will be repaired from its other "
+                       "owners: {}",
+                       place_of(key).partition, why));
+}
+
+void RecordTrees::tick(const Turn& turn) {
+  // The reader does not know yet what this very step has written.
+  if (turn.now.steady < next_chunk_ || !turn.written.empty()) return;
+  if (walks_ > 0 && !urgent_walk_ && !doubtful_.empty()) {
+    const Place place = *doubtful_.begin();
+    urgent_walk_.emplace(Walk{.cursor = object_key(first_of(place)),
+                              .whole = false,
+                              .current = place,
+                              .fresh = MerkleTree(place.partition, bits_)});
+  }
+  if (urgent_walk_) {
+    if (go_on(turn, *urgent_walk_)) urgent_walk_.reset();
+  } else if (walks_ == 0 || turn.now.steady >= next_scrub_) {
+    if (!whole_walk_) whole_walk_.emplace().cursor = first_key(RecordKind::object);
+    const bool over = go_on(turn, *whole_walk_);
+    if (over) {
+      whole_walk_.reset();
+      ++walks_;
+    }
+    next_scrub_ = turn.now.steady + (over ? scrub_rest : scrub_pause);
+  }
+  next_chunk_ = turn.now.steady + pause;
+}
+
+TimePoint RecordTrees::next_tick() const {
+  if (!begun_) return TimePoint::max();
+  const bool awaited = walks_ == 0 || urgent_walk_ || !doubtful_.empty();
+  return awaited ? next_chunk_ : std::max(next_chunk_, next_scrub_);
+}
+
+bool RecordTrees::go_on(const Turn& turn, Walk& walk) {
+  bool over = false;
+  std::size_t bytes = 0;
+  const absl::StatusOr<std::string> next =
+      turn.own.scan(walk.cursor, walk.limit, [&](std::string_view key, std::string_view record) {
+        const std::optional<ObjectKey> at = over ? std::nullopt : parse_object_key(key);
+        over = !at || (!walk.whole && place_of(*at) != walk.current);
+        if (over) return;
+        bytes += record.size();
+        if (place_of(*at) != walk.current) pass(turn, walk, place_of(*at));
+        walk.fresh->update(at->hash, {}, digest_of(turn, *at, record));
+      });
+  if (!next.ok()) {
+    turn.log(LogLevel::error, fmt::format("the records cannot be scanned: {}",
+                                          std::string(next.status().message())));
+    return false;
+  }
+  walk.limit = std::clamp<std::size_t>(bytes > chunk_bytes ? walk.limit / 2 : walk.limit * 2, 1,
+                                       chunk_records_max);
+  if (over || next->empty()) {
+    pass(turn, walk, std::nullopt);
+    return true;
+  }
+  walk.cursor = *next;
+  return false;
+}
+
+// Puts the tree that is complete into its place. What lies between it and the next record of the
+// walk is empty.
+void RecordTrees::pass(const Turn& turn, Walk& walk, const std::optional<Place>& next) {
+  const auto note_change = [&](const Place& place, const Hash128& root) {
+    const auto live = trees_.find(place);
+    const Hash128 before = live == trees_.end() ? Hash128{} : live->second.root();
+    if (!built(place) || doubtful_.contains(place) || before == root) return;
+    ++corrected_;
+    turn.log(LogLevel::warning,
+             fmt::format("the tree of partition {} was wrong, and is right now", place.partition));
+  };
+  if (walk.current) {
+    note_change(*walk.current, walk.fresh->root());
+    doubtful_.erase(*walk.current);
+    trees_.insert_or_assign(*walk.current, *std::move(walk.fresh));
+  }
+  if (walk.whole) {
+    const auto from = walk.current ? trees_.upper_bound(*walk.current) : trees_.begin();
+    const auto to = next ? trees_.lower_bound(*next) : trees_.end();
+    for (auto at = from; at != to; ++at) note_change(at->first, {});
+    trees_.erase(from, to);
+    doubtful_.erase(walk.current ? doubtful_.upper_bound(*walk.current) : doubtful_.begin(),
+                    next ? doubtful_.lower_bound(*next) : doubtful_.end());
+  }
+  walk.current = next;
+  if (next) {
+    walk.fresh.emplace(next->partition, bits_);
+  } else {
+    walk.fresh.reset();
+  }
+}
+
+std::size_t RecordTrees::bytes() const {
+  std::size_t bytes = 0;
+  for (const auto& [place, tree] : trees_) bytes += 64 + tree.bytes();
+  return bytes;
+}
+
+}  // namespace dynamo::core

@@ -1,0 +1,127 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+#include "node/engine_keys.h"
+#include "node/event.h"
+#include "repair/merkle_tree.h"
+
+namespace dynamo::core {
+
+struct Turn;
+
+// The Merkle trees of all records of this node, one for each store and partition, in memory.
+//
+// Every write of a record moves its tree from the old digest to the new one. When a write fails,
+// the engine's older record is back, and the tree follows it. At start, trees are made by a walk
+// over the engine, a bounded chunk at a time; until the walk has passed a partition, its tree is
+// not shown. The same walk goes on for ever, slowly: it finds records that have rotted, and trees
+// that are wrong, which none should be.
+//
+// A walk makes each tree anew beside the one that is in use, and puts it in its place (trap G3). A
+// write behind the walk's cursor changes both, one before it will be found there.
+//
+// A record whose checksum fails is in no tree: to the next exchange it is a record that this node
+// does not have, and so the peers bring it back. As its old digest is lost with it, the tree is in
+// doubt, and not shown, until it has been made anew.
+//
+// Thread safety: one thread at a time.
+class RecordTrees {
+ public:
+  // The pause between two chunks: of a walk that somebody waits for, and of one that nobody does;
+  // and the rest between two of the latter.
+  static constexpr TimePoint pause = std::chrono::milliseconds(5);
+  static constexpr TimePoint scrub_pause = std::chrono::seconds(1);
+  static constexpr TimePoint scrub_rest = std::chrono::minutes(10);
+
+  explicit RecordTrees(int partitions);
+
+  // The cluster is known, and with it the key of all digests. Before, there are no trees.
+  void begin(std::uint64_t seed, TimePoint now);
+  Hash128 digest(const KeyHash& key, const VersionSet& set) const;
+
+  // The record has been put into the object buffer; zero digests: there was none, there is none.
+  void written(const ObjectKey& key, std::uint64_t write, const Hash128& before,
+               const Hash128& now);
+  // What became of writes; those of others are ignored.
+  void settled(const std::vector<std::uint64_t>& writes);
+  void failed(const Turn& turn, const std::vector<std::uint64_t>& writes);
+
+  // The record cannot be read. Returns whether that is news.
+  bool damaged(const ObjectKey& key);
+  // The tree of this record may be wrong.
+  void doubt(const ObjectKey& key);
+
+  // Null if the tree is not ready. Valid until the next call of anything else here.
+  const MerkleTree* tree(std::uint64_t store, std::uint32_t partition);
+  // The first walk is over.
+  bool complete() const { return walks_ > 0; }
+
+  void tick(const Turn& turn);
+  TimePoint next_tick() const;
+
+  int partition_bits() const { return bits_; }
+
+  // For status and tests. Nullopt: the tree is not ready.
+  std::optional<Hash128> root(std::uint64_t store, std::uint32_t partition) const;
+  std::size_t damaged_records() const { return damaged_.size(); }
+  std::uint64_t trees_corrected() const { return corrected_; }
+  std::uint64_t walks() const { return walks_; }
+  std::size_t bytes() const;
+
+ private:
+  struct Place {
+    std::uint64_t store = 0;
+    std::uint32_t partition = 0;
+    friend auto operator<=>(const Place&, const Place&) = default;
+  };
+  struct Walk {
+    std::string cursor{};  // the engine key to go on from
+    bool whole = true;     // over everything, or over `current` alone
+    std::optional<Place> current{};
+    std::optional<MerkleTree> fresh{};  // of `current`
+    std::size_t limit = 64;             // records in the next chunk
+  };
+  struct Pending {
+    Hash128 digest{};  // as the tree has it
+    int writes = 0;
+  };
+
+  Place place_of(const ObjectKey& key) const;
+  ObjectKey first_of(const Place& place) const;
+  bool built(const Place& place) const;
+  MerkleTree& tree_at(const Place& place);
+  void apply(const ObjectKey& key, const Hash128& before, const Hash128& now);
+  Hash128 digest_of(const Turn& turn, const ObjectKey& key, std::string_view record);
+  // Returns whether the walk is over.
+  bool go_on(const Turn& turn, Walk& walk);
+  void pass(const Turn& turn, Walk& walk, const std::optional<Place>& next);
+  void note_damage(const Turn& turn, const ObjectKey& key, std::string_view why);
+
+  // Constant after construction.
+  const int bits_;
+
+  bool begun_ = false;
+  std::uint64_t seed_ = 0;
+  std::map<Place, MerkleTree> trees_;
+  std::set<Place> doubtful_;
+  std::set<ObjectKey> damaged_;
+  std::map<ObjectKey, Pending> pending_;         // records on their way to the disk
+  std::map<std::uint64_t, ObjectKey> by_write_;  // the same
+  std::optional<Walk> whole_walk_;
+  std::optional<Walk> urgent_walk_;
+  TimePoint next_chunk_ = TimePoint::max();
+  TimePoint next_scrub_{};
+  std::uint64_t walks_ = 0;  // whole ones that are over
+  std::uint64_t corrected_ = 0;
+};
+
+}  // namespace dynamo::core

@@ -1,0 +1,188 @@
+// Whole nodes whose owners were cut off from each other become equal without a read.
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <dynamo/storage/memory.h>
+#include <dynamo/testing/sim_cluster.h>
+#include <fmt/format.h>
+#include <asio/co_spawn.hpp>
+#include <asio/use_awaitable.hpp>
+
+#include "catch.hpp"
+#include "node/engine_keys.h"
+#include "node/record.h"
+#include "testing/sim_world.h"
+
+using dynamo::Context;
+using dynamo::StorageEngine;
+using dynamo::Store;
+using dynamo::testing::SimCluster;
+using namespace std::chrono_literals;
+
+namespace {
+
+// An engine that the test can look into, and spoil.
+class SharedEngine final : public StorageEngine {
+ public:
+  explicit SharedEngine(std::shared_ptr<StorageEngine> engine) : engine_(std::move(engine)) {}
+  absl::StatusOr<bool> read(std::string_view key,
+                            absl::FunctionRef<void(std::string_view)> visit) override {
+    return engine_->read(key, visit);
+  }
+  absl::Status write(std::span<const Write> batch) override { return engine_->write(batch); }
+  absl::Status scan(std::string_view from,
+                    absl::FunctionRef<bool(std::string_view, std::string_view)> visit) override {
+    return engine_->scan(from, visit);
+  }
+
+ private:
+  const std::shared_ptr<StorageEngine> engine_;
+};
+
+struct Cluster {
+  explicit Cluster(int nodes) : engines(static_cast<std::size_t>(nodes)) {
+    for (auto& engine : engines) engine = dynamo::memory_storage();
+    cluster = std::make_unique<SimCluster>(dynamo::testing::SimOptions{
+        .nodes = nodes, .node = {.partitions = 64}, .components = [this](int node) {
+          dynamo::Components parts;
+          parts.storage =
+              std::make_unique<SharedEngine>(engines.at(static_cast<std::size_t>(node)));
+          return parts;
+        }});
+    for (int i = 0; i < nodes; ++i) {
+      stores.push_back(cluster->open(i, "carts", {.timeout = 300ms}).value());
+    }
+    cluster->run_for(1s);
+  }
+  // Buffered writes are on disk only after a while.
+  std::map<std::string, dynamo::core::VersionSet> sets(int node) {
+    std::map<std::string, dynamo::core::VersionSet> sets;
+    const auto status = engines[static_cast<std::size_t>(node)]->scan(
+        dynamo::core::first_key(dynamo::core::RecordKind::object),
+        [&](std::string_view key, std::string_view bytes) {
+          if (!dynamo::core::is_kind(key, dynamo::core::RecordKind::object)) return false;
+          auto record = dynamo::core::decode_record(bytes);
+          REQUIRE(record.ok());
+          sets.emplace(record->key, record->replica.set);
+          return true;
+        });
+    REQUIRE(status.ok());
+    return sets;
+  }
+  // Every key is on all its owners, and the same there.
+  bool equal() {
+    for (int i = 0; i < cluster->size(); ++i) {
+      for (const auto& [key, set] : sets(i)) {
+        for (const std::string& owner : stores.front().preference_list(key)) {
+          const auto there = sets(owner.front() - 'a');
+          const auto at = there.find(key);
+          if (at == there.end() || at->second != set) return false;
+        }
+      }
+    }
+    return true;
+  }
+  void cut(int node) { cluster->world().network().disconnect(cluster->node(node).address()); }
+  void heal(int node) { cluster->world().network().connect(cluster->node(node).address()); }
+
+  std::vector<std::shared_ptr<StorageEngine>> engines;
+  std::unique_ptr<SimCluster> cluster;
+  std::vector<Store> stores;
+};
+
+void write_while_apart(Cluster& five) {
+  for (int i = 0; i < 40; ++i) {
+    const std::string key = fmt::format("k{}", i);
+    five.stores[static_cast<std::size_t>(i % 4)].put(key, Context(), "x", {.w = 1}).IgnoreError();
+  }
+  five.cut(1);
+  five.cluster->run_for(2s);
+  for (int i = 0; i < 40; ++i) {
+    const std::string key = fmt::format("k{}", i);
+    const auto& store = five.stores[static_cast<std::size_t>(i % 5)];
+    store.put(key, Context(), "y", {.w = 1}).IgnoreError();
+  }
+  five.heal(1);
+  five.cluster->run_for(200ms);
+}
+
+}  // namespace
+
+TEST_CASE("anti-entropy: await_converged after a cut, on a node that is no owner of most keys") {
+  Cluster five(5);
+  write_while_apart(five);
+  const absl::Status status = five.cluster->node(4).await_converged(60s);
+  INFO(status.ToString());
+  CHECK(status.ok());
+  CHECK(five.equal());
+}
+
+TEST_CASE("anti-entropy: nobody asks, and the owners become equal all the same") {
+  Cluster five(5);
+  write_while_apart(five);
+  five.cluster->run_for(60s);
+  CHECK(five.equal());
+  for (int i = 0; i < 5; ++i) CHECK(five.cluster->node(i).status().repair_horizon < 60s);
+}
+
+TEST_CASE("anti-entropy: the horizon of an idle cluster stays young") {
+  Cluster three(3);
+  for (int i = 0; i < 10; ++i) {
+    three.cluster->run_for(5min);
+    for (int node = 0; node < 3; ++node) {
+      CHECK(three.cluster->node(node).status().repair_horizon < 20min);
+      CHECK(three.cluster->node(node).status().notes.empty());
+    }
+  }
+}
+
+TEST_CASE("anti-entropy: a member that is away is named, also to a coroutine") {
+  Cluster three(3);
+  three.stores[0].put("k", Context(), "x").IgnoreError();
+  three.cut(2);
+  const absl::Status status = three.cluster->node(0).await_converged(3s);
+  CHECK(absl::IsDeadlineExceeded(status));
+  INFO(status.ToString());
+  CHECK(std::string(status.message()).find("c is unreachable") != std::string::npos);
+
+  absl::Status later = absl::UnknownError("none yet");
+  three.cluster->node(0).async_await_converged(60s, [&](absl::Status given) { later = given; });
+  three.cluster->run_for(5s);
+  CHECK(absl::IsUnknown(later));
+  three.heal(2);
+  three.cluster->run_for(10s);
+  CHECK(later.ok());
+  CHECK(absl::IsInvalidArgument(three.cluster->node(0).await_converged(0ms)));
+}
+
+TEST_CASE("anti-entropy: bytes that flip under a node are healed from its peers, never shown") {
+  Cluster three(3);
+  for (int i = 0; i < 20; ++i) {
+    REQUIRE(three.stores[0].put(fmt::format("k{}", i), Context(), "x", {.w = 3}).ok());
+  }
+  std::string found;
+  std::string spoiled;
+  REQUIRE(three.engines[1]
+              ->scan(dynamo::core::first_key(dynamo::core::RecordKind::object),
+                     [&](std::string_view key, std::string_view record) {
+                       found = key;
+                       spoiled = record;
+                       return false;
+                     })
+              .ok());
+  const std::string key = dynamo::core::decode_record(spoiled)->key;
+  spoiled[spoiled.size() / 2] = static_cast<char>(spoiled[spoiled.size() / 2] ^ 8);
+  REQUIRE(three.engines[1]
+              ->write(std::vector<StorageEngine::Write>{{found, std::string_view(spoiled)}})
+              .ok());
+  const auto got = three.stores[1].get(key);
+  REQUIRE(got.ok());
+  CHECK(got->object() == "x");
+  CHECK(three.cluster->node(1).status().damaged_records == 1);
+  CHECK(three.cluster->node(0).await_converged(30s).ok());
+  CHECK(three.cluster->node(1).status().damaged_records == 0);
+  CHECK(three.equal());
+}
