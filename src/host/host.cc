@@ -119,6 +119,12 @@ std::vector<std::string> Host::owners(std::string_view key, int n) const {
   return state.owners(key, n);
 }
 
+void Host::inspect(
+    absl::FunctionRef<void(const core::NodeState&, const core::RecordReader&)> see) const {
+  const std::lock_guard lock(machine_mutex_);
+  see(machine_->state(), *reader_);
+}
+
 void Host::post(Request request, Place place) {
   bool wake = false;
   bool refused = false;
@@ -183,6 +189,7 @@ bool Host::run_inbox(Effects& effects) {
 }
 
 void Host::apply(core::Actions& actions, Effects& effects) {
+  if (parts_.observe) parts_.observe(actions);
   if (!actions.writes.empty()) {
     const core::TimePoint at = now().steady;
     for (core::WriteRecord& write : actions.writes) buffer_.put(std::move(write), at);
@@ -244,30 +251,35 @@ void Host::perform(Effects& effects) {
 }
 
 void Host::flush() {
-  if (!engine_failed_) flush_batch(false);
+  const ObjectBuffer::Batch batch = begin_flush();
+  if (!batch.empty()) end_flush(batch, write(batch));
 }
 
-void Host::flush_batch(bool all) {
-  const ObjectBuffer::Batch batch = buffer_.take(now().steady, all);
-  if (!batch.empty()) {
-    std::vector<StorageEngine::Write> writes;
-    writes.reserve(batch.size());
-    for (const ObjectBuffer::Item& item : batch) writes.push_back({item.key, *item.record});
-    absl::Status status;
-    {
-      const std::lock_guard lock(engine_mutex_);
-      status = parts_.storage->write(writes);
-    }
-    if (status.ok()) {
-      post({.event = core::BatchWritten{buffer_.written(batch)}});
-    } else {
-      if (absl::IsDataLoss(status)) engine_failed_ = true;
-      // No request may find the lost records gone before the machine has heard of it: it would
-      // write on under the name that the lost dots were given by (trap A2).
-      const std::lock_guard lock(machine_mutex_);
-      post({.event = core::WriteFailed{buffer_.failed(batch, now().steady + retry_period), status}},
-           Place::first);
-    }
+ObjectBuffer::Batch Host::begin_flush() {
+  if (engine_failed_) return {};
+  ObjectBuffer::Batch batch = buffer_.take(now().steady, stopped());
+  if (batch.empty()) parts_.environment->flush_at(buffer_.due());
+  return batch;
+}
+
+absl::Status Host::write(const ObjectBuffer::Batch& batch) {
+  std::vector<StorageEngine::Write> writes;
+  writes.reserve(batch.size());
+  for (const ObjectBuffer::Item& item : batch) writes.push_back({item.key, *item.record});
+  const std::lock_guard lock(engine_mutex_);
+  return parts_.storage->write(writes);
+}
+
+void Host::end_flush(const ObjectBuffer::Batch& batch, const absl::Status& written) {
+  if (written.ok()) {
+    post({.event = core::BatchWritten{buffer_.written(batch)}});
+  } else {
+    if (absl::IsDataLoss(written)) engine_failed_ = true;
+    // No request may find the lost records gone before the machine has heard of it: it would
+    // write on under the name that the lost dots were given by (trap A2).
+    const std::lock_guard lock(machine_mutex_);
+    post({.event = core::WriteFailed{buffer_.failed(batch, now().steady + retry_period), written}},
+         Place::first);
   }
   if (!engine_failed_) parts_.environment->flush_at(buffer_.due());
 }
@@ -309,7 +321,7 @@ void Host::stop() {
     cancel_all(std::move(inbox));
   }
   // What was acknowledged from memory is synced before the directory is let go.
-  if (!engine_failed_) flush_batch(true);
+  flush();
   if (buffer_.bytes() > 0)
     log(LogLevel::error, "records in the object buffer could not be written");
   parts_.storage.reset();

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <absl/functional/any_invocable.h>
+#include <absl/functional/function_ref.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <dynamo/node.h>
@@ -44,6 +45,9 @@ class Host {
     std::unique_ptr<Membership> membership{};
     std::unique_ptr<StorageEngine> storage{};
     std::function<void(const LogRecord&)> log{};
+    // Sees the writes and answers of each step before they are done, in the turn: it must not call
+    // back. The simulator's; a real node has none.
+    std::function<void(const core::Actions&)> observe{};
   };
   using GetDone = absl::AnyInvocable<void(absl::StatusOr<core::GetAnswer>)>;
   using PutDone = absl::AnyInvocable<void(absl::StatusOr<core::PutAnswer>)>;
@@ -83,9 +87,20 @@ class Host {
   void stop();
   asio::any_io_executor stopping_executor() { return parts_.environment->stopping_executor(); }
 
-  // For the environment.
+  // For the environment. flush() is the three below in one: it blocks while the engine writes.
   void turn();
   void flush();
+  // Takes what is due to be written; empty if nothing is, a batch is out, or the engine has failed.
+  // An environment that has no thread to block lets time pass between this and what follows; what
+  // was begun must be ended before stop().
+  ObjectBuffer::Batch begin_flush();
+  absl::Status write(const ObjectBuffer::Batch& batch);
+  void end_flush(const ObjectBuffer::Batch& batch, const absl::Status& written);
+
+  // Shows the machine's state and its records as they are between two turns. For the simulator and
+  // its checkers; `see` must not call back.
+  void inspect(
+      absl::FunctionRef<void(const core::NodeState&, const core::RecordReader&)> see) const;
 
  private:
   class Reader;
@@ -115,7 +130,6 @@ class Host {
   void apply(core::Actions& actions, Effects& effects);
   void perform(Effects& effects);
   void cancel_all(std::deque<Request> inbox);
-  void flush_batch(bool all);
   void log(LogLevel level, std::string_view text) const;
 
   // Constant once start() has returned.
