@@ -1,14 +1,13 @@
 #include "testing/sim_world.h"
 
+#include <cmath>
 #include <stdexcept>
 #include <utility>
 
 #include <dynamo/membership/fixed.h>
-#include <dynamo/storage/memory.h>
 #include <fmt/format.h>
 
 #include "base/hash.h"
-#include "host/host.h"
 
 namespace dynamo::testing {
 
@@ -27,58 +26,149 @@ NodeOptions options_of(int index, const SimOptions& options) {
   return node;
 }
 
-}  // namespace
-
-SimWorld::SimWorld(SimOptions options) {
+// Refuses what is out of range before anything is made of it.
+SimOptions checked(SimOptions options) {
   if (options.nodes < 1) {
     refuse("nodes",
            absl::InvalidArgumentError(fmt::format("{}, the limit is 1 or more", options.nodes)));
   }
-  std::vector<Member> members;
-  for (int i = 0; i < options.nodes; ++i) {
-    const NodeOptions node = options_of(i, options);
-    members.push_back(
-        {.name = node.name, .address = node.name, .zone = node.zone, .weight = node.weight});
+  for (const absl::Status& status : {options.network.validate(), options.disk.validate()}) {
+    if (!status.ok()) refuse("options", status);
   }
-  nodes_.reserve(members.size());
-  for (int i = 0; i < options.nodes; ++i) start_node(i, options, members);
-  // Each node takes in its first view, so that a test begins with a cluster that knows itself.
-  constexpr core::TimePoint start{0};
-  run_until([] { return false; }, start);
+  if (!(options.clock_drift >= 0 && options.clock_drift <= 0.01)) {
+    refuse("options", absl::InvalidArgumentError(fmt::format(
+                          "clock_drift: {}, the limit is 0 to 0.01", options.clock_drift)));
+  }
+  return options;
 }
 
-void SimWorld::start_node(int index, const SimOptions& options,
-                          const std::vector<Member>& members) {
-  NodeOptions node = options_of(index, options);
-  const std::string what = fmt::format("node {}", node.name);
-  if (absl::Status status = node.validate(); !status.ok()) refuse(what, status);
-  Components given = options.components ? options.components(index) : Components();
-  if (given.executor) {
-    refuse(what, absl::InvalidArgumentError("executor: given, but simulated nodes share "
-                                            "SimCluster::executor()"));
-  }
+// Parts per million, from -drift to drift.
+std::int64_t draw_drift(double clock_drift, std::uint64_t seed) {
+  const auto most = static_cast<std::uint64_t>(std::llround(clock_drift * 1e6));
+  core::Prng prng(seed ^ 0x6472696674);
+  return static_cast<std::int64_t>(prng.below(2 * most + 1)) - static_cast<std::int64_t>(most);
+}
 
-  host::Host::Parts parts;
-  auto environment =
-      std::make_unique<SimEnvironment>(context_, core::hash64(node.name, options.seed));
-  environments_.push_back(environment.get());
-  parts.environment = std::move(environment);
-  parts.transport = given.transport != nullptr ? std::move(given.transport)
-                                               : SimNetwork::transport(network_, node.name);
-  parts.membership =
-      given.membership != nullptr ? std::move(given.membership) : fixed_membership(members);
-  parts.storage = given.storage != nullptr ? std::move(given.storage) : memory_storage();
-  parts.log = std::move(given.log);
-  absl::StatusOr<std::shared_ptr<host::Host>> host =
-      host::Host::start(std::move(node), std::move(parts));
-  if (!host.ok()) refuse(what, host.status());
-  nodes_.emplace_back(*std::move(host));
+}  // namespace
+
+SimWorld::SimWorld(SimOptions options)
+    : options_(checked(std::move(options))),
+      wires_(std::make_shared<SimWires>(context_, options_.network, options_.seed, journal_)) {
+  for (int i = 0; i < options_.nodes; ++i) {
+    const NodeOptions node = options_of(i, options_);
+    members_.push_back(
+        {.name = node.name, .address = node.name, .zone = node.zone, .weight = node.weight});
+    computers_.push_back(
+        {.storage = std::make_shared<SimStorage>(context_, node.name, options_.disk, options_.seed,
+                                                 journal_),
+         .drift_ppm = draw_drift(options_.clock_drift, core::hash64(node.name, options_.seed))});
+  }
+  for (int i = 0; i < options_.nodes; ++i) {
+    const absl::Status status = start(i);
+    if (!status.ok()) refuse("node " + name_of(i), status);
+  }
+  // Each node takes in its first view, so that a test begins with a cluster that knows itself.
+  constexpr core::TimePoint beginning{0};
+  run_until([] { return false; }, beginning);
 }
 
 SimWorld::~SimWorld() {
-  nodes_.clear();
+  for (Computer& computer : computers_) {
+    computer.host = nullptr;
+    computer.environment = nullptr;
+    computer.node.reset();
+  }
   // Stores in handlers that never ran keep their hosts, and these the context.
   context_->close();
+}
+
+SimWorld::Computer& SimWorld::computer(int node) {
+  return computers_.at(static_cast<std::size_t>(node));
+}
+
+const SimWorld::Computer& SimWorld::computer(int node) const {
+  return computers_.at(static_cast<std::size_t>(node));
+}
+
+absl::StatusOr<host::Host::Parts> SimWorld::parts_of(int index, const NodeOptions& node) {
+  if (absl::Status status = node.validate(); !status.ok()) return status;
+  Components given = options_.components ? options_.components(index) : Components();
+  if (given.executor) {
+    return absl::InvalidArgumentError(
+        "executor: given, but simulated nodes share SimCluster::executor()");
+  }
+  Computer& computer = this->computer(index);
+  host::Host::Parts parts;
+  // Another life draws other numbers.
+  auto environment = std::make_unique<SimEnvironment>(
+      context_, core::hash64(node.name, options_.seed + computer.boots++ * 0x9e3779b97f4a7c15),
+      computer.storage, computer.drift_ppm);
+  environment->set_wall_offset(computer.wall_offset);
+  computer.environment = environment.get();
+  parts.environment = std::move(environment);
+  parts.transport = given.transport != nullptr ? std::move(given.transport)
+                                               : SimWires::transport(wires_, node.name);
+  parts.membership =
+      given.membership != nullptr ? std::move(given.membership) : fixed_membership(members_);
+  parts.storage = SimStorage::open(computer.storage, std::move(given.storage));
+  computer.alive = std::make_shared<bool>(true);
+  if (given.log) {
+    parts.log = [log = std::move(given.log), alive = computer.alive](const LogRecord& record) {
+      if (*alive) log(record);
+    };
+  }
+  parts.observe = [journal = journal_, context = context_, alive = computer.alive,
+                   name = node.name](const core::Actions& actions) {
+    if (*alive) journal->step(context->scheduler().now(), name, actions);
+  };
+  return parts;
+}
+
+absl::Status SimWorld::start(int index) {
+  NodeOptions node = options_of(index, options_);
+  absl::StatusOr<host::Host::Parts> parts = parts_of(index, node);
+  if (!parts.ok()) return parts.status();
+  Computer& computer = this->computer(index);
+  absl::StatusOr<std::shared_ptr<host::Host>> host =
+      host::Host::start(std::move(node), *std::move(parts));
+  if (!host.ok()) {
+    computer.environment = nullptr;
+    return host.status();
+  }
+  computer.host = host->get();
+  computer.node.emplace(*std::move(host));
+  computer.storage->started();
+  return absl::OkStatus();
+}
+
+Node& SimWorld::node(int index) {
+  Computer& computer = this->computer(index);
+  if (!computer.node) {
+    throw std::logic_error(fmt::format("SimCluster: node {} is down", name_of(index)));
+  }
+  return *computer.node;
+}
+
+SimEnvironment& SimWorld::environment(int node) {
+  this->node(node);
+  return *computer(node).environment;
+}
+
+host::Host& SimWorld::host(int node) {
+  this->node(node);
+  return *computer(node).host;
+}
+
+host::Host* SimWorld::any_host() {
+  for (Computer& computer : computers_) {
+    if (computer.host == nullptr || computer.host->stopped()) continue;
+    bool has_view = false;
+    computer.host->inspect([&](const core::NodeState& state, const core::RecordReader&) {
+      has_view = state.ring != nullptr;
+    });
+    if (has_view) return computer.host;
+  }
+  return nullptr;
 }
 
 void SimWorld::run_until(absl::FunctionRef<bool()> done, core::TimePoint limit) {

@@ -11,7 +11,7 @@
 #include <dynamo/outcome.h>
 #include <dynamo/version.h>
 
-#include "testing/sim_network.h"
+#include "testing/sim_journal.h"
 #include "wire/packet.h"
 
 namespace scenario {
@@ -24,7 +24,7 @@ namespace scenario {
 // nor comparisons that find nothing.
 class Conversation {
  public:
-  // For SimNetwork::observe().
+  // For SimWires::observe().
   void hear(const dynamo::testing::SimPacket& packet);
   // The lines since the last call.
   std::vector<std::string> take() { return std::exchange(lines_, {}); }

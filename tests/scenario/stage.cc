@@ -108,7 +108,10 @@ void Stage::start(Command& command) {
       command.refuse("nodes are a, b, c, ...");
   }
   stores_.clear();
-  cluster_.emplace(dynamo::testing::SimOptions{.nodes = static_cast<int>(nodes.size())});
+  cluster_.emplace(dynamo::testing::SimOptions{
+      .nodes = static_cast<int>(nodes.size()),
+      // What is written is told at once, so that a conversation is about messages.
+      .disk = {.write_latency = std::chrono::nanoseconds(0)}});
   cluster_->world().network().observe([this](const auto& packet) { conversation_.hear(packet); });
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     absl::StatusOr<dynamo::Store> store =
@@ -228,7 +231,7 @@ void Stage::converge(Command& command) {
 void Stage::network(const Command& command, bool connect) {
   command.finish(1);
   const std::string& name = command.words().front();
-  dynamo::testing::SimNetwork& network = cluster(command).world().network();
+  dynamo::testing::SimWires& network = cluster(command).world().network();
   const std::string address = cluster_->node(node_at(command, name)).address();
   connect ? network.connect(address) : network.disconnect(address);
 }

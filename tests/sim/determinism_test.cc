@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
+#include "base/prng.h"
 #include "catch.hpp"
 #include "testing/sim_world.h"
 #include "workload.h"
@@ -17,6 +18,7 @@ using namespace std::chrono_literals;
 struct Trace {
   std::string text{};
   std::uint64_t hash = 0;
+  std::uint64_t trace_hash = 0;  // the cluster's own
   int packets = 0;
 };
 
@@ -43,7 +45,58 @@ Trace trace_of(std::uint64_t seed) {
   CHECK(unavailable == 0);
   cluster.world().network().connect(cluster.node(1).address());
   cluster.run_for(3s);
+  trace.trace_hash = cluster.trace_hash();
   return trace;
+}
+
+// Everything that can go wrong, at once, for ten seconds.
+std::uint64_t trace_hash_under_faults(std::uint64_t seed) {
+  dynamo::testing::SimCluster cluster({.nodes = 5,
+                                       .seed = seed,
+                                       .network = {.latency_mean = 2ms,
+                                                   .loss = 0.05,
+                                                   .duplication = 0.1,
+                                                   .reordering = 0.1,
+                                                   .replay = 0.1},
+                                       .disk = {.write_error = 0.05, .bit_rot = 0.001},
+                                       .clock_drift = 0.01});
+  dynamo::core::Prng prng(7);
+  for (int i = 0; i < 200; ++i) {
+    const int node = static_cast<int>(prng.below(5));
+    switch (prng.below(8)) {
+      case 0:
+        cluster.crash(node);
+        break;
+      case 1:
+        cluster.power_loss(node);
+        break;
+      case 2:
+        cluster.pause(node);
+        break;
+      case 3:
+        cluster.resume(node);
+        break;
+      case 4:
+        cluster.cut(node, (node + 1) % 5);
+        break;
+      case 5:
+        cluster.heal();
+        break;
+      case 6:
+        cluster.shift_clock(node, 1s);
+        break;
+      default:
+        if (!cluster.is_up(node)) cluster.restart(node);
+    }
+    const absl::StatusOr<dynamo::Store> store = cluster.open(node, "carts");
+    if (store.ok()) {
+      store->async_put(fmt::format("k{}", prng.below(10)), {}, "book",
+                       [](const absl::StatusOr<dynamo::PutResult>&) {});
+    }
+    cluster.run_for(50ms);
+  }
+  CHECK(cluster.world().journal().faults() > 150);
+  return cluster.trace_hash();
 }
 
 }  // namespace
@@ -54,6 +107,13 @@ TEST_CASE("two runs of one seed send the same packets at the same times") {
   CHECK(one.packets > 500);
   CHECK(one.hash == again.hash);
   CHECK(one.text == again.text);
+  CHECK(one.trace_hash == again.trace_hash);
+}
+
+TEST_CASE("two runs of one seed are the same under every fault") {
+  const std::uint64_t one = trace_hash_under_faults(1);
+  CHECK(trace_hash_under_faults(1) == one);
+  CHECK(trace_hash_under_faults(2) != one);
 }
 
 TEST_CASE("another seed is another run") {
@@ -61,4 +121,5 @@ TEST_CASE("another seed is another run") {
   const Trace other = trace_of(2);
   CHECK(one.hash != other.hash);
   CHECK(one.text != other.text);
+  CHECK(one.trace_hash != other.trace_hash);
 }
