@@ -66,6 +66,7 @@ void SimJournal::packet(const SimPacket& packet) {
 }
 
 void SimJournal::write(const SimWrite& write) {
+  ++changes_;
   Entry entry(Kind::write, write.written_at, write.node);
   entry.status(write.status);
   for (const StorageEngine::Write& one : write.batch) {
@@ -78,6 +79,7 @@ void SimJournal::write(const SimWrite& write) {
 }
 
 void SimJournal::step(core::TimePoint at, std::string_view node, const core::Actions& actions) {
+  if (!actions.writes.empty()) ++changes_;
   for (const core::CompleteGet& get : actions.gets) {
     Entry entry(Kind::get, at, node);
     entry.status(get.answer.status());

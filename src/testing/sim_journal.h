@@ -83,8 +83,13 @@ class SimJournal {
   void packet(const SimPacket& packet);
   void write(const SimWrite& write);
   void step(core::TimePoint at, std::string_view node, const core::Actions& actions);
-  void fault(SimFault fault) { ++faults_[static_cast<std::size_t>(fault)]; }
+  void fault(SimFault fault) {
+    ++faults_[static_cast<std::size_t>(fault)];
+    ++changes_;
+  }
 
+  // Another number whenever some node's records may have changed.
+  std::uint64_t changes() const { return changes_; }
   std::uint64_t hash() const { return hash_; }
   std::uint64_t count(SimFault fault) const { return faults_[static_cast<std::size_t>(fault)]; }
   // Of all classes.
@@ -94,6 +99,7 @@ class SimJournal {
   void add(std::string_view entry);
 
   std::uint64_t hash_ = 0;
+  std::uint64_t changes_ = 0;
   std::array<std::uint64_t, sim_faults> faults_{};
   PacketObserver packet_observer_;
   WriteObserver write_observer_;

@@ -130,21 +130,33 @@ absl::StatusOr<std::optional<core::Record>> SimWorld::record(int node, std::stri
 std::string SimWorld::not_converged() {
   host::Host* host = any_host();
   if (host == nullptr) return "no node is up and has a view";
+  std::string moving;
+  host->inspect([&](const core::NodeState& state, const core::RecordReader&) {
+    for (int partition = 0; partition < state.ring->partitions(); ++partition) {
+      if (!state.ring->is_moving(partition)) continue;
+      moving = fmt::format("partition {} is moving", partition);
+      return;
+    }
+  });
+  if (!moving.empty()) return moving;
+  if (compared_at_ != journal_->changes()) {
+    compared_at_ = journal_->changes();
+    differences_ = compare_records(*host);
+  }
+  return differences_;
+}
+
+std::string SimWorld::compare_records(const host::Host& host) {
   std::string missing;
   Inventory inventory;
-  for (int i = 0; i < size() && missing.empty(); ++i) {
+  for (int i = 0; i < size(); ++i) {
     scan(i, "", [&](std::string_view key, std::string_view record) {
       missing = inventory.take(name_of(i), key, record);
       return missing.empty();
     });
+    if (!missing.empty()) return missing;
   }
-  if (!missing.empty()) return missing;
-  host->inspect([&](const core::NodeState& state, const core::RecordReader&) {
-    for (int partition = 0; partition < state.ring->partitions(); ++partition) {
-      if (!state.ring->is_moving(partition)) continue;
-      missing = fmt::format("partition {} is moving", partition);
-      return;
-    }
+  host.inspect([&](const core::NodeState& state, const core::RecordReader&) {
     missing = inventory.compare(state);
   });
   return missing;

@@ -103,6 +103,7 @@ class SimWorld {
   absl::StatusOr<host::Host::Parts> parts_of(int index, const NodeOptions& node);
   void kill(int node, SimFault how);
   void bury(Computer& computer);
+  std::string compare_records(const host::Host& host);
   // Any node that runs and has a view, which says who owns what; null if there is none.
   host::Host* any_host();
 
@@ -112,6 +113,9 @@ class SimWorld {
   const std::shared_ptr<SimJournal> journal_ = std::make_shared<SimJournal>();
   const std::shared_ptr<SimWires> wires_;
   std::vector<Computer> computers_;
+  // What the records say, and as of which SimJournal::changes(): run_until() asks at every event.
+  std::string differences_;
+  std::optional<std::uint64_t> compared_at_;
 };
 
 }  // namespace dynamo::testing
