@@ -30,6 +30,10 @@ function(dynamo_compile_settings target)
     # uninitialized; with a sanitizer they guess wrongly elsewhere too.
     target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)
   endif()
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    # The standard library of g++ 12 uses std::get_temporary_buffer, and only g++ is told not to mind.
+    target_compile_options(${target} PRIVATE -Wno-deprecated-declarations)
+  endif()
   if(DYNAMO_SANITIZE)
     target_compile_options(${target} PRIVATE ${DYNAMO_SANITIZE_FLAGS})
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

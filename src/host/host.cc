@@ -14,10 +14,6 @@ namespace {
 constexpr auto membership_period = std::chrono::milliseconds(200);
 constexpr auto retry_period = std::chrono::milliseconds(100);
 
-absl::Status stopped_status(std::string_view name) {
-  return absl::FailedPreconditionError(fmt::format("node \"{}\" has stopped", name));
-}
-
 }  // namespace
 
 // The object buffer first, and only then the engine: a record leaves the buffer after it has
@@ -54,14 +50,26 @@ class Host::Reader final : public core::RecordReader {
 
 Host::Host(NodeOptions options, Parts parts)
     : options_(std::move(options)),
+      generation_(core::process_generation()),
       parts_(std::move(parts)),
       buffer_(options_.flush_interval),
       reader_(std::make_unique<Reader>(*this)) {}
 
 Host::~Host() { stop(); }
 
+absl::Status Host::usable() const {
+  if (in_child()) {
+    return absl::FailedPreconditionError(
+        fmt::format("node \"{}\" belongs to the parent process: a child of fork must start a node "
+                    "of its own, on another data directory",
+                    options_.name));
+  }
+  if (!stopped()) return absl::OkStatus();
+  return absl::FailedPreconditionError(fmt::format("node \"{}\" has stopped", options_.name));
+}
+
 absl::Status Host::open_store(const core::StoreFacts& facts) {
-  if (stopped()) return stopped_status(options_.name);
+  if (absl::Status status = usable(); !status.ok()) return status;
   Effects effects;
   absl::Status status;
   {
@@ -97,9 +105,14 @@ std::uint64_t Host::converge(core::ClientConverge converge, ConvergeDone done) {
 
 void Host::cancel(std::uint64_t request) { post({.event = core::Cancel{request}}); }
 
-absl::Status Host::may_block() const { return parts_.environment->may_block(); }
+absl::Status Host::may_block() const {
+  return in_child() ? usable() : parts_.environment->may_block();
+}
 
 ClusterStatus Host::status() const {
+  if (in_child()) {
+    return {.cluster = options_.cluster, .notes = {std::string(usable().message())}};
+  }
   const std::lock_guard lock(machine_mutex_);
   ClusterStatus status = core::cluster_status(machine_->state(), now());
   if (stopped()) status.notes.push_back("the node has stopped");
@@ -107,12 +120,14 @@ ClusterStatus Host::status() const {
 }
 
 RingView Host::ring_view() const {
+  if (in_child()) return {};
   const std::lock_guard lock(machine_mutex_);
   const core::NodeState& state = machine_->state();
   return state.ring == nullptr ? RingView{} : state.ring->ring_view(state.largest_n());
 }
 
 std::vector<std::string> Host::owners(std::string_view key, int n) const {
+  if (in_child()) return {};
   const std::lock_guard lock(machine_mutex_);
   const core::NodeState& state = machine_->state();
   if (stopped() || state.ring == nullptr) return {};
@@ -127,8 +142,8 @@ void Host::inspect(
 
 void Host::post(Request request, Place place) {
   bool wake = false;
-  bool refused = false;
-  {
+  bool refused = in_child();
+  if (!refused) {
     const std::lock_guard lock(inbox_mutex_);
     refused = stopped();
     if (!refused) {
@@ -138,11 +153,11 @@ void Host::post(Request request, Place place) {
   }
   if (wake) parts_.environment->wake();
   if (!refused) return;
-  const absl::Status status = stopped_status(options_.name);
+  const absl::Status status = usable();
   if (auto* get = std::get_if<GetDone>(&request.done)) (*get)(status);
   if (auto* put = std::get_if<PutDone>(&request.done)) (*put)(status);
   if (auto* converge = std::get_if<ConvergeDone>(&request.done)) (*converge)(status);
-  parts_.environment->run_late_handlers();
+  if (!in_child()) parts_.environment->run_late_handlers();
 }
 
 void Host::turn() {
@@ -298,6 +313,7 @@ void Host::cancel_all(std::deque<Request> inbox) {
 }
 
 void Host::stop() {
+  if (in_child()) return;
   std::deque<Request> inbox;
   bool elsewhere = false;
   {

@@ -21,6 +21,7 @@
 #include <absl/status/statusor.h>
 #include <dynamo/node.h>
 
+#include "base/process_generation.h"
 #include "host/environment.h"
 #include "host/object_buffer.h"
 #include "host/statistics.h"
@@ -35,6 +36,9 @@ namespace dynamo::host {
 // come in is stepped, then at once the packets leave, and the answers. Turns run one at a time, on
 // a thread of the environment. Nothing foreign (transport, membership, handlers, log) is called
 // under the lock of the machine.
+//
+// In the child of a fork the node is dead: its threads are not there, and its mutexes may be locked
+// for ever. Every call says so and touches nothing; the child's copy is never destroyed (trap H9).
 //
 // Thread safety: all methods from any thread.
 class Host {
@@ -67,6 +71,8 @@ class Host {
   std::uint64_t converge(core::ClientConverge converge, ConvergeDone done);
   void cancel(std::uint64_t request);
 
+  // Why nothing can be asked of this node: it has stopped, or is the parent's. OK otherwise.
+  absl::Status usable() const;
   core::Now now() const { return parts_.environment->now(); }
   asio::any_io_executor executor() const { return parts_.environment->executor(); }
   absl::Status may_block() const;
@@ -77,11 +83,12 @@ class Host {
   const NodeOptions& options() const { return options_; }
   std::string address() const { return address_; }
   ClusterStatus status() const;
-  Stats stats() const { return statistics_.snapshot(); }
+  Stats stats() const { return in_child() ? Stats() : statistics_.snapshot(); }
   RingView ring_view() const;
   // The n owners of the key, by name; empty before the first view and after stop().
   std::vector<std::string> owners(std::string_view key, int n) const;
   bool stopped() const { return stopped_.load(); }
+  bool in_child() const { return generation_ != core::process_generation(); }
   // If a stop is under way elsewhere, returns when that is done; at once on a thread that must not
   // block, because the stop may wait for it.
   void stop();
@@ -134,6 +141,7 @@ class Host {
 
   // Constant once start() has returned.
   const NodeOptions options_;
+  const std::uint64_t generation_;  // of the process that started it
   Parts parts_;
   std::string address_;
   bool membership_started_ = false;

@@ -21,8 +21,11 @@ std::shared_ptr<const core::ContextSecrets> context_secrets(const NodeOptions& o
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Host>> Host::start(NodeOptions options, Parts parts) {
-  // Not make_shared: the constructor is private.
-  std::shared_ptr<Host> host(new Host(std::move(options), std::move(parts)));
+  // In a child of fork it is left as it is: its destructor would wait for threads of the parent.
+  const auto destroy = [](Host* copy) {
+    if (!copy->in_child()) delete copy;
+  };
+  std::shared_ptr<Host> host(new Host(std::move(options), std::move(parts)), destroy);
   if (absl::Status status = host->open_identity(); !status.ok()) return status;
   host->machine_ = std::make_unique<core::Machine>(
       host->identity_, core::NodeSettings{.cluster_label = host->options_.cluster,
@@ -86,8 +89,7 @@ absl::Status Host::restore_records() {
           damaged = machine_->restore(key, record);
           if (kind != RecordKind::hint || damaged.ok()) return damaged.ok();
           // One write that cannot be handed on any more; the node can do without it.
-          log(LogLevel::error,
-              fmt::format("a hint is lost: {}", std::string(damaged.message())));
+          log(LogLevel::error, fmt::format("a hint is lost: {}", std::string(damaged.message())));
           damaged = absl::OkStatus();
           return true;
         });

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <map>
@@ -18,10 +17,10 @@
 
 #include <fmt/format.h>
 
+#include "base/process_generation.h"
+
 namespace dynamo::storage {
 namespace {
-
-std::atomic<std::uint64_t> generation{0};
 
 // The directories this process owns, each with its descriptor of `owner`.
 struct OwnedDirectories {
@@ -38,7 +37,6 @@ OwnedDirectories& owned_directories() {
     const auto in_parent = [] { owned_directories().mutex.unlock(); };
     const auto in_child = [] {
       OwnedDirectories& copy = owned_directories();
-      generation.fetch_add(1, std::memory_order_relaxed);
       for (const auto& [directory, fd] : copy.owner_fds) close(fd);
       copy.owner_fds.clear();
       copy.mutex.unlock();
@@ -85,10 +83,8 @@ absl::StatusOr<Descriptor> lock_owner_file(const Descriptor& directory,
 
 }  // namespace
 
-std::uint64_t process_generation() { return generation.load(std::memory_order_relaxed); }
-
 DirectoryLock::DirectoryLock(dev_t device, ino_t inode)
-    : device_(device), inode_(inode), generation_(process_generation()) {}
+    : device_(device), inode_(inode), generation_(core::process_generation()) {}
 
 absl::StatusOr<std::unique_ptr<DirectoryLock>> DirectoryLock::acquire(
     const Descriptor& directory, const std::filesystem::path& path) {
@@ -112,7 +108,7 @@ absl::StatusOr<std::unique_ptr<DirectoryLock>> DirectoryLock::acquire(
 
 DirectoryLock::~DirectoryLock() {
   // In a child the table was emptied, and the lock is still the parent's.
-  if (generation_ != process_generation()) return;
+  if (generation_ != core::process_generation()) return;
   OwnedDirectories& owned = owned_directories();
   const std::lock_guard<std::mutex> lock(owned.mutex);
   const auto found = owned.owner_fds.find({device_, inode_});

@@ -25,10 +25,6 @@
 // on keep its dead parent's directory locked.
 namespace dynamo::storage {
 
-// Rises in the child of a fork. An object that remembers it knows whether it is its parent's copy,
-// at the price of a load where getpid() is a system call.
-std::uint64_t process_generation();
-
 // Ownership of a directory, given up with the object.
 //
 // Thread safety: acquire() from any thread.

@@ -13,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include "base/process_generation.h"
 #include "storage/data_directory.h"
 #include "storage/directory_lock.h"
 #include "storage/limits.h"
@@ -53,7 +54,7 @@ class LmdbEngine final : public StorageEngine {
  public:
   explicit LmdbEngine(storage::OpenEnvironment opened)
       : opened_(std::move(opened)),
-        generation_(storage::process_generation()),
+        generation_(core::process_generation()),
         readers_(opened_.environment.get()) {}
 
   // A child of fork must not call LMDB. What its copy of the handles holds is lost memory.
@@ -116,7 +117,7 @@ class LmdbEngine final : public StorageEngine {
  private:
   static constexpr std::uint64_t commits_between_reader_checks = 1024;
 
-  bool in_child() const { return generation_ != storage::process_generation(); }
+  bool in_child() const { return generation_ != core::process_generation(); }
 
   absl::Status child_error() const {
     return absl::FailedPreconditionError(
