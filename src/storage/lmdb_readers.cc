@@ -26,6 +26,10 @@ int ReaderPool::Reader::begin() {
   } else {
     error = mdb_txn_renew(transaction_);
   }
+  while (error == 0 && overtaken()) {
+    mdb_txn_reset(transaction_);
+    error = mdb_txn_renew(transaction_);
+  }
   if (error == 0) return 0;
   if (transaction_ != nullptr) mdb_txn_abort(transaction_);
   transaction_ = nullptr;
@@ -35,6 +39,16 @@ int ReaderPool::Reader::begin() {
   }
   pool_.freed_.notify_one();
   return error;
+}
+
+// LMDB first notes the number of the last commit and then looks at that commit's meta page, which
+// is the next but one's too. A thread that is held up in between sees a commit that has not
+// returned yet, and with its next read the one before: time runs backwards. Then the environment is
+// at least two commits ahead of what the transaction takes itself for.
+bool ReaderPool::Reader::overtaken() const {
+  MDB_envinfo info{};
+  return mdb_env_info(pool_.environment_, &info) == 0 &&
+         info.me_last_txnid > mdb_txn_id(transaction_) + 1;
 }
 
 ReaderPool::Reader::~Reader() {

@@ -39,6 +39,8 @@ class ReaderPool {
     MDB_txn* get() const { return transaction_; }
 
    private:
+    bool overtaken() const;
+
     ReaderPool& pool_;
     MDB_txn* transaction_ = nullptr;
   };
