@@ -38,6 +38,8 @@ class Host::Reader final : public core::RecordReader {
   }
 
   std::string full() const override {
+    // What is acknowledged from memory now would not be on disk within the flush interval.
+    if (std::string refusal = host_.refusal_note(); !refusal.empty()) return refusal;
     const std::size_t bytes = host_.buffer_.bytes();
     if (bytes <= host_.options_.buffer_bytes_max) return {};
     return fmt::format("{} bytes wait for the disk, buffer_bytes_max is {}", bytes,
@@ -115,6 +117,9 @@ ClusterStatus Host::status() const {
   }
   const std::lock_guard lock(machine_mutex_);
   ClusterStatus status = core::cluster_status(machine_->state(), now());
+  if (std::string refusal = refusal_note(); !refusal.empty()) {
+    status.notes.push_back(std::move(refusal));
+  }
   if (stopped()) status.notes.push_back("the node has stopped");
   return status;
 }
@@ -293,8 +298,9 @@ void Host::end_flush(const ObjectBuffer::Batch& batch, const absl::Status& writt
     // No request may find the lost records gone before the machine has heard of it: it would
     // write on under the name that the lost dots were given by (trap A2).
     const std::lock_guard lock(machine_mutex_);
-    post({.event = core::WriteFailed{buffer_.failed(batch, now().steady + retry_period), written}},
-         Place::first);
+    std::vector<std::uint64_t> lost =
+        buffer_.failed(batch, now().steady + retry_period, std::string(written.message()));
+    post({.event = core::WriteFailed{std::move(lost), written}}, Place::first);
   }
   if (!engine_failed_) parts_.environment->flush_at(buffer_.due());
 }
@@ -343,6 +349,13 @@ void Host::stop() {
   parts_.storage.reset();
   parts_.environment->stop_handlers();
   stop_done_.set();
+}
+
+std::string Host::refusal_note() const {
+  if (engine_failed_) return {};  // the node is out of service, and says so itself
+  const std::string refusal = buffer_.refusal();
+  if (refusal.empty()) return {};
+  return fmt::format("acknowledged writes wait for a disk that takes none: {}", refusal);
 }
 
 void Host::log(LogLevel level, std::string_view text) const {

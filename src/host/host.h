@@ -137,6 +137,7 @@ class Host {
   void apply(core::Actions& actions, Effects& effects);
   void perform(Effects& effects);
   void cancel_all(std::deque<Request> inbox);
+  std::string refusal_note() const;
   void log(LogLevel level, std::string_view text) const;
 
   // Constant once start() has returned.

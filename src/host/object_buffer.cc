@@ -80,6 +80,7 @@ std::vector<std::uint64_t> ObjectBuffer::written(const Batch& batch) {
   for (const Item& item : batch) {
     const auto at = entries_.find(item.key);
     if (at == entries_.end()) continue;
+    if (std::exchange(at->second.refused, false)) --refused_;
     std::erase_if(at->second.writes, [&](const Entry::Write& write) {
       if (write.sequence > item.sequence) return false;
       settled.push_back(write.write);
@@ -91,21 +92,29 @@ std::vector<std::uint64_t> ObjectBuffer::written(const Batch& batch) {
   return settled;
 }
 
-std::vector<std::uint64_t> ObjectBuffer::failed(const Batch& batch, core::TimePoint retry) {
+std::vector<std::uint64_t> ObjectBuffer::failed(const Batch& batch, core::TimePoint retry,
+                                                std::string reason) {
   const std::lock_guard lock(mutex_);
   batch_out_ = false;
+  reason_ = std::move(reason);
   std::vector<std::uint64_t> settled;
   for (const Item& item : batch) {
     const auto at = entries_.find(item.key);
     if (at == entries_.end()) continue;
     if (at->second.acknowledged) {
       make_due(at, retry);  // and its writes are settled by the try that succeeds
+      if (!std::exchange(at->second.refused, true)) ++refused_;
       continue;
     }
     for (const Entry::Write& write : at->second.writes) settled.push_back(write.write);
     drop(at);
   }
   return settled;
+}
+
+std::string ObjectBuffer::refusal() const {
+  const std::lock_guard lock(mutex_);
+  return refused_ > 0 ? reason_ : std::string();
 }
 
 core::TimePoint ObjectBuffer::due() {

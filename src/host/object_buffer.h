@@ -28,6 +28,10 @@ namespace dynamo::host {
 // An entry leaves after the commit that holds it has returned, and only if nothing newer has taken
 // its place.
 //
+// If a commit fails, what was acknowledged from memory stays, and is older than was promised when
+// it gets to the disk. That cannot be helped; but for as long as it lasts, refusal() says why
+// nothing more may be promised.
+//
 // Thread safety: any thread.
 class ObjectBuffer {
  public:
@@ -54,7 +58,9 @@ class ObjectBuffer {
   std::vector<std::uint64_t> written(const Batch& batch);
   // The commit failed: what nothing has been acknowledged of is dropped, and its writes returned;
   // the rest stays, to be tried again at `retry`.
-  std::vector<std::uint64_t> failed(const Batch& batch, core::TimePoint retry);
+  std::vector<std::uint64_t> failed(const Batch& batch, core::TimePoint retry, std::string reason);
+  // Why the last commit failed, while something acknowledged waits for another try; else empty.
+  std::string refusal() const;
 
   // When the next entry is due; TimePoint::max() if there is none or a batch is out.
   core::TimePoint due();
@@ -73,6 +79,7 @@ class ObjectBuffer {
         writes{};  // to be settled by the commit of their sequence number or a later one
     core::TimePoint due = core::TimePoint::max();  // max: part of the batch that is out
     bool acknowledged = false;  // a buffered write is part of it: it must not be lost
+    bool refused = false;       // it is acknowledged, and its last commit has failed
   };
 
   using Entries = std::map<std::string, Entry, std::less<>>;
@@ -88,6 +95,8 @@ class ObjectBuffer {
   std::size_t bytes_ = 0;       // guarded
   std::uint64_t sequence_ = 0;  // guarded
   bool batch_out_ = false;      // guarded
+  std::size_t refused_ = 0;     // guarded: such entries
+  std::string reason_;          // guarded: of the last commit that failed
 };
 
 }  // namespace dynamo::host

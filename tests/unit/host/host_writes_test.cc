@@ -54,6 +54,39 @@ TEST_CASE("host: acknowledged writes survive a full disk and are tried again") {
   CHECK(again.objects("k") == Strings{"tea"});
 }
 
+// What was acknowledged before the disk filled up has to wait. What came after it was acknowledged
+// too, from memory, for as long as the buffer had room: minutes of writes that a crash would lose.
+TEST_CASE("host: while acknowledged writes wait for a full disk, no more are acknowledged") {
+  LoneNode node;
+  REQUIRE(node.start().ok());
+  const LoneNode::Put before = node.put("k", "tea", false);
+  node.hands->run();
+  REQUIRE(before->status.ok());
+  node.disk->write_status = absl::ResourceExhaustedError("disk full");
+  node.hands->advance(node.options.flush_interval);
+  const std::string why = "acknowledged writes wait for a disk that takes none: disk full";
+  for (const bool synced : {false, true}) {
+    const LoneNode::Put refused = node.put("k", "book", synced, milliseconds(300));
+    node.hands->advance(milliseconds(200));
+    CHECK(refused->times == 0);
+    node.hands->advance(milliseconds(200));
+    CHECK(absl::IsResourceExhausted(refused->status));
+    CHECK_THAT(std::string(refused->status.message()), ContainsSubstring(why));
+  }
+  REQUIRE_FALSE(node.host->status().notes.empty());
+  CHECK(node.host->status().notes.back() == why);
+  CHECK(node.objects("k") == Strings{"tea"});
+
+  const LoneNode::Put patient = node.put("k", "pen", false, milliseconds(5000));
+  node.hands->advance(milliseconds(1000));
+  CHECK(patient->times == 0);
+  node.disk->write_status = absl::OkStatus();
+  node.hands->advance(milliseconds(200));
+  CHECK(patient->status.ok());
+  CHECK(node.objects("k") == Strings{"pen", "tea"});
+  for (const std::string& note : node.host->status().notes) CHECK(note != why);
+}
+
 TEST_CASE("host: synced writes fail on a full disk, and are not there afterwards; reads go on") {
   LoneNode node;
   REQUIRE(node.start().ok());

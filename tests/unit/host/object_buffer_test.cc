@@ -115,7 +115,7 @@ TEST_CASE("buffer: a failed batch drops what nothing was acknowledged of, and se
   const ObjectBuffer::Batch batch = buffer.take(at(1000), false);
   REQUIRE(batch.size() == 2);
   buffer.put(write(3, "synced", "3"), at(1001));  // built on what failed
-  CHECK(buffer.failed(batch, at(1100)) == Numbers{1, 3});
+  CHECK(buffer.failed(batch, at(1100), "full") == Numbers{1, 3});
   CHECK(found(buffer, "synced") == "nothing");
   CHECK(found(buffer, "buffered") == "2");
   CHECK(buffer.due() == at(1100));
@@ -128,9 +128,29 @@ TEST_CASE("buffer: a synced write on top of an acknowledged one is kept and retr
   buffer.put(write(1, "k", "1", false), at(0));
   buffer.put(write(2, "k", "12"), at(0));
   const ObjectBuffer::Batch batch = buffer.take(at(0), false);
-  CHECK(buffer.failed(batch, at(100)).empty());
+  CHECK(buffer.failed(batch, at(100), "full").empty());
   CHECK(found(buffer, "k") == "12");
   CHECK(buffer.written(buffer.take(at(100), false)) == Numbers{1, 2});
+}
+
+TEST_CASE("buffer: a refusal lasts until all that was acknowledged by then is on disk") {
+  ObjectBuffer buffer(interval);
+  buffer.put(write(1, "synced", "1"), at(0));
+  CHECK(buffer.failed(buffer.take(at(0), false), at(100), "full").size() == 1);
+  CHECK(buffer.refusal().empty());  // nothing was promised
+  buffer.put(write(2, "k", "2", false), at(0));
+  CHECK(buffer.failed(buffer.take(at(1000), false), at(1100), "full").empty());
+  CHECK(buffer.refusal() == "full");
+  // The disk has room for this one only.
+  buffer.put(write(3, "small", "3"), at(1050));
+  CHECK(buffer.written(buffer.take(at(1050), false)) == Numbers{3});
+  CHECK(buffer.refusal() == "full");
+  CHECK(buffer.failed(buffer.take(at(1100), false), at(1200), "fuller").empty());
+  CHECK(buffer.refusal() == "fuller");
+  const ObjectBuffer::Batch batch = buffer.take(at(1200), false);
+  buffer.put(write(4, "k", "4", false), at(1201));  // newer, and not late yet
+  CHECK(buffer.written(batch) == Numbers{2});
+  CHECK(buffer.refusal().empty());
 }
 
 TEST_CASE("buffer: a dropped key can be written again") {
@@ -138,7 +158,7 @@ TEST_CASE("buffer: a dropped key can be written again") {
   buffer.put(write(1, "k", "1"), at(0));
   const ObjectBuffer::Batch batch = buffer.take(at(0), false);
   buffer.put(write(2, "k", "2"), at(1));
-  CHECK(buffer.failed(batch, at(100)) == Numbers{1, 2});
+  CHECK(buffer.failed(batch, at(100), "full") == Numbers{1, 2});
   buffer.put(write(3, "k", "3"), at(1));
   CHECK(buffer.due() == at(1));
   CHECK(buffer.written(buffer.take(at(1), false)) == Numbers{3});
@@ -159,7 +179,7 @@ TEST_CASE("buffer: bytes follow what is in it and return to none") {
   buffer.written(batch);
   CHECK(buffer.bytes() == 0);
   buffer.put(write(4, "k", "x"), at(0));
-  buffer.failed(buffer.take(at(0), false), at(100));
+  buffer.failed(buffer.take(at(0), false), at(100), "full");
   CHECK(buffer.bytes() == 0);
 }
 
