@@ -124,10 +124,10 @@ class DYNAMO_EXPORT Node {
   // The owners of each partition in the current view; no partitions before the first view.
   RingView ring() const;
 
-  // Waits until every write that was acknowledged anywhere before this call is on all its
-  // replicas: every partition is compared on all its owners, by their Merkle trees, and what
-  // differs is repaired (paper, 4.7). Blocks; in the background nodes do the same every few minutes
-  // anyway. `deadline` is counted from now, 1 ms to 1 h. Errors:
+  // Waits until every write that any owner had before this call is on all owners: partitions are
+  // compared by their Merkle trees, and what differs is repaired (paper, 4.7), as in the background
+  // every few minutes. A write that only stand-ins have is not waited for: ClusterStatus::hints of
+  // all nodes says if there are any. Blocks. `deadline`: from now, 1 ms to 1 h. Errors:
   //   DEADLINE_EXCEEDED    not done by then; names the members that could not be reached, or what
   //                        the others were waiting for
   //   INVALID_ARGUMENT     `deadline` out of range
