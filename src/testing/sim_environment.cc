@@ -53,8 +53,7 @@ void SimEnvironment::run(const std::shared_ptr<Life>& life,
     event(*life->host);
     return;
   }
-  life->held.emplace_back(
-      [life, held = std::move(event)]() mutable { run(life, std::move(held)); });
+  life->held.push_back(std::move(event));
 }
 
 SimScheduler::Ticket SimEnvironment::schedule(TimePoint at,
@@ -65,8 +64,10 @@ SimScheduler::Ticket SimEnvironment::schedule(TimePoint at,
 
 void SimEnvironment::resume() {
   life_->paused = false;
-  for (std::function<void()>& event : std::exchange(life_->held, {})) {
-    context_->scheduler().schedule(context_->scheduler().now(), std::move(event));
+  for (std::function<void(host::Host&)>& event : std::exchange(life_->held, {})) {
+    context_->scheduler().schedule(
+        context_->scheduler().now(),
+        [life = life_, due = std::move(event)]() mutable { run(life, std::move(due)); });
   }
 }
 
@@ -105,6 +106,7 @@ void SimEnvironment::begin_flush(host::Host& host) {
 }
 
 void SimEnvironment::stop() {
+  life_->held.clear();  // some of them hold the life
   host::Host* host = std::exchange(life_->host, nullptr);
   if (host == nullptr || !is_committing()) return;
   const auto batch = std::exchange(life_->committing, {});
@@ -112,6 +114,7 @@ void SimEnvironment::stop() {
 }
 
 void SimEnvironment::die(bool batch_survives) {
+  life_->held.clear();
   host::Host* host = std::exchange(life_->host, nullptr);
   const auto batch = std::exchange(life_->committing, {});
   // Nobody hears how it ended.

@@ -60,7 +60,7 @@ class SimEnvironment final : public host::Environment {
   struct Life {
     host::Host* host = nullptr;  // null before start(), after stop() and die()
     bool paused = false;
-    std::vector<std::function<void()>> held{};  // what came due meanwhile
+    std::vector<std::function<void(host::Host&)>> held{};  // what came due meanwhile
     host::ObjectBuffer::Batch committing{};
   };
 

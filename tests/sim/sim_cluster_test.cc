@@ -108,8 +108,8 @@ TEST_CASE("a timeout of an hour takes no time") {
 
   const auto lost = store.put("k", Context(), "book");
   CHECK(absl::IsUnavailable(lost.status()));
-  cluster.run_for(24h);
-  CHECK(cluster.now() > 24h);
+  cluster.run_for(1h);
+  CHECK(cluster.now() > 1h);
 }
 
 TEST_CASE("run_until gives up at its limit") {
