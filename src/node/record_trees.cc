@@ -28,7 +28,7 @@ void RecordTrees::begin(std::uint64_t seed, TimePoint now) {
   if (begun_) return;
   begun_ = true;
   seed_ = seed;
-  whole_walk_.emplace().cursor = first_key(RecordKind::object);
+  whole_walk_.emplace(Walk{.cursor = first_key(RecordKind::object)});
   next_chunk_ = now;
 }
 
@@ -160,7 +160,7 @@ void RecordTrees::tick(const Turn& turn) {
   if (urgent_walk_) {
     if (go_on(turn, *urgent_walk_)) urgent_walk_.reset();
   } else if (walks_ == 0 || turn.now.steady >= next_scrub_) {
-    if (!whole_walk_) whole_walk_.emplace().cursor = first_key(RecordKind::object);
+    if (!whole_walk_) whole_walk_.emplace(Walk{.cursor = first_key(RecordKind::object)});
     const bool over = go_on(turn, *whole_walk_);
     if (over) {
       whole_walk_.reset();
