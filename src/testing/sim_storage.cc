@@ -12,6 +12,20 @@
 
 namespace dynamo::testing {
 
+// An engine of the application's own may crash its node in the middle of a call.
+class SimStorage::Call {
+ public:
+  explicit Call(SimStorage& storage) : storage_(storage.shared_from_this()) { ++storage_->calls_; }
+  ~Call() {
+    if (--storage_->calls_ == 0) storage_->dying_.clear();
+  }
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+ private:
+  const std::shared_ptr<SimStorage> storage_;
+};
+
 class SimStorage::Port final : public StorageEngine {
  public:
   Port(std::shared_ptr<SimStorage> storage, std::uint64_t life)
@@ -22,15 +36,21 @@ class SimStorage::Port final : public StorageEngine {
 
   absl::StatusOr<bool> read(std::string_view key,
                             absl::FunctionRef<void(std::string_view record)> visit) override {
-    return live() ? storage_->engine_->read(key, visit) : dead();
+    if (!live()) return dead();
+    const Call call(*storage_);
+    return storage_->engine_->read(key, visit);
   }
   absl::Status write(std::span<const Write> batch) override {
-    return live() ? storage_->write(batch) : dead();
+    if (!live()) return dead();
+    const Call call(*storage_);
+    return storage_->write(batch);
   }
   absl::Status scan(
       std::string_view from,
       absl::FunctionRef<bool(std::string_view key, std::string_view record)> visit) override {
-    return live() ? storage_->engine_->scan(from, visit) : dead();
+    if (!live()) return dead();
+    const Call call(*storage_);
+    return storage_->engine_->scan(from, visit);
   }
 
  private:
@@ -66,7 +86,9 @@ std::unique_ptr<StorageEngine> SimStorage::open(std::shared_ptr<SimStorage> stor
 void SimStorage::sever() {
   ++life_;
   started_ = false;
-  if (own_) engine_.reset();
+  if (!own_) return;
+  if (calls_ > 0) dying_.push_back(std::move(engine_));
+  engine_.reset();
 }
 
 core::TimePoint SimStorage::commit_time() {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <dynamo/storage_engine.h>
 #include <dynamo/testing/sim_cluster.h>
@@ -27,7 +28,7 @@ namespace dynamo::testing {
 // the process, and what it has kept is its own business.
 //
 // Thread safety: one thread.
-class SimStorage {
+class SimStorage : public std::enable_shared_from_this<SimStorage> {
  public:
   SimStorage(std::shared_ptr<SimContext> context, std::string node, SimDisk rates,
              std::uint64_t seed, std::shared_ptr<SimJournal> journal);
@@ -70,6 +71,7 @@ class SimStorage {
   StorageEngine* engine() const { return engine_.get(); }
 
  private:
+  class Call;
   class Port;
 
   absl::Status write(std::span<const StorageEngine::Write> batch);
@@ -83,6 +85,8 @@ class SimStorage {
   SimDisk rates_;
   std::unique_ptr<StorageEngine> engine_;
   bool own_ = false;
+  int calls_ = 0;                                      // that the engine is in
+  std::vector<std::unique_ptr<StorageEngine>> dying_;  // let go of once these have returned
   bool started_ = false;
   bool full_ = false;
   int slowness_ = 1;

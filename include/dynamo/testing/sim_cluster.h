@@ -160,7 +160,8 @@ class SimCluster {
   void wipe(int node);
 
   // The process stands still, as under SIGSTOP: it neither sends nor times out, and up to 1 MiB of
-  // packets waits for it. Clocks go on. Nothing happens if it is down.
+  // packets waits for it. Clocks go on, and blocking calls on its stores end with
+  // DEADLINE_EXCEEDED. Nothing happens if it is down.
   void pause(int node);
   void resume(int node);
 
