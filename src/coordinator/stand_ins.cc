@@ -26,6 +26,13 @@ bool StandIns::failed(const ReplicaTally& tally, std::string_view node) const {
   return false;
 }
 
+void StandIns::note_silent(const ReplicaTally& tally,
+                           absl::FunctionRef<bool(std::string_view)> heard) {
+  for (const ReplicaReport& report : tally.reports()) {
+    if (!heard(report.node)) silent_.insert(report.node);
+  }
+}
+
 std::vector<StandIns::Pair> StandIns::choose(ReplicaTally& tally,
                                              absl::FunctionRef<bool(std::string_view)> reachable) {
   std::vector<Pair> chosen;

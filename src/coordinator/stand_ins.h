@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include <absl/functional/function_ref.h>
 
+#include "base/time.h"
 #include "coordinator/replica_tally.h"
 
 namespace dynamo::core {
@@ -30,12 +32,16 @@ class StandIns {
   std::vector<Pair> choose(ReplicaTally& tally,
                            absl::FunctionRef<bool(std::string_view)> reachable);
 
-  // No word from that node for so long that it is replaced, though it may still answer.
-  void silent(std::string_view node) { silent_.emplace(node); }
+  // How long after the start of an operation that may take `timeout` to call note_silent().
+  static TimePoint patience(TimePoint timeout) { return std::min(silence_max, timeout / 3); }
+  // Whoever was asked and has not been heard of since is replaced, though it may still answer.
+  void note_silent(const ReplicaTally& tally, absl::FunctionRef<bool(std::string_view)> heard);
 
   bool exhausted() const { return next_ == candidates_.size(); }
 
  private:
+  static constexpr TimePoint silence_max = std::chrono::milliseconds(300);
+
   bool failed(const ReplicaTally& tally, std::string_view node) const;
 
   std::vector<std::string> candidates_;

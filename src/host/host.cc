@@ -159,10 +159,14 @@ void Host::post(Request request, Place place) {
   if (wake) parts_.environment->wake();
   if (!refused) return;
   const absl::Status status = usable();
-  if (auto* get = std::get_if<GetDone>(&request.done)) (*get)(status);
-  if (auto* put = std::get_if<PutDone>(&request.done)) (*put)(status);
-  if (auto* converge = std::get_if<ConvergeDone>(&request.done)) (*converge)(status);
+  request.end(status);
   if (!in_child()) parts_.environment->run_late_handlers();
+}
+
+void Host::Request::end(const absl::Status& status) {
+  if (auto* get = std::get_if<GetDone>(&done)) (*get)(status);
+  if (auto* put = std::get_if<PutDone>(&done)) (*put)(status);
+  if (auto* converge = std::get_if<ConvergeDone>(&done)) (*converge)(status);
 }
 
 void Host::turn() {
@@ -308,11 +312,7 @@ void Host::end_flush(const ObjectBuffer::Batch& batch, const absl::Status& writt
 void Host::cancel_all(std::deque<Request> inbox) {
   const absl::Status status = absl::CancelledError(fmt::format(
       "node \"{}\" stopped; the operation may or may not have happened", options_.name));
-  for (Request& request : inbox) {
-    if (auto* get = std::get_if<GetDone>(&request.done)) (*get)(status);
-    if (auto* put = std::get_if<PutDone>(&request.done)) (*put)(status);
-    if (auto* converge = std::get_if<ConvergeDone>(&request.done)) (*converge)(status);
-  }
+  for (Request& request : inbox) request.end(status);
   for (auto& [number, pending] : std::exchange(gets_, {})) pending.done(status);
   for (auto& [number, pending] : std::exchange(puts_, {})) pending.done(status);
   for (auto& [number, done] : std::exchange(converges_, {})) done(status);

@@ -116,6 +116,9 @@ class Host {
     std::uint64_t number = 0;  // 0: no answer is wanted
     std::variant<std::monostate, GetDone, PutDone, ConvergeDone> done{};
     core::TimePoint since{};  // when it was asked for
+
+    // Answers it without having run it.
+    void end(const absl::Status& status);
   };
   // What a turn does once the machine is unlocked.
   struct Effects {

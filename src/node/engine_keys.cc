@@ -56,8 +56,10 @@ std::string object_key(const ObjectKey& key) {
 }
 
 std::string hint_key(std::string_view store, const KeyHash& hash) {
-  return hashed(RecordKind::hint, store_place(store), hash);
+  return hint_key(ObjectKey{store_place(store), hash});
 }
+
+std::string hint_key(const ObjectKey& key) { return hashed(RecordKind::hint, key.store, key.hash); }
 
 std::uint64_t store_place(std::string_view store) { return hash64(store, name_seed); }
 

@@ -42,6 +42,7 @@ struct ObjectKey {
 inline constexpr std::size_t object_key_bytes = 25;
 std::uint64_t store_place(std::string_view store);
 std::string object_key(const ObjectKey& key);
+std::string hint_key(const ObjectKey& key);
 // Nullopt if `key` is not of an object.
 std::optional<ObjectKey> parse_object_key(std::string_view key);
 

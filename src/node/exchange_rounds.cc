@@ -131,10 +131,8 @@ void ExchangeRounds::start(const Turn& turn, int partition) {
   for (const auto& [name, entry] : state_.stores.entries()) {
     const auto owners =
         state_.ring->preference_list(partition, std::min(entry.facts.n, state_.ring->depth()));
-    std::vector<std::string> names;
-    for (const MemberIndex owner : owners) names.push_back(state_.ring->members()[owner].name);
-    if (std::ranges::find(names, state_.self.name) == names.end()) continue;
-    for (std::string& peer : names) {
+    if (!state_.holds(owners, state_.self.name)) continue;
+    for (std::string& peer : state_.names(owners)) {
       if (!state_.is_self(peer)) round.legs.push_back({entry.facts, std::move(peer)});
     }
   }

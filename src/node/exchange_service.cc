@@ -35,32 +35,28 @@ bool ExchangeService::admit(const Turn& turn, const std::string& from, const Exc
   return true;
 }
 
-void ExchangeService::take(const Turn& turn, const std::string& from, const TreeRequest& request) {
-  TreeReply reply{.operation = request.operation};
-  if (admit(turn, from, request.scope, reply)) {
+template <class Reply, class Request>
+ExchangeService::Served<Reply> ExchangeService::serve(const Turn& turn, const std::string& from,
+                                                      const Request& request) {
+  Served<Reply> served{.reply = {.operation = request.operation}};
+  if (admit(turn, from, request.scope, served.reply)) {
     StoredPartition records(state_, replica_, turn, request.scope.store, request.scope.partition);
-    reply = answer(request, records);
+    served.reply = answer(request, records);
+    served.writes = records.writes();
   }
-  state_.outbox.send(from, std::move(reply), Lane::bulk);
+  return served;
+}
+
+void ExchangeService::take(const Turn& turn, const std::string& from, const TreeRequest& request) {
+  state_.outbox.send(from, serve<TreeReply>(turn, from, request).reply, Lane::bulk);
 }
 
 void ExchangeService::take(const Turn& turn, const std::string& from, const LeafRequest& request) {
-  LeafReply reply{.operation = request.operation};
-  if (admit(turn, from, request.scope, reply)) {
-    StoredPartition records(state_, replica_, turn, request.scope.store, request.scope.partition);
-    reply = answer(request, records);
-  }
-  state_.outbox.send(from, std::move(reply), Lane::bulk);
+  state_.outbox.send(from, serve<LeafReply>(turn, from, request).reply, Lane::bulk);
 }
 
 void ExchangeService::take(const Turn& turn, const std::string& from, const SetsRequest& request) {
-  SetsReply reply{.operation = request.operation};
-  std::vector<std::uint64_t> writes;
-  if (admit(turn, from, request.scope, reply)) {
-    StoredPartition records(state_, replica_, turn, request.scope.store, request.scope.partition);
-    reply = answer(request, records);
-    writes = records.writes();
-  }
+  auto [reply, writes] = serve<SetsReply>(turn, from, request);
   if (writes.empty() || reply.answer != ExchangeAnswer::ok) {
     state_.outbox.send(from, std::move(reply), Lane::bulk);
     return;

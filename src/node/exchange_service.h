@@ -36,7 +36,15 @@ class ExchangeService {
   };
 
   template <class Reply>
+  struct Served {
+    Reply reply{};
+    std::vector<std::uint64_t> writes{};  // that the reply has to wait for
+  };
+
+  template <class Reply>
   bool admit(const Turn& turn, const std::string& from, const ExchangeScope& scope, Reply& reply);
+  template <class Reply, class Request>
+  Served<Reply> serve(const Turn& turn, const std::string& from, const Request& request);
   void settle(std::uint64_t write, const absl::Status& status);
 
   NodeState& state_;

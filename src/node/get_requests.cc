@@ -13,9 +13,6 @@ namespace dynamo::core {
 
 namespace {
 
-// Nothing heard of an owner for so long: a stand-in is asked as well.
-constexpr TimePoint silence_max = std::chrono::milliseconds(300);
-
 // A peer may send any number; the application's clock counts nanoseconds in 63 bits.
 std::chrono::system_clock::time_point to_time_point(std::int64_t wall_us) {
   using Clock = std::chrono::system_clock;
@@ -46,7 +43,7 @@ void GetRequests::start(const Turn& turn, ClientGet get) {
   ++unanswered_;
   timers_.emplace(running.get.deadline, number);
   if (!running.stand_ins.exhausted()) {
-    timers_.emplace(turn.now.steady + std::min(silence_max, timeout / 3), number);
+    timers_.emplace(turn.now.steady + StandIns::patience(timeout), number);
   }
   for (const std::string& owner : owners) ask(turn, number, running, owner, false);
   settle(turn, at);
@@ -110,11 +107,9 @@ void GetRequests::tick(const Turn& turn) {
       finish(turn, at);
       continue;
     }
-    for (const ReplicaReport& report : running.operation.tally().reports()) {
-      if (!state_.detector.heard_since(report.node, running.started)) {
-        running.stand_ins.silent(report.node);
-      }
-    }
+    running.stand_ins.note_silent(running.operation.tally(), [&](std::string_view node) {
+      return state_.detector.heard_since(node, running.started);
+    });
     settle(turn, at);
   }
 }
@@ -170,7 +165,7 @@ void GetRequests::finish(const Turn& turn, Operations::iterator at) {
                                              .set = running.operation.merged()});
       continue;
     }
-    absl::StatusOr<Record> own = replica_.read(turn, running.get.store, running.get.key);
+    absl::StatusOr<Record> own = replica_.read_to_write(turn, running.get.store, running.get.key);
     if (!own.ok() || !turn.own.full().empty()) continue;
     if (own->replica.merge(running.operation.merged(), running.get.store.conflict)) {
       replica_.write(turn, *own, false);

@@ -48,14 +48,10 @@ TimePoint Handoff::next_tick() const {
 }
 
 std::vector<std::string> Handoff::owners(const std::string& key, const std::string& store) const {
-  std::vector<std::string> names;
   const StoreTable::Entry* entry = state_.stores.find(store);
-  if (entry == nullptr) return names;
+  if (entry == nullptr) return {};
   const int partition = state_.ring->partition_of(hash_of(key));
-  for (const MemberIndex member : state_.ring->preference_list(partition, entry->facts.n)) {
-    names.push_back(state_.ring->members()[member].name);
-  }
-  return names;
+  return state_.names(state_.ring->preference_list(partition, entry->facts.n));
 }
 
 std::vector<std::string> Handoff::receivers_of(const std::string& key,
@@ -64,8 +60,9 @@ std::vector<std::string> Handoff::receivers_of(const std::string& key,
   const std::vector<std::string> all = owners(key, hint.store);
   // Owed to somebody who is no owner: then to all of them.
   const bool to_all = std::ranges::any_of(hint.owed, [&](const Identity& owed) {
-    return owed.is_zero() || std::ranges::none_of(
-        all, [&](const std::string& name) { return state_.identity_of(name) == owed; });
+    return owed.is_zero() || std::ranges::none_of(all, [&](const std::string& name) {
+             return state_.identity_of(name) == owed;
+           });
   });
   for (const std::string& owner : all) {
     if (hint.synced.contains(owner)) continue;
@@ -101,7 +98,7 @@ bool Handoff::send(const Turn& turn, const std::string& key, const std::string& 
   std::uint64_t number = 0;
   const StoreFacts& facts = state_.stores.find(hint->store)->facts;
   if (state_.is_self(to)) {
-    absl::StatusOr<Record> own = replica_.read(turn, facts, hint->key);
+    absl::StatusOr<Record> own = replica_.read_to_write(turn, facts, hint->key);
     if (!own.ok()) return true;
     own->replica.merge(hint->replica.set, facts.conflict);
     number = replica_.write(turn, *own, true);
@@ -125,11 +122,8 @@ bool Handoff::reply(const Turn& turn, const std::string& from, const WriteReply&
   const auto at = in_flight_.find(reply.operation);
   if (at == in_flight_.end() || at->second.to != from) return false;
   if (reply.answer == WriteReply::Answer::stored) return true;  // the word that counts may follow
-  const Sent sent = std::move(at->second);
-  in_flight_.erase(at);
-  sending_.erase({sent.key, sent.to});
+  const Sent sent = land(at);
   Receiver& receiver = receivers_[from];
-  --receiver.in_flight;
   if (reply.answer == WriteReply::Answer::refused) {
     hold_back(receiver, turn.now.steady);
     return true;
@@ -148,9 +142,7 @@ bool Handoff::synced(const Turn& turn, std::uint64_t write) {
 bool Handoff::failed(std::uint64_t write) {
   const auto at = in_flight_.find(write);
   if (at == in_flight_.end() || !state_.is_self(at->second.to)) return false;
-  --receivers_[at->second.to].in_flight;
-  sending_.erase({at->second.key, at->second.to});
-  in_flight_.erase(at);
+  land(at);
   return true;
 }
 
@@ -193,19 +185,20 @@ void Handoff::confirmed(const Turn& turn, const Sent& sent) {
 
 void Handoff::expire(TimePoint now) {
   for (auto at = in_flight_.begin(); at != in_flight_.end();) {
-    const Sent& sent = at->second;
+    const auto current = at++;
+    const Sent& sent = current->second;
     const bool lost = !state_.is_self(sent.to) &&
                       (now - sent.at >= patience || !state_.detector.reachable(sent.to));
-    if (!lost) {
-      ++at;
-      continue;
-    }
-    Receiver& receiver = receivers_[sent.to];
-    --receiver.in_flight;
-    hold_back(receiver, now);
-    sending_.erase({sent.key, sent.to});
-    at = in_flight_.erase(at);
+    if (lost) hold_back(receivers_[land(current).to], now);
   }
+}
+
+Handoff::Sent Handoff::land(InFlight::iterator at) {
+  Sent sent = std::move(at->second);
+  in_flight_.erase(at);
+  sending_.erase({sent.key, sent.to});
+  --receivers_[sent.to].in_flight;
+  return sent;
 }
 
 void Handoff::hold_back(Receiver& receiver, TimePoint now) {

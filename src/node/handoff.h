@@ -52,6 +52,8 @@ class Handoff {
     std::uint64_t revision = 0;
     TimePoint at{};
   };
+  using InFlight =
+      std::map<std::uint64_t, Sent>;  // by operation, or by write if to this node itself
   struct Receiver {
     std::size_t in_flight = 0;
     TimePoint not_before{};
@@ -67,12 +69,14 @@ class Handoff {
   // Returns whether the hint is still there.
   bool send(const Turn& turn, const std::string& key, const std::string& to);
   void confirmed(const Turn& turn, const Sent& sent);
+  // No longer on its way, however it ended.
+  Sent land(InFlight::iterator at);
   void expire(TimePoint now);
   void hold_back(Receiver& receiver, TimePoint now);
 
   NodeState& state_;
   Replica& replica_;
-  std::map<std::uint64_t, Sent> in_flight_;  // by operation, or by write if to this node itself
+  InFlight in_flight_;
   std::set<std::pair<std::string, std::string>> sending_;  // key and receiver of these
   std::map<std::string, Receiver> receivers_;
   std::string cursor_;  // the next hint to look at

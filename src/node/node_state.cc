@@ -14,30 +14,29 @@ NodeState::NodeState(NodeIdentity identity, NodeSettings node_settings)
       // Replies to an earlier life of this node must not meet an operation of this one.
       last_number(self.boot_random & ~std::uint64_t{0xffffffff}) {}
 
-std::vector<std::string> NodeState::owners(std::string_view key, int n) const {
+std::vector<std::string> NodeState::names(std::span<const MemberIndex> members) const {
   std::vector<std::string> names;
-  for (const auto member : ring->preference_list(ring->partition_of(hash(key)), n)) {
-    names.push_back(ring->members()[member].name);
-  }
+  for (const MemberIndex member : members) names.push_back(ring->members()[member].name);
   return names;
 }
 
+bool NodeState::holds(std::span<const MemberIndex> members, std::string_view name) const {
+  return std::ranges::any_of(
+      members, [&](const MemberIndex member) { return ring->members()[member].name == name; });
+}
+
+std::vector<std::string> NodeState::owners(std::string_view key, int n) const {
+  return names(ring->preference_list(ring->partition_of(hash(key)), n));
+}
+
 std::vector<std::string> NodeState::stand_ins(std::string_view key, int n) const {
-  std::vector<std::string> names;
-  for (const auto member : ring->stand_ins(ring->partition_of(hash(key)), n)) {
-    names.push_back(ring->members()[member].name);
-  }
-  return names;
+  return names(ring->stand_ins(ring->partition_of(hash(key)), n));
 }
 
 std::optional<ReplicaReport::Role> NodeState::role_for(std::string_view key, int n) const {
   const int partition = ring->partition_of(hash(key));
-  const auto within = [this](std::span<const MemberIndex> members) {
-    return std::ranges::any_of(
-        members, [this](MemberIndex member) { return is_self(ring->members()[member].name); });
-  };
-  if (within(ring->preference_list(partition, n))) return ReplicaReport::Role::primary;
-  if (within(ring->stand_ins(partition, n))) return ReplicaReport::Role::stand_in;
+  if (holds(ring->preference_list(partition, n), self.name)) return ReplicaReport::Role::primary;
+  if (holds(ring->stand_ins(partition, n), self.name)) return ReplicaReport::Role::stand_in;
   return std::nullopt;
 }
 
@@ -51,9 +50,7 @@ bool NodeState::owns(std::string_view name, int n, std::uint32_t partition) cons
   if (partition >= static_cast<std::uint32_t>(ring->partitions()) || n > ring->depth()) {
     return false;
   }
-  const auto owners = ring->preference_list(static_cast<int>(partition), n);
-  return std::ranges::any_of(
-      owners, [&](const MemberIndex owner) { return ring->members()[owner].name == name; });
+  return holds(ring->preference_list(static_cast<int>(partition), n), name);
 }
 
 int NodeState::largest_n() const {

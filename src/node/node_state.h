@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -108,6 +109,9 @@ struct NodeState {
   ContextBody context_body(std::string_view store, std::string_view key) const;
   // The n owners of the key, in order; fewer if the cluster has fewer. REQUIRES: ring.
   std::vector<std::string> owners(std::string_view key, int n) const;
+  // Of members of the ring, in their order.
+  std::vector<std::string> names(std::span<const MemberIndex> members) const;
+  bool holds(std::span<const MemberIndex> members, std::string_view name) const;
   // Those that follow them on the preference list, up to 2n together.
   std::vector<std::string> stand_ins(std::string_view key, int n) const;
   // What this node is to the key: nullopt if it has no business with it.

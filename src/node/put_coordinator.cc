@@ -14,8 +14,6 @@ using Role = Replica::Role;
 namespace {
 
 constexpr std::int64_t drift_max_us = 500'000;
-// Nothing heard of a node for so long after a write went to it: a stand-in gets the write as well.
-constexpr TimePoint silence_max = std::chrono::milliseconds(300);
 
 PutForwardReply failed_reply(const absl::Status& status) {
   return {.answer = PutForwardReply::Answer::failed,
@@ -33,7 +31,7 @@ void PutCoordinator::start(const Turn& turn, const std::string& from, PutForward
   Record record;
   PutForwardReply applied;
   const Role role = state_.role_for(forward.key, forward.store.n).value_or(Role::stand_in);
-  absl::StatusOr<Record> read = replica_.read(turn, forward.store, forward.key, role);
+  absl::StatusOr<Record> read = replica_.read_to_write(turn, forward.store, forward.key, role);
   if (absl::IsInternal(read.status())) {
     applied = failed_reply(absl::InternalError(
         fmt::format("put {}: {}", quote(forward.key), std::string(read.status().message()))));
@@ -144,7 +142,7 @@ void PutCoordinator::replicate(const Turn& turn, const std::string& from, const 
   }
   if (!running.stand_ins.exhausted()) {
     running.request = std::move(request);
-    timers_.emplace(turn.now.steady + std::min(silence_max, timeout / 3), number);
+    timers_.emplace(turn.now.steady + StandIns::patience(timeout), number);
     ask_stand_ins(turn, running);
   }
   settle(turn, at);
@@ -240,11 +238,9 @@ TimePoint PutCoordinator::next_tick() const {
 
 void PutCoordinator::look_for_silent(const Turn& turn, Operations::iterator at) {
   Running& running = at->second;
-  for (const ReplicaReport& report : running.operation.tally().reports()) {
-    if (!state_.detector.heard_since(report.node, running.started)) {
-      running.stand_ins.silent(report.node);
-    }
-  }
+  running.stand_ins.note_silent(running.operation.tally(), [&](std::string_view node) {
+    return state_.detector.heard_since(node, running.started);
+  });
   settle(turn, at);
 }
 

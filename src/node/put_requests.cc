@@ -23,15 +23,15 @@ void PutRequests::start(const Turn& turn, ClientPut put) {
     waiting_for_room_.push_back(std::move(put));
     return;
   }
-  const std::size_t owning = state_.owners(put.key, put.store.n).size();
-  if (owning < static_cast<std::size_t>(put.w)) {
+  std::vector<std::string> owners = state_.owners(put.key, put.store.n);
+  if (owners.size() < static_cast<std::size_t>(put.w)) {
     turn.out.puts.push_back(
         {put.request, absl::FailedPreconditionError(fmt::format(
                           "put {}: w is {}, but the cluster has {} members that own data",
-                          quote(put.key), put.w, owning))});
+                          quote(put.key), put.w, owners.size()))});
     return;
   }
-  std::vector<std::string> coordinators = coordinators_in_order(put);
+  std::vector<std::string> coordinators = coordinators_in_order(put, std::move(owners));
   const std::uint64_t number = state_.next_number();
   const TimePoint deadline = put.deadline;
   const std::int64_t expires_at_us =
@@ -62,8 +62,8 @@ void PutRequests::draw(const Turn& turn, Running& running, HybridTime above) {
   if (running.own_id) running.put.id = make_write_id(running.clock, state_.prng.next());
 }
 
-std::vector<std::string> PutRequests::coordinators_in_order(const ClientPut& put) const {
-  std::vector<std::string> owners = state_.owners(put.key, put.store.n);
+std::vector<std::string> PutRequests::coordinators_in_order(const ClientPut& put,
+                                                            std::vector<std::string> owners) const {
   const auto rank = [this](const std::string& owner) {
     const TimePoint round_trip = state_.detector.round_trip_of(owner);
     return std::tuple(!state_.is_self(owner), !state_.detector.reachable(owner),

@@ -59,7 +59,8 @@ class PutRequests {
   using Operations = std::map<std::uint64_t, Running>;
 
   void draw(const Turn& turn, Running& running, HybridTime above);
-  std::vector<std::string> coordinators_in_order(const ClientPut& put) const;
+  std::vector<std::string> coordinators_in_order(const ClientPut& put,
+                                                 std::vector<std::string> owners) const;
   void attempt(const Turn& turn, Operations::iterator at);
   void ask(const Turn& turn, std::uint64_t number, Running& running, bool first);
   void finish(const Turn& turn, Operations::iterator at, absl::StatusOr<PutAnswer> answer);

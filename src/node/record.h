@@ -32,7 +32,7 @@ struct Record {
   ReplicaKey replica{};
   std::uint64_t generation = 0;
   std::vector<Identity> owed{};  // owners for whom this node keeps it as a stand-in; sorted
-  // What the Merkle tree holds of the key, if that is known: set by Replica::read(), never stored.
+  // What the Merkle tree holds of the key, if that is known: set by Replica, never stored.
   std::optional<Hash128> digest_as_read{};
 
   // And to these.

@@ -1,11 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 #include <absl/status/statusor.h>
 
+#include "node/engine_keys.h"
 #include "node/node_state.h"
 #include "node/record.h"
 
@@ -27,6 +27,10 @@ class Replica {
   absl::StatusOr<Record> read(const Turn& turn, const StoreFacts& store, std::string_view key,
                               Role role = Role::primary) const;
 
+  // The same, with what write() has to know of the record as it was. Whoever only answers with it
+  // does without.
+  absl::StatusOr<Record> read_to_write(const Turn& turn, const StoreFacts& store,
+                                       std::string_view key, Role role = Role::primary) const;
   // The same, but a damaged record counts as none: for what comes from other owners to heal it.
   absl::StatusOr<Record> read_to_heal(const Turn& turn, const StoreFacts& store,
                                       std::string_view key) const;
@@ -35,8 +39,6 @@ class Replica {
   // WriteFailed speaks of it.
   std::uint64_t write(const Turn& turn, const Record& record, bool synced,
                       Role role = Role::primary);
-  // The same for a record that is to go.
-  std::uint64_t erase(const Turn& turn, const Record& record, bool synced);
 
   // Why the record cannot be kept as a hint, or OK. An accepted one is never dropped, so the bound
   // is held here.
@@ -46,9 +48,10 @@ class Replica {
   static absl::Status check_bounds(const Record& record);
 
  private:
-  absl::StatusOr<bool> read_into(const Turn& turn, absl::StatusOr<Record>& record, Role role) const;
-  std::uint64_t replace(const Turn& turn, const Record& record, std::optional<std::string> bytes,
-                        bool synced);
+  ObjectKey place_of(const Record& record) const;
+  absl::Status read_into(const Turn& turn, absl::StatusOr<Record>& record, Role role) const;
+  void note_digest(absl::StatusOr<Record>& record) const;
+  Hash128 digest_before(const Turn& turn, const Record& record) const;
 
   NodeState& state_;
 };

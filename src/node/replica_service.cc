@@ -76,7 +76,7 @@ void ReplicaService::write(const Turn& turn, const std::string& from, WriteReque
       admit(turn, from, request.store, request.key, !request.owed.empty());
   if (!role.ok()) return refuse(std::string(role.status().message()));
   if (std::string full = turn.own.full(); !full.empty()) return refuse(std::move(full));
-  absl::StatusOr<Record> record = replica_.read(turn, request.store, request.key, *role);
+  absl::StatusOr<Record> record = replica_.read_to_write(turn, request.store, request.key, *role);
   if (!record.ok())
     return refuse(fmt::format("damaged: {}", std::string(record.status().message())));
 

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "repair/exchange_answers.h"
+
 namespace dynamo::core {
 
 namespace {
@@ -149,12 +151,7 @@ SetsRequest Exchange::ask_sets(PartitionRecords& records) {
   std::size_t bytes = 0;
   while (!push_.empty() && request.sets.size() < exchange_keys_max) {
     std::optional<KeyedSet> set = records.read(push_.front());
-    if (set) {
-      const std::size_t size = set->key.size() + set->set.bytes();
-      if (!request.sets.empty() && bytes + size > exchange_page_bytes) break;
-      bytes += size;
-      request.sets.push_back(*std::move(set));
-    }
+    if (set && !add_to_page(*std::move(set), request.sets, bytes)) break;
     push_.pop_front();
   }
   // What both hold comes back merged, if it was sent before it is asked for.

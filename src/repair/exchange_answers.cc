@@ -19,6 +19,14 @@ Reply refused(std::uint64_t operation, std::string reason) {
 
 }  // namespace
 
+bool add_to_page(KeyedSet set, std::vector<KeyedSet>& page, std::size_t& bytes) {
+  const std::size_t size = set.key.size() + set.set.bytes();
+  if (!page.empty() && bytes + size > exchange_page_bytes) return false;
+  bytes += size;
+  page.push_back(std::move(set));
+  return true;
+}
+
 std::string scope_difference(const ExchangeScope& asked, const ExchangeScope& own) {
   if (asked.format != own.format) {
     return fmt::format("trees of format {}, asked for format {}", own.format, asked.format);
@@ -82,12 +90,7 @@ SetsReply answer(const SetsRequest& request, PartitionRecords& records) {
   std::size_t bytes = 0;
   for (const KeyHash& wanted : request.wanted) {
     std::optional<KeyedSet> set = records.read(wanted);
-    if (set) {
-      const std::size_t size = set->key.size() + set->set.bytes();
-      if (!reply.sets.empty() && bytes + size > exchange_page_bytes) break;
-      bytes += size;
-      reply.sets.push_back(*std::move(set));
-    }
+    if (set && !add_to_page(*std::move(set), reply.sets, bytes)) break;
     ++reply.served;
   }
   return reply;

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <vector>
 
 #include "repair/partition_records.h"
 #include "wire/exchange_messages.h"
@@ -11,6 +13,9 @@ namespace dynamo::core {
 
 // Why two nodes that compare under these scopes would not mean the same; empty if they would.
 std::string scope_difference(const ExchangeScope& asked, const ExchangeScope& own);
+
+// Adds the set, unless the page is full; the first always fits. `bytes`: what is on the page.
+bool add_to_page(KeyedSet set, std::vector<KeyedSet>& page, std::size_t& bytes);
 
 TreeReply answer(const TreeRequest& request, PartitionRecords& records);
 LeafReply answer(const LeafRequest& request, PartitionRecords& records);

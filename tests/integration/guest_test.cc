@@ -7,7 +7,6 @@
 #include <array>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <future>
 #include <map>
 #include <set>
@@ -20,31 +19,16 @@
 #include <dynamo/node.h>
 
 #include "catch.hpp"
+#include "host_process.h"
 #include "unit/storage/temporary_directory.h"
 
 namespace {
 
 using dynamo::Context;
 using dynamo::Node;
+using test::descriptors;
 using test::TemporaryDirectory;
-
-std::multiset<std::string> threads() {
-  std::multiset<std::string> names;
-  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
-    std::string name;
-    std::getline(std::ifstream(task.path() / "comm"), name);
-    names.insert(name);
-  }
-  return names;
-}
-
-std::set<int> descriptors() {
-  std::set<int> open;
-  for (int descriptor = 0; descriptor < 1024; ++descriptor) {
-    if (::fcntl(descriptor, F_GETFD) >= 0) open.insert(descriptor);
-  }
-  return open;
-}
+using test::threads;
 
 // What each signal does, and which are blocked, as bytes that can be compared.
 std::string signals() {

@@ -2,41 +2,23 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#include <filesystem>
-#include <fstream>
 #include <future>
-#include <set>
 
 #include "catch.hpp"
+#include "host_process.h"
 #include "transport/tcp_transport.h"
 #include "unit/transport/mailbox.h"
 
 using dynamo::Lane;
 using dynamo::transport::TcpTransport;
+using test::descriptors;
+using test::threads;
 
 // How the transport behaves in somebody else's process: its threads, descriptors and its end.
 namespace {
 
 const std::string any_port = "127.0.0.1:0";
 const auto ignore = [](std::string, std::string_view) {};
-
-std::multiset<std::string> threads() {
-  std::multiset<std::string> names;
-  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
-    std::string name;
-    std::getline(std::ifstream(task.path() / "comm"), name);
-    names.insert(name);
-  }
-  return names;
-}
-
-std::set<int> descriptors() {
-  std::set<int> open;
-  for (int descriptor = 0; descriptor < 1'024; ++descriptor) {
-    if (::fcntl(descriptor, F_GETFD) >= 0) open.insert(descriptor);
-  }
-  return open;
-}
 
 }  // namespace
 
