@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <utility>
 
 #include <fmt/format.h>
@@ -33,6 +34,31 @@ absl::Status make_lock_file(const Descriptor& directory, const std::filesystem::
   if (lock.get() < 0) return directory_error("cannot open", file, errno);
   const int error = posix_fallocate(lock.get(), 0, 64 * ReaderPool::slots + 128);
   return error == 0 ? absl::OkStatus() : directory_error("cannot allocate", file, error);
+}
+
+// LMDB makes a new file in place, and does not sync it. A power cut in the midst leaves a file that
+// is no database, which would be refused for ever. So a new one is made under another name, and
+// gets its own once it is whole and on the disk. Returns an error of LMDB or 0.
+int make_data_file(const Descriptor& directory, const std::filesystem::path& path) {
+  struct stat facts{};
+  const bool exists = fstatat(directory.get(), "data.mdb", &facts, AT_SYMLINK_NOFOLLOW) == 0;
+  // What else may be wrong with it, opening it will say.
+  if (exists && !(S_ISREG(facts.st_mode) && facts.st_size == 0)) return 0;
+  if (!exists && errno != ENOENT) return 0;
+  constexpr const char* unfinished = "data.mdb.new";
+  if (unlinkat(directory.get(), unfinished, 0) != 0 && errno != ENOENT) return errno;
+  {
+    MDB_env* made = nullptr;
+    if (const int error = mdb_env_create(&made); error != 0) return error;
+    const Environment environment(made);
+    // Nobody else has it: we hold the lock of the directory.
+    constexpr unsigned flags = MDB_NOSUBDIR | MDB_NOLOCK;
+    int error = mdb_env_open(made, (path / unfinished).c_str(), flags, 0600);
+    if (error == 0) error = mdb_env_sync(made, 1);
+    if (error != 0) return error;
+  }
+  if (renameat(directory.get(), unfinished, directory.get(), "data.mdb") != 0) return errno;
+  return 0;
 }
 
 // LMDB leaves its data descriptor open across exec. An exec between its open and this call, in
@@ -139,12 +165,13 @@ absl::StatusOr<OpenEnvironment> open_environment(const std::filesystem::path& pa
   if (absl::Status made = make_lock_file(*directory, path); !made.ok()) return made;
 
   OpenEnvironment opened{.path = path, .lock = *std::move(lock), .map_bytes = map_bytes_max};
-  int error = open_with_largest_map(path, opened);
+  int error = make_data_file(*directory, path);
+  if (error == 0) error = open_with_largest_map(path, opened);
   MDB_env* const environment = opened.environment.get();
   if (error == 0) error = close_on_exec(environment);
   if (error == 0) error = fill_to_last_page(environment);
   if (error == 0) error = open_database(environment, opened.database);
-  // Slots of processes that were killed; then a new file's header, which LMDB does not sync.
+  // Slots of processes that were killed; then what one of them had written and not synced.
   if (error == 0) error = mdb_reader_check(environment, nullptr);
   if (error == 0) error = mdb_env_sync(environment, 1);
   if (error != 0) return open_error(path, error);

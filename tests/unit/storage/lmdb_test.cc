@@ -88,6 +88,18 @@ TEST_CASE("a database that was cut off is refused, not read past its end") {
   CHECK_THAT(test::message(status), ContainsSubstring(temporary.path().string()));
 }
 
+TEST_CASE("a new file that was not finished when the power went is made anew") {
+  const test::TemporaryDirectory temporary;
+  const fs::path unfinished = temporary.path() / "data.mdb.new";
+  std::ofstream(unfinished) << "the beginning of a header";
+  std::ofstream(temporary.path() / "data.mdb").close();
+  const auto engine = test::open(temporary.path());
+  INFO(engine.status().ToString());
+  REQUIRE(engine.ok());
+  CHECK(test::put(**engine, "key", "record").ok());
+  CHECK_FALSE(fs::exists(unfinished));
+}
+
 TEST_CASE("a directory can be opened again after a refusal and after a close") {
   const test::TemporaryDirectory temporary;
   const fs::path file = temporary.path() / "data.mdb";
