@@ -303,7 +303,9 @@ void Host::end_flush(const ObjectBuffer::Batch& batch, const absl::Status& writt
     // write on under the name that the lost dots were given by (trap A2).
     const std::lock_guard lock(machine_mutex_);
     std::vector<std::uint64_t> lost =
-        buffer_.failed(batch, now().steady + retry_period, std::string(written.message()));
+        engine_failed_
+            ? buffer_.abandoned()
+            : buffer_.failed(batch, now().steady + retry_period, std::string(written.message()));
     post({.event = core::WriteFailed{std::move(lost), written}}, Place::first);
   }
   if (!engine_failed_) parts_.environment->flush_at(buffer_.due());

@@ -112,6 +112,18 @@ std::vector<std::uint64_t> ObjectBuffer::failed(const Batch& batch, core::TimePo
   return settled;
 }
 
+std::vector<std::uint64_t> ObjectBuffer::abandoned() {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::uint64_t> settled;
+  for (auto at = entries_.begin(); at != entries_.end();) {
+    const auto entry = at++;
+    for (const Entry::Write& write : entry->second.writes) settled.push_back(write.write);
+    entry->second.writes.clear();
+    if (!entry->second.acknowledged) drop(entry);
+  }
+  return settled;
+}
+
 std::string ObjectBuffer::refusal() const {
   const std::lock_guard lock(mutex_);
   return refused_ > 0 ? reason_ : std::string();

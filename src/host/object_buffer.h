@@ -59,6 +59,9 @@ class ObjectBuffer {
   // The commit failed: what nothing has been acknowledged of is dropped, and its writes returned;
   // the rest stays, to be tried again at `retry`.
   std::vector<std::uint64_t> failed(const Batch& batch, core::TimePoint retry, std::string reason);
+  // The commit failed, and there will be no other: as failed(), but of all batches to come as well,
+  // and what stays waits for nothing.
+  std::vector<std::uint64_t> abandoned();
   // Why the last commit failed, while something acknowledged waits for another try; else empty.
   std::string refusal() const;
 

@@ -169,6 +169,30 @@ TEST_CASE("host: DATA_LOSS takes the node out of service, and says so") {
   CHECK(node.disk->commits == commits);
 }
 
+// Only the batch that failed was settled. Nothing came after it, for the engine is not used on:
+// puts whose records waited behind it, or on top of one that had been acknowledged, heard nothing
+// until their timeout.
+TEST_CASE("host: DATA_LOSS ends all puts that wait for the disk, not only those of its batch") {
+  LoneNode node;
+  REQUIRE(node.start().ok());
+  const LoneNode::Put buffered = node.put("old", "tea", false);
+  node.hands->run();
+  REQUIRE(buffered->status.ok());
+  const LoneNode::Put on_top = node.put("old", "pen");
+  const LoneNode::Put written = node.put("k", "book");
+  node.hands->turn();
+  const auto batch = node.host->begin_flush();
+  REQUIRE(batch.size() == 2);
+  const LoneNode::Put behind = node.put("other", "book");
+  node.hands->turn();
+  node.host->end_flush(batch, absl::DataLossError("input/output error"));
+  node.hands->turn();
+  for (const LoneNode::Put& put : {written, on_top, behind}) {
+    CHECK(put->times == 1);
+    CHECK(absl::IsDataLoss(put->status));
+  }
+}
+
 TEST_CASE("host: a full buffer makes puts wait until the disk takes some") {
   LoneNode node;
   node.options.buffer_bytes_max = std::size_t{1} << 20;
