@@ -9,13 +9,10 @@
 //
 // DYNAMO_POWER_LOSS_IMAGES: how many cuts.
 
-#include <fcntl.h>
 #include <lmdb.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -27,6 +24,7 @@
 #include "catch.hpp"
 #include "crash_image.h"
 #include "recorder.h"
+#include "surroundings.h"
 #include "unit/storage/child_process.h"
 #include "unit/storage/engine_access.h"
 #include "unit/storage/temporary_directory.h"
@@ -46,17 +44,6 @@ constexpr std::size_t images_by_default = 500;  // fork has much more to copy
 #else
 constexpr std::size_t images_by_default = 2000;
 #endif
-
-// In memory where that is possible: what counts is what is asked of the disk, not what it does.
-fs::path memory() {
-  const fs::path shared = "/dev/shm";
-  return access(shared.c_str(), W_OK) == 0 ? shared : fs::temp_directory_path();
-}
-
-std::size_t number_from_environment(const char* name, std::size_t otherwise) {
-  const char* given = std::getenv(name);
-  return given == nullptr ? otherwise : std::stoull(given);
-}
 
 // A stretch of work, as its disk saw it.
 struct Life {
@@ -163,13 +150,6 @@ constexpr std::array<const char*, 5> verdict_names = {"what was acknowledged",
 
 constexpr int first_verdict = 40;  // as an exit code: sanitizers end with small ones
 
-// What a broken file makes LMDB, Catch and the sanitizers say is no output of this test.
-void end_quietly_when_killed() {
-  dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
-  dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
-  for (const int number : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) signal(number, SIG_DFL);
-}
-
 int judge(const fs::path& directory, const Contents& last, const Contents* next) {
   const auto engine = test::open(directory, map_bytes);
   if (!engine.ok()) return not_opened;
@@ -212,7 +192,7 @@ FileImage cut(const Life& life, const fs::path& directory, std::mt19937_64& rand
   const std::size_t next = last + 1;
   const bool begun = next < life.states.size() && life.begun[next] <= at;
   test::ChildProcess child([&] {
-    end_quietly_when_killed();
+    test::end_quietly_when_killed();
     return first_verdict +
            judge(directory, life.states[last], begun ? &life.states[next] : nullptr);
   });
@@ -229,14 +209,15 @@ FileImage cut(const Life& life, const fs::path& directory, std::mt19937_64& rand
 }  // namespace
 
 TEST_CASE("after a power cut there is what was acknowledged, or that and the batch in flight") {
-  const std::uint64_t seed = number_from_environment("DYNAMO_SEED", 20071014);
-  const std::size_t images = number_from_environment("DYNAMO_POWER_LOSS_IMAGES", images_by_default);
+  const std::uint64_t seed = test::number_from_environment("DYNAMO_SEED", 20071014);
+  const std::size_t images =
+      test::number_from_environment("DYNAMO_POWER_LOSS_IMAGES", images_by_default);
   std::mt19937_64 random(seed);
   Counts counts;
   FileImage base;
   while (counts.images < images) {
-    const test::TemporaryDirectory worked(memory());
-    const test::TemporaryDirectory crashed(memory());
+    const test::TemporaryDirectory worked(test::memory_directory());
+    const test::TemporaryDirectory crashed(test::memory_directory());
     // A new store from time to time, for its first steps are special.
     if (counts.lives % 8 == 0) base.reset();
     const Life life = live(worked.path(), base, random);
@@ -256,12 +237,12 @@ TEST_CASE("after a power cut there is what was acknowledged, or that and the bat
 }
 
 TEST_CASE("the check of power cuts finds what a store without syncs loses") {
-  const std::uint64_t seed = number_from_environment("DYNAMO_SEED", 20071014);
+  const std::uint64_t seed = test::number_from_environment("DYNAMO_SEED", 20071014);
   INFO("seed " << seed);
   std::mt19937_64 random(seed);
   Counts counts{.lives = 1};
-  const test::TemporaryDirectory worked(memory());
-  const test::TemporaryDirectory crashed(memory());
+  const test::TemporaryDirectory worked(test::memory_directory());
+  const test::TemporaryDirectory crashed(test::memory_directory());
   const Life life = live_without_syncs(worked.path(), random);
   counts.events = life.events.size();
   for (int i = 0; i < 200; ++i) cut(life, crashed.path(), random, counts);
