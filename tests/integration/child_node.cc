@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +22,12 @@ namespace test {
 namespace {
 
 constexpr int patience_ms = 30'000;
+
+bool enter(const std::filesystem::path& network) {
+  if (network.empty()) return true;
+  const int file = ::open(network.c_str(), O_RDONLY | O_CLOEXEC);
+  return file >= 0 && ::setns(file, CLONE_NEWNET) == 0;
+}
 
 }  // namespace
 
@@ -49,6 +57,8 @@ std::string ChildNode::start() {
   pid_ = ::fork();
   REQUIRE(pid_ >= 0);
   if (pid_ == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a paused one would stay for ever
+    if (!enter(options_.network)) ::_exit(126);
     ::dup2(to[0], STDIN_FILENO);
     ::dup2(from[1], STDOUT_FILENO);
     ::execv(argv[0], argv.data());
@@ -130,6 +140,9 @@ void ChildNode::kill() {
   while (read_more()) {
   }
 }
+
+void ChildNode::pause() { REQUIRE(::kill(pid_, SIGSTOP) == 0); }
+void ChildNode::resume() { REQUIRE(::kill(pid_, SIGCONT) == 0); }
 
 void ChildNode::quit() {
   const std::string line = "quit\n";

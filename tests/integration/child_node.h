@@ -19,6 +19,7 @@ struct ChildOptions {
   std::string label = "test";
   int partitions = 64;
   std::string durability = "synced";
+  std::filesystem::path network{};  // the namespace to run in, as a file; empty: this process's
 };
 
 // A node in a process of its own. Every wait has a deadline of half a minute and fails the test
@@ -47,8 +48,11 @@ class ChildNode {
   const std::vector<std::string>& log() const { return log_; }
   bool logged(const std::string& text) const;
 
-  void kill();  // SIGKILL; answers that it had given can still be read
+  void kill();   // SIGKILL; answers that it had given can still be read
+  void pause();  // SIGSTOP
+  void resume();
   void quit();  // lets it end by itself
+  pid_t pid() const { return pid_; }
 
   ChildOptions& options() { return options_; }
 

@@ -4,15 +4,18 @@
 //   NUMBER get KEY             the set, with commas
 //   NUMBER get_all KEY         the same, from all three replicas
 //   NUMBER alone KEY           the same, of this node's own replica
+//   NUMBER owners KEY          their names, with commas
+//   NUMBER hints               how many writes it keeps for others
 //   NUMBER converge MS         waits until all owners are equal
 //   quit
 //
 // Answers, in any order: "NUMBER ok TEXT" or "NUMBER failed CODE VERDICT TEXT". Before them one
 // line, "ready ADDRESS" or "failed CODE TEXT"; in between "log TEXT". Arguments: NAME DIRECTORY
-// LABEL PARTITIONS synced|buffered NAME=ADDRESS...
+// LABEL PARTITIONS synced|buffered NAME=ADDRESS... Addresses may be of a network namespace.
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <mutex>
@@ -73,7 +76,18 @@ std::string failure(const std::string& number, const absl::Status& status) {
          one_line(std::string(status.message()));
 }
 
-std::string answer(dynamo::Node& node, const dynamo::Store& store, const std::string& line) {
+// Whether nobody but this node answered.
+bool is_alone(const dynamo::Outcome& outcome, const std::string& name) {
+  using Answer = dynamo::ReplicaReport::Answer;
+  for (const dynamo::ReplicaReport& replica : outcome.replicas) {
+    const bool answered = replica.answer == Answer::found || replica.answer == Answer::not_found;
+    if (answered != (replica.node == name)) return false;
+  }
+  return true;
+}
+
+std::string answer(dynamo::Node& node, const dynamo::Store& store, const std::string& name,
+                   const std::string& line) {
   std::istringstream in(line);
   std::string number, verb, key, element;
   in >> number >> verb >> key >> element;
@@ -81,11 +95,20 @@ std::string answer(dynamo::Node& node, const dynamo::Store& store, const std::st
     const absl::Status status = node.await_converged(std::chrono::milliseconds(std::stoi(key)));
     return status.ok() ? number + " ok " : failure(number, status);
   }
+  if (verb == "hints") return number + " ok " + std::to_string(node.status().hints);
+  if (verb == "owners") {
+    std::vector<std::string> names = store.preference_list(key);
+    names.resize(std::min<std::size_t>(names.size(), 3));
+    return number + " ok " + format(Set(names.begin(), names.end()));
+  }
   dynamo::ReadOptions options;
   if (verb == "alone") options.r = 1;
   if (verb == "get_all") options.r = 3;
   const auto seen = store.get(key, options);
   if (!seen.ok()) return failure(number, seen.status());
+  if (verb == "alone" && !is_alone(seen->outcome, name)) {
+    return number + " failed INTERNAL none " + to_string(seen->outcome);
+  }
   Set set = seen->found() ? parse(seen->object()) : Set();
   if (verb != "add") return number + " ok " + format(set);
   set.insert(element);
@@ -106,6 +129,7 @@ absl::StatusOr<dynamo::Node> start(const std::vector<std::string>& arguments) {
     if (member.name == options.name) options.listen = member.address;
     members.push_back(member);
   }
+  options.allow_plaintext = !options.listen.starts_with("127.");
   dynamo::Components parts{.membership = dynamo::fixed_membership(members)};
   parts.log = [](const dynamo::LogRecord& record) { say("log " + one_line(record.text)); };
   return dynamo::Node::start(options, std::move(parts));
@@ -129,7 +153,7 @@ int main(int argc, char** argv) {
   say("ready " + node->address());
   asio::thread_pool workers(4);
   for (std::string line; std::getline(std::cin, line) && line != "quit";) {
-    asio::post(workers, [&node, &store, line] { say(answer(*node, *store, line)); });
+    asio::post(workers, [&, line] { say(answer(*node, *store, arguments.at(0), line)); });
   }
   workers.join();
 }
