@@ -158,6 +158,7 @@ void print(FailingHow how, const Counts& counts) {
   for (const auto& [report, count] : counts.reports) {
     std::cout << "  " << count << "  " << report << "\n";
   }
+  std::cout.flush();  // or each child that is killed prints it again
 }
 
 }  // namespace
