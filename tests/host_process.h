@@ -2,10 +2,12 @@
 
 #include <fcntl.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <set>
 #include <string>
+#include <thread>
 
 // What a library may leave behind in its host process, which is this one.
 namespace test {
@@ -19,6 +21,15 @@ inline std::multiset<std::string> threads() {
     names.insert(name);
   }
   return names;
+}
+
+// Whether these are left. The kernel lists a thread for a moment after it could be joined.
+inline bool threads_end_at(const std::multiset<std::string>& left) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (threads().size() > left.size() && std::chrono::steady_clock::now() < until) {
+    std::this_thread::yield();
+  }
+  return threads() == left;
 }
 
 inline std::set<int> descriptors() {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -89,6 +90,14 @@ inline std::size_t count_entries(const char* directory) {
   return static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
 }
 inline std::size_t threads_now() { return count_entries("/proc/self/task"); }
+// The kernel lists a thread for a moment after it could be joined.
+inline bool threads_end_at(std::size_t count) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (threads_now() > count && std::chrono::steady_clock::now() < until) {
+    std::this_thread::yield();
+  }
+  return threads_now() == count;
+}
 inline std::size_t descriptors_now() { return count_entries("/proc/self/fd"); }
 
 // Counts handlers; a test waits for the last of them.
