@@ -106,6 +106,12 @@ void VersionSet::keep_last_write() {
   versions_.push_back(std::move(last));
 }
 
+bool VersionSet::only_deletes_at(std::int64_t wall_us) const {
+  return !empty() && std::ranges::none_of(versions_, [&](const StoredVersion& version) {
+    return version.visible_at(wall_us);
+  });
+}
+
 const StoredVersion* VersionSet::find_write(const WriteId& id) const {
   const auto at = std::ranges::find(versions_, id, &StoredVersion::write_id);
   return at == versions_.end() ? nullptr : &*at;

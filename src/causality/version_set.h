@@ -61,6 +61,9 @@ class VersionSet {
   // How many versions put() with this context would leave, the new one included.
   std::size_t size_after_put(const History& context) const;
 
+  // Whether there is nothing to show at that time, nor ever after.
+  bool only_deletes_at(std::int64_t wall_us) const;
+
   // The version that a write left here, or null.
   const StoredVersion* find_write(const WriteId& id) const;
   // The greatest clock of the versions; zero if there are none.

@@ -22,6 +22,12 @@ bool AntiEntropy::take(const Turn& turn, const std::string& from, const Message&
     converge_.take(turn, from, *converge);
   } else if (const auto* converge_reply = std::get_if<ConvergeReply>(&message)) {
     converge_.take(turn, from, *converge_reply);
+  } else if (const auto* drop = std::get_if<DropRequest>(&message)) {
+    reaper_.take(turn, *drop);
+  } else if (const auto* stores = std::get_if<StoresRequest>(&message)) {
+    rebuild_.take(turn, from, *stores);
+  } else if (const auto* stores_reply = std::get_if<StoresReply>(&message)) {
+    rebuild_.take(turn, from, *stores_reply);
   } else {
     return false;
   }
@@ -51,10 +57,13 @@ void AntiEntropy::tick(const Turn& turn) {
   state_.trees.tick(turn);
   rounds_.tick(turn);
   converge_.tick(turn);
+  rebuild_.tick(turn);
+  reaper_.tick(turn);
 }
 
 TimePoint AntiEntropy::next_tick() const {
-  return std::min({state_.trees.next_tick(), rounds_.next_tick(), converge_.next_tick()});
+  return std::min({state_.trees.next_tick(), rounds_.next_tick(), converge_.next_tick(),
+                   rebuild_.next_tick(), reaper_.next_tick()});
 }
 
 }  // namespace dynamo::core

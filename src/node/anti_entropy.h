@@ -7,7 +7,10 @@
 #include "node/converge_requests.h"
 #include "node/exchange_rounds.h"
 #include "node/exchange_service.h"
+#include "node/generations.h"
 #include "node/node_state.h"
+#include "node/reaper.h"
+#include "node/rebuild.h"
 
 namespace dynamo::core {
 
@@ -17,15 +20,19 @@ namespace dynamo::core {
 //   rounds    compares what this node owns with the other owners, again and again
 //   service   answers other owners who do the same
 //   converge  applications that wait for rounds, here and on peers
+//   rebuild   this node, after it has lost its disk, waits for rounds
+//   reaper    drops deletes that rounds have found on all owners
 //
 // Thread safety: one thread at a time.
 class AntiEntropy {
  public:
-  AntiEntropy(NodeState& state, Replica& replica, ReplicaService& service)
+  AntiEntropy(NodeState& state, Replica& replica, ReplicaService& service, Generations& generations)
       : state_(state),
         rounds_(state, replica),
         service_(state, replica, service),
-        converge_(state, rounds_) {}
+        converge_(state, rounds_),
+        rebuild_(state, rounds_, generations),
+        reaper_(state, replica, rounds_, generations) {}
 
   void start(const Turn& turn, const ClientConverge& converge) { converge_.start(turn, converge); }
   bool cancel(const Turn& turn, std::uint64_t request) { return converge_.cancel(turn, request); }
@@ -43,6 +50,8 @@ class AntiEntropy {
   ExchangeRounds rounds_;
   ExchangeService service_;
   ConvergeRequests converge_;
+  Rebuild rebuild_;
+  Reaper reaper_;
 };
 
 }  // namespace dynamo::core

@@ -64,6 +64,29 @@ void note_repair(const NodeState& state, TimePoint now, ClusterStatus& status) {
                   oldest.partition, std::chrono::duration_cast<std::chrono::minutes>(age).count()));
 }
 
+// So long the cluster may take from one generation to the next.
+constexpr TimePoint generation_expected = std::chrono::seconds(30);
+
+void note_generation(const NodeState& state, TimePoint now, ClusterStatus& status) {
+  if (state.generation.rebuilding) {
+    status.notes.push_back(
+        fmt::format("this node's disk was lost: {} partitions are being fetched from their other "
+                    "owners, and not answered for",
+                    state.rebuilding.size()));
+  }
+  if (now - state.generation_since <= generation_expected) return;
+  std::vector<std::string> absent;  // the first member knows; the others, who is unreachable
+  for (const Member& member : state.ring->members()) {
+    const bool unsettled = std::ranges::find(state.unsettled, member.name) != state.unsettled.end();
+    if (unsettled || !state.unreachable_reason(member.name, now).empty()) {
+      absent.push_back(member.name);
+    }
+  }
+  if (absent.empty()) return;
+  status.notes.push_back(fmt::format("deletes are kept until {} has settled in generation {}",
+                                     fmt::join(absent, ", "), state.generation.current));
+}
+
 }  // namespace
 
 ClusterStatus cluster_status(const NodeState& state, const Now& at) {
@@ -107,6 +130,7 @@ ClusterStatus cluster_status(const NodeState& state, const Now& at) {
   }
   note_shortfalls(state, status);
   note_repair(state, now, status);
+  note_generation(state, now, status);
   return status;
 }
 

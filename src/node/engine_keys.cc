@@ -39,6 +39,8 @@ std::string named(RecordKind kind, std::string_view name) {
 
 }  // namespace
 
+std::string generation_key() { return first_key(RecordKind::generation); }
+
 std::string identity_key() { return first_key(RecordKind::identity); }
 
 std::string membership_key() { return first_key(RecordKind::membership); }

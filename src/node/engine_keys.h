@@ -15,6 +15,7 @@
 namespace dynamo::core {
 
 enum class RecordKind : char {
+  generation = 'g',
   hint = 'h',
   identity = 'i',
   membership = 'm',
@@ -23,6 +24,7 @@ enum class RecordKind : char {
   store = 's'
 };
 
+std::string generation_key();
 std::string identity_key();
 std::string membership_key();
 std::string peer_key(std::string_view name);

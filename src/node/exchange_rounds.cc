@@ -61,6 +61,17 @@ std::uint64_t ExchangeRounds::completed(int partition) const {
   return at == partitions_.end() ? 0 : at->second.completed;
 }
 
+std::uint64_t ExchangeRounds::completed_in(int partition) const {
+  const auto at = partitions_.find(partition);
+  return at == partitions_.end() ? 0 : at->second.generation;
+}
+
+bool ExchangeRounds::idle(int partition) const {
+  const auto at = partitions_.find(partition);
+  return at != partitions_.end() && at->second.running == 0 &&
+         at->second.hurried_until == TimePoint{};
+}
+
 std::string_view ExchangeRounds::trouble(int partition) const {
   const auto at = partitions_.find(partition);
   return at == partitions_.end() ? std::string_view() : at->second.trouble;
@@ -146,8 +157,10 @@ bool ExchangeRounds::begin_leg(const Turn& turn, Round& round) {
     fail_leg(round, fmt::format("{} is unreachable: {}", leg.peer, why));
     return false;
   }
-  round.exchange.emplace(ExchangeScope{
-      .store = leg.store, .partition = partition, .view = state_.ring->view_number()});
+  round.exchange.emplace(ExchangeScope{.store = leg.store,
+                                       .partition = partition,
+                                       .view = state_.ring->view_number(),
+                                       .generation = state_.stored_generation.sealed});
   return true;
 }
 
@@ -283,6 +296,7 @@ void ExchangeRounds::finish(const Turn& turn, Rounds::iterator at) {
   TimePoint due = now + retry;
   if (counts(round)) {
     partition.completed = number;
+    partition.generation = state_.generation.current;
     state_.horizon.move(round.partition, round.started);
     // Spread, so that partitions which were compared in one burst are not for ever.
     const std::uint64_t spread =

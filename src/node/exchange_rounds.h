@@ -57,6 +57,10 @@ class ExchangeRounds {
   std::uint64_t hurry(int partition, TimePoint now, TimePoint until);
   // The number of the last complete round; 0: none.
   std::uint64_t completed(int partition) const;
+  // The generation that this node was in when it ended.
+  std::uint64_t completed_in(int partition) const;
+  // No round of it is running, nor due at once.
+  bool idle(int partition) const;
   // Why the last round was not complete; empty if it was.
   std::string_view trouble(int partition) const;
   // Grows when a round ends.
@@ -69,8 +73,9 @@ class ExchangeRounds {
   struct Partition {
     TimePoint due{};
     std::uint64_t completed = 0;
-    std::uint64_t running = 0;  // the number of its round; 0: none
-    bool again = false;         // another one at once, when that ends
+    std::uint64_t generation = 0;  // when that ended
+    std::uint64_t running = 0;     // the number of its round; 0: none
+    bool again = false;            // another one at once, when that ends
     TimePoint hurried_until{};
     std::string trouble{};
   };

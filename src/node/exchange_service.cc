@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "node/engine_keys.h"
 #include "node/stored_partition.h"
 #include "repair/exchange_answers.h"
 
@@ -19,7 +20,8 @@ bool ExchangeService::admit(const Turn& turn, const std::string& from, const Exc
     reply.reason = std::string(admitted.message());
     return false;
   }
-  const ExchangeScope own{.view = state_.ring->view_number()};
+  const ExchangeScope own{.view = state_.ring->view_number(),
+                          .generation = state_.stored_generation.sealed};
   reply.reason = scope_difference(scope, own);
   if (!reply.reason.empty()) return false;
   if (!state_.owns(from, scope.store.n, scope.partition) ||
@@ -39,31 +41,39 @@ template <class Reply, class Request>
 ExchangeService::Served<Reply> ExchangeService::serve(const Turn& turn, const std::string& from,
                                                       const Request& request) {
   Served<Reply> served{.reply = {.operation = request.operation}};
-  if (admit(turn, from, request.scope, served.reply)) {
-    StoredPartition records(state_, replica_, turn, request.scope.store, request.scope.partition);
-    served.reply = answer(request, records);
-    served.writes = records.writes();
+  const ExchangeScope& scope = request.scope;
+  if (!admit(turn, from, scope, served.reply)) return served;
+  StoredPartition records(state_, replica_, turn, scope.store, scope.partition);
+  served.reply = answer(request, records);
+  if (served.reply.answer == ExchangeAnswer::ok) {
+    served.writes = state_.trees.pending(store_place(scope.store.name), scope.partition);
   }
   return served;
 }
 
-void ExchangeService::take(const Turn& turn, const std::string& from, const TreeRequest& request) {
-  state_.outbox.send(from, serve<TreeReply>(turn, from, request).reply, Lane::bulk);
-}
-
-void ExchangeService::take(const Turn& turn, const std::string& from, const LeafRequest& request) {
-  state_.outbox.send(from, serve<LeafReply>(turn, from, request).reply, Lane::bulk);
-}
-
-void ExchangeService::take(const Turn& turn, const std::string& from, const SetsRequest& request) {
-  auto [reply, writes] = serve<SetsReply>(turn, from, request);
-  if (writes.empty() || reply.answer != ExchangeAnswer::ok) {
+template <class Reply, class Request>
+void ExchangeService::answer_later(const Turn& turn, const std::string& from,
+                                   const Request& request) {
+  auto [reply, writes] = serve<Reply>(turn, from, request);
+  if (writes.empty()) {
     state_.outbox.send(from, std::move(reply), Lane::bulk);
     return;
   }
   const std::uint64_t number = state_.next_number();
   for (const std::uint64_t write : writes) by_write_.emplace(write, number);
   waiting_.emplace(number, Waiting{from, std::move(reply), writes.size()});
+}
+
+void ExchangeService::take(const Turn& turn, const std::string& from, const TreeRequest& request) {
+  answer_later<TreeReply>(turn, from, request);
+}
+
+void ExchangeService::take(const Turn& turn, const std::string& from, const LeafRequest& request) {
+  answer_later<LeafReply>(turn, from, request);
+}
+
+void ExchangeService::take(const Turn& turn, const std::string& from, const SetsRequest& request) {
+  answer_later<SetsReply>(turn, from, request);
 }
 
 void ExchangeService::synced(std::uint64_t write) { settle(write, absl::OkStatus()); }
@@ -73,19 +83,23 @@ void ExchangeService::failed(std::uint64_t write, const absl::Status& status) {
 }
 
 void ExchangeService::settle(std::uint64_t write, const absl::Status& status) {
-  const auto by_write = by_write_.find(write);
-  if (by_write == by_write_.end()) return;
-  const auto at = waiting_.find(by_write->second);
-  by_write_.erase(by_write);
-  Waiting& waiting = at->second;
-  if (!status.ok() && waiting.reply.answer == ExchangeAnswer::ok) {
-    waiting.reply = {.operation = waiting.reply.operation,
+  const auto [first, last] = by_write_.equal_range(write);
+  for (auto by_write = first; by_write != last; ++by_write) {
+    const auto at = waiting_.find(by_write->second);
+    Waiting& waiting = at->second;
+    std::visit(
+        [&](auto& reply) {
+          if (!status.ok() && reply.answer == ExchangeAnswer::ok) {
+            reply = {.operation = reply.operation,
                      .answer = ExchangeAnswer::refused,
                      .reason = std::string(status.message())};
+          }
+          if (--waiting.writes == 0) state_.outbox.send(waiting.to, std::move(reply), Lane::bulk);
+        },
+        waiting.reply);
+    if (waiting.writes == 0) waiting_.erase(at);
   }
-  if (--waiting.writes > 0) return;
-  state_.outbox.send(waiting.to, std::move(waiting.reply), Lane::bulk);
-  waiting_.erase(at);
+  by_write_.erase(first, last);
 }
 
 }  // namespace dynamo::core

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <variant>
 
 #include "node/node_state.h"
 #include "node/replica.h"
@@ -10,9 +11,10 @@
 
 namespace dynamo::core {
 
-// The side of exchanges that is asked: checks that both nodes mean the same, answers from this
-// node's trees and records, and holds back an answer that promises writes until they are on stable
-// storage. All of it travels on the bulk lane.
+// The side of exchanges that is asked: checks that both nodes mean the same and answers from this
+// node's trees and records. An answer says what is on stable storage: it is held back until all is
+// that it was made from, and all that it promises to have written. All of it travels on the bulk
+// lane.
 //
 // Thread safety: one thread at a time.
 class ExchangeService {
@@ -29,9 +31,10 @@ class ExchangeService {
   void failed(std::uint64_t write, const absl::Status& status);
 
  private:
+  using AnyReply = std::variant<TreeReply, LeafReply, SetsReply>;
   struct Waiting {
     std::string to{};
-    SetsReply reply{};
+    AnyReply reply{};
     std::size_t writes = 0;
   };
 
@@ -45,13 +48,15 @@ class ExchangeService {
   bool admit(const Turn& turn, const std::string& from, const ExchangeScope& scope, Reply& reply);
   template <class Reply, class Request>
   Served<Reply> serve(const Turn& turn, const std::string& from, const Request& request);
+  template <class Reply, class Request>
+  void answer_later(const Turn& turn, const std::string& from, const Request& request);
   void settle(std::uint64_t write, const absl::Status& status);
 
   NodeState& state_;
   Replica& replica_;
   ReplicaService& service_;
-  std::map<std::uint64_t, Waiting> waiting_;         // answers, by a number of ours
-  std::map<std::uint64_t, std::uint64_t> by_write_;  // which answer waits for the write
+  std::map<std::uint64_t, Waiting> waiting_;              // answers, by a number of ours
+  std::multimap<std::uint64_t, std::uint64_t> by_write_;  // which answers wait for the write
 };
 
 }  // namespace dynamo::core

@@ -59,10 +59,17 @@ void GetRequests::ask(const Turn& turn, std::uint64_t number, Running& running,
     }
     return;
   }
+  if (const std::string_view lost = state_.not_rebuilt(running.get.key);
+      !stand_in && !lost.empty()) {
+    return running.operation.refused(node, std::string(lost));
+  }
   absl::StatusOr<Record> record =
       replica_.read(turn, running.get.store, running.get.key,
                     stand_in ? ReplicaReport::Role::stand_in : ReplicaReport::Role::primary);
   if (record.ok()) {
+    if (!record->replica.set.empty()) {
+      running.stamp = std::min(running.stamp, stand_in ? record->generation : state_.stamp());
+    }
     running.operation.answered(node, std::move(record->replica.set));
   } else {
     running.operation.refused(node,
@@ -77,6 +84,7 @@ void GetRequests::reply(const Turn& turn, const std::string& from, ReadReply rep
     at->second.operation.refused(from, std::move(reply.reason));
   } else {
     state_.detector.round_trip(from, turn.now.steady - at->second.started);
+    if (!reply.set.empty()) at->second.stamp = std::min(at->second.stamp, reply.generation);
     at->second.operation.answered(from, std::move(reply.set));
   }
   settle(turn, at);
@@ -162,9 +170,11 @@ void GetRequests::finish(const Turn& turn, Operations::iterator at) {
                                              .store = running.get.store,
                                              .key = running.get.key,
                                              .synced = false,
+                                             .generation = running.stamp,
                                              .set = running.operation.merged()});
       continue;
     }
+    if (!state_.generation.owner_accepts(running.stamp)) continue;
     absl::StatusOr<Record> own = replica_.read_to_write(turn, running.get.store, running.get.key);
     if (!own.ok() || !turn.own.full().empty()) continue;
     if (own->replica.merge(running.operation.merged(), running.get.store.conflict)) {

@@ -44,6 +44,7 @@ class GetRequests {
     StandIns stand_ins;
     TimePoint started{};
     bool answered = false;
+    std::uint64_t stamp = UINT64_MAX;  // the lowest of what was merged
   };
   using Operations = std::map<std::uint64_t, Running>;
 

@@ -12,17 +12,26 @@ namespace dynamo::core {
 absl::Status Handoff::restore(std::string_view key, std::string_view record) {
   const absl::StatusOr<Record> hint = decode_record(record);
   if (!hint.ok()) return hint.status();
+  // This node has settled since: it had been handed off, but the disk did not hear of that.
+  if (hint->generation < state_.generation.settled) {
+    handed_off_.emplace_back(key);
+    return absl::OkStatus();
+  }
   // As old as what was put last: the hint itself does not say when it came.
   std::int64_t since_us = 0;
   for (const StoredVersion& version : hint->replica.set.versions()) {
     since_us = std::max(since_us, version.written_at_us);
   }
-  state_.hints.put(key, hint->owed, hint->store, key.size() + record.size(), since_us);
+  state_.hints.put(key, hint->owed, hint->store, key.size() + record.size(), since_us,
+                   hint->generation);
   return absl::OkStatus();
 }
 
 void Handoff::tick(const Turn& turn) {
   if (next_tick() > turn.now.steady) return;
+  for (std::string& key : std::exchange(handed_off_, {})) {
+    turn.write({.write = state_.next_number(), .key = std::move(key), .synced = false});
+  }
   expire(turn.now.steady);
   const HintLog::Hints& hints = state_.hints.hints();
   std::size_t looked_at = 0;
@@ -44,7 +53,8 @@ void Handoff::tick(const Turn& turn) {
 }
 
 TimePoint Handoff::next_tick() const {
-  return state_.hints.hints().empty() && in_flight_.empty() ? TimePoint::max() : next_tick_;
+  const bool idle = state_.hints.hints().empty() && in_flight_.empty() && handed_off_.empty();
+  return idle ? TimePoint::max() : next_tick_;
 }
 
 std::vector<std::string> Handoff::owners(const std::string& key, const std::string& store) const {
@@ -99,7 +109,7 @@ bool Handoff::send(const Turn& turn, const std::string& key, const std::string& 
   const StoreFacts& facts = state_.stores.find(hint->store)->facts;
   if (state_.is_self(to)) {
     absl::StatusOr<Record> own = replica_.read_to_write(turn, facts, hint->key);
-    if (!own.ok()) return true;
+    if (!own.ok() || !state_.generation.owner_accepts(hint->generation)) return true;
     own->replica.merge(hint->replica.set, facts.conflict);
     number = replica_.write(turn, *own, true);
   } else {

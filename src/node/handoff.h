@@ -79,7 +79,8 @@ class Handoff {
   InFlight in_flight_;
   std::set<std::pair<std::string, std::string>> sending_;  // key and receiver of these
   std::map<std::string, Receiver> receivers_;
-  std::string cursor_;  // the next hint to look at
+  std::string cursor_;                   // the next hint to look at
+  std::vector<std::string> handed_off_;  // before this node was started; to be erased
   TimePoint next_tick_{};
 };
 

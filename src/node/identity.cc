@@ -71,6 +71,10 @@ absl::StatusOr<NodeIdentity> next_boot(std::optional<std::string_view> stored,
                     "life of a cluster",
                     partitions, last->partitions));
   }
+  if (last->boot_seen_by_peers == boot_replaced) {
+    return absl::FailedPreconditionError(fmt::format(
+        "data directory is of an earlier node \"{}\", whose place another one has taken", name));
+  }
   if (last->boot_seen_by_peers != 0) {
     return absl::FailedPreconditionError(
         fmt::format("data directory is an older copy of node \"{}\": peers have seen its boot {}; "

@@ -30,7 +30,8 @@ Machine::Machine(NodeIdentity identity, NodeSettings settings)
       gets_(state_, replica_),
       coordinator_(state_, replica_),
       puts_(state_, coordinator_),
-      anti_entropy_(state_, replica_, service_) {}
+      generations_(state_),
+      anti_entropy_(state_, replica_, service_, generations_) {}
 
 absl::Status Machine::restore(std::string_view key, std::string_view record) {
   if (is_kind(key, RecordKind::peer)) {
@@ -41,6 +42,8 @@ absl::Status Machine::restore(std::string_view key, std::string_view record) {
     absl::StatusOr<StoreTable::Entry> entry = decode_store(record);
     if (!entry.ok()) return entry.status();
     state_.stores.restore(*std::move(entry));
+  } else if (is_kind(key, RecordKind::generation)) {
+    return generations_.restore(record);
   } else if (is_kind(key, RecordKind::hint)) {
     return handoff_.restore(key, record);
   }
@@ -69,11 +72,16 @@ void Machine::deliver_finished(const Turn& turn) {
 }
 
 PacketHeader Machine::header_to(const std::string& name) const {
+  const PeerTable::Peer* peer = state_.peers.find(name);
   return {.cluster = state_.cluster,
           .sender = state_.self.identity,
           .boot = state_.self.boot,
           .boot_random = state_.self.boot_random,
+          .receiver = peer == nullptr ? 0 : peer->identity.high,
+          .replaced = peer != nullptr && !peer->former.empty(),
           .view = state_.ring == nullptr ? 0 : state_.ring->view_number(),
+          .generation = state_.stored_generation.current,
+          .sealed = state_.stored_generation.sealed,
           .from = state_.self.name,
           .to = name};
 }
@@ -123,9 +131,9 @@ void Machine::announce(const StoreTable::Entry& entry) {
 }
 
 TimePoint Machine::next_tick() const {
-  TimePoint next =
-      std::min({gets_.next_tick(), coordinator_.next_tick(), puts_.next_tick(),
-                state_.detector.next_tick(), handoff_.next_tick(), anti_entropy_.next_tick()});
+  TimePoint next = std::min({gets_.next_tick(), coordinator_.next_tick(), puts_.next_tick(),
+                             state_.detector.next_tick(), handoff_.next_tick(),
+                             anti_entropy_.next_tick(), generations_.next_tick()});
   for (const auto& request : waiting_for_view_) {
     next = std::min(next, std::visit([](const auto& r) { return r.deadline; }, request));
   }
@@ -206,6 +214,7 @@ void Machine::on(const Turn& turn, const Cancel& cancel) {
 
 void Machine::on(const Turn& turn, const BatchWritten& written) {
   for (const std::uint64_t write : written.writes) {
+    generations_.synced(write);
     if (!service_.synced(write) && !handoff_.synced(turn, write)) coordinator_.synced(turn, write);
   }
   anti_entropy_.synced(turn, written.writes);
@@ -223,6 +232,7 @@ void Machine::on(const Turn& turn, const WriteFailed& failed) {
                                         state_.self.name, std::string(failed.status.message())));
   }
   for (const std::uint64_t write : failed.writes) {
+    generations_.failed(write);
     if (service_.failed(write, failed.status) || handoff_.failed(write)) continue;
     coordinator_.failed(turn, write, failed.status);
   }
@@ -280,6 +290,7 @@ void Machine::on(const Turn&, const MembershipSends& sends) {
 void Machine::on(const Turn& turn, const Tick&) {
   anti_entropy_.tick(
       turn);  // first: its walk reads what is written, and not yet what this step adds
+  generations_.tick(turn);
   expire_waiting(turn);
   gets_.tick(turn);
   coordinator_.tick(turn);

@@ -12,6 +12,7 @@
 
 #include "node/anti_entropy.h"
 #include "node/event.h"
+#include "node/generations.h"
 #include "node/get_requests.h"
 #include "node/handoff.h"
 #include "node/node_state.h"
@@ -30,7 +31,7 @@ namespace dynamo::core {
 //   ClientGet  ------------------> GetRequests        ReadRequest, WriteRequest --> ReplicaService
 //   ClientPut  --> PutRequests --> PutCoordinator <--------------- PutForward (a peer's put)
 //   BatchWritten, WriteFailed ---> PutCoordinator, ReplicaService, Handoff
-//   ClientConverge, exchanges ---> AntiEntropy
+//   ClientConverge, exchanges ---> AntiEntropy, Generations
 //   Tick ------------------------> deadlines, FailureDetector, Handoff
 //
 // A turn is one or more step() calls and one end_turn(), which seals the messages of all of them
@@ -45,8 +46,8 @@ class Machine {
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
 
-  // A record that the engine held at start, of kind peer, store or hint, in this order of kinds:
-  // stores before hints. DATA_LOSS if it is damaged.
+  // A record that the engine held at start, of kind generation, peer, store or hint, in this order
+  // of kinds. DATA_LOSS if it is damaged.
   absl::Status restore(std::string_view key, std::string_view record);
 
   // The directory has been made part of a cluster. Before the first step only.
@@ -77,6 +78,7 @@ class Machine {
   void on(const Turn& turn, const MembershipSends& sends);
   void on(const Turn& turn, const Tick&);
 
+  void hear_refusals(const Turn& turn, const Packet& packet);
   void on_message(const Turn& turn, const std::string& from, Message message);
   void on_forward(const Turn& turn, const std::string& from, PutForward forward);
   void on_announce(const Turn& turn, const StoreAnnounce& announce);
@@ -101,6 +103,7 @@ class Machine {
   GetRequests gets_;
   PutCoordinator coordinator_;
   PutRequests puts_;
+  Generations generations_;
   AntiEntropy anti_entropy_;
   // Requests that came before the first view.
   std::deque<std::variant<ClientGet, ClientPut>> waiting_for_view_;

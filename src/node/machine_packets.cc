@@ -18,6 +18,12 @@ void Machine::on(const Turn& turn, const PacketReceived& received) {
   if (!accepts(turn, received, *packet)) return;
   const std::string& from = packet->header.from;
   state_.detector.heard(from, turn.now.steady);
+  if (generations_.heard(turn, packet->header)) {
+    turn.log(LogLevel::warning,
+             fmt::format("{} knew another disk of this node: what was on it is fetched from the "
+                         "other owners, and not answered for until then",
+                         from));
+  }
   if (packet->unknown > 0) {
     turn.log(LogLevel::info,
              fmt::format("{} messages from {} are of types that this version does not know",
@@ -70,16 +76,19 @@ bool Machine::accepts(const Turn& turn, const PacketReceived& received, const Pa
   }
   const auto index = state_.ring->find(header.from);
   if (!index) return refuse("no member of the cluster has that name");
-  const PeerTable::Verdict verdict =
-      state_.peers.check(header, state_.ring->members()[*index].identity);
+  if (header.receiver != 0 && header.receiver != state_.self.identity.high) {
+    // Meant for a disk that this node has lost, or for the one that has taken the place of this
+    // one. The answer introduces this one.
+    hear_refusals(turn, packet);
+    state_.outbox.send(header.from, Ping{static_cast<std::uint64_t>(turn.now.steady.count())});
+    return refuse("it is for another disk under this node's name");
+  }
+  const PeerTable::Verdict verdict = state_.peers.check(
+      header, state_.ring->members()[*index].identity, state_.detector.reachable(header.from));
   if (verdict.tell_sender) state_.outbox.send(header.from, *verdict.tell_sender);
   if (!verdict.refusal.empty()) {
-    // A refusal is answered even when its sender is: two copies of one directory learn of each
-    // other.
-    for (const Message& message : packet.messages) {
-      if (const auto* refused = std::get_if<BootRefused>(&message))
-        on_boot_refused(turn, header.from, *refused);
-    }
+    // Two copies of one directory learn of each other.
+    hear_refusals(turn, packet);
     return refuse(verdict.refusal);
   }
   if (verdict.changed) {
@@ -88,6 +97,15 @@ bool Machine::accepts(const Turn& turn, const PacketReceived& received, const Pa
                 .record = encode_peer(*state_.peers.find(header.from))});
   }
   return true;
+}
+
+// Which are heard even if nothing else of the packet is.
+void Machine::hear_refusals(const Turn& turn, const Packet& packet) {
+  for (const Message& message : packet.messages) {
+    if (const auto* refused = std::get_if<BootRefused>(&message)) {
+      on_boot_refused(turn, packet.header.from, *refused);
+    }
+  }
 }
 
 void Machine::on_message(const Turn& turn, const std::string& from, Message message) {
@@ -101,6 +119,8 @@ void Machine::on_message(const Turn& turn, const std::string& from, Message mess
     }
   } else if (auto* refused = std::get_if<BootRefused>(&message)) {
     on_boot_refused(turn, from, *refused);
+  } else if (auto* report = std::get_if<GenerationReport>(&message)) {
+    generations_.take(turn, from, *report);
   } else if (auto* read = std::get_if<ReadRequest>(&message)) {
     service_.read(turn, from, *read);
   } else if (auto* read_reply = std::get_if<ReadReply>(&message)) {
@@ -152,10 +172,14 @@ void Machine::on_boot_refused(const Turn& turn, const std::string& from,
   if (refused.boot != state_.self.boot || refused.boot_random != state_.self.boot_random) return;
   if (!state_.out_of_service.ok()) return;
   state_.out_of_service = absl::FailedPreconditionError(
-      fmt::format("node \"{}\" is out of service: its data directory is an older copy, or a copy "
-                  "that also runs elsewhere "
-                  "({} has seen boot {}, this is boot {})",
-                  state_.self.name, from, refused.boot_seen, refused.boot));
+      refused.boot_seen == boot_replaced
+          ? fmt::format("node \"{}\" is out of service: {} knows another data directory that has "
+                        "taken the place of this one",
+                        state_.self.name, from)
+          : fmt::format("node \"{}\" is out of service: its data directory is an older copy, or a "
+                        "copy that also runs elsewhere "
+                        "({} has seen boot {}, this is boot {})",
+                        state_.self.name, from, refused.boot_seen, refused.boot));
   turn.log(LogLevel::error, std::string(state_.out_of_service.message()));
   // The next open refuses, however often it is tried: boots must not catch up with the ones that
   // were seen.

@@ -67,6 +67,11 @@ void NodeState::deepen_ring() {
   if (ring != nullptr && largest_n() > ring->depth()) make_ring();
 }
 
+std::string_view NodeState::not_rebuilt(std::string_view key) const {
+  if (rebuilding.empty() || !rebuilding.contains(ring->partition_of(hash(key)))) return {};
+  return "rebuilding: its disk was lost, and it has not yet got back what it owns";
+}
+
 std::string NodeState::unreachable_reason(std::string_view peer, TimePoint now) const {
   if (detector.reachable(peer)) return {};
   const std::string_view refused = peers.refusal(peer);

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,6 +23,7 @@
 #include "node/record_trees.h"
 #include "node/repair_horizon.h"
 #include "node/store_table.h"
+#include "repair/generation.h"
 #include "repair/hint_log.h"
 #include "ring/partition_map.h"
 #include "wire/message.h"
@@ -94,8 +96,14 @@ struct NodeState {
   StoreTable stores;
   FailureDetector detector;
   HintLog hints;
+  Generation generation{};               // refuses; stored_generation says, stamps and drops
+  Generation stored_generation{};        // what of it is on the disk
+  TimePoint generation_since{};          // when it began to move, if it does
+  std::vector<std::string> unsettled{};  // whom it waits for, if this node leads
+  std::set<int> rebuilding{};  // partitions whose records were lost with a disk, and are not back
   RecordTrees trees;
   RepairHorizon horizon;
+  std::uint64_t reaped = 0;  // records dropped, since the start
   Outbox outbox;
   ActorSource actors;
   HybridClock clock;
@@ -127,6 +135,10 @@ struct NodeState {
   // To be called when a store has become known: nodes agree on the owners of a key only up to the n
   // that their rings were made for.
   void deepen_ring();
+  // Of what this node reads now.
+  std::uint64_t stamp() const { return stored_generation.stamp(); }
+  // Why this node cannot say what it owns of the key; empty if it can.
+  std::string_view not_rebuilt(std::string_view key) const;
   bool is_self(std::string_view name) const { return name == self.name; }
   // Why `peer` is not waited for; empty if it is.
   std::string unreachable_reason(std::string_view peer, TimePoint now) const;

@@ -1,5 +1,6 @@
 #include "node/peer_table.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -14,8 +15,7 @@ namespace {
 
 std::string refuse_identity(const PacketHeader& header, const Identity& pinned) {
   return fmt::format(
-      "node \"{}\" is known as {}, this one is {}: another or a wiped data directory under its "
-      "name",
+      "node \"{}\" is known as {}, this one is {}: another data directory under its name",
       header.from, pinned.to_string(), header.sender.to_string());
 }
 
@@ -31,7 +31,8 @@ std::string refuse_boot(const PacketHeader& header, std::uint64_t seen) {
 
 }  // namespace
 
-PeerTable::Verdict PeerTable::check(const PacketHeader& header, const Identity& known) {
+PeerTable::Verdict PeerTable::check(const PacketHeader& header, const Identity& known,
+                                    bool reachable) {
   const auto refuse = [&](std::string reason, std::optional<BootRefused> tell = std::nullopt) {
     refusals_.insert_or_assign(header.from, reason);
     return Verdict{.refusal = std::move(reason), .tell_sender = tell};
@@ -41,10 +42,18 @@ PeerTable::Verdict PeerTable::check(const PacketHeader& header, const Identity& 
   const auto [at, added] =
       peers_.try_emplace(header.from, Peer{.name = header.from, .identity = header.sender});
   Peer& peer = at->second;
-  // A view that names a new identity for the name has replaced the old one.
-  if (peer.identity != header.sender && !known.is_zero())
-    peer = {.name = header.from, .identity = header.sender};
-  if (peer.identity != header.sender) return refuse(refuse_identity(header, peer.identity));
+  const BootRefused is_replaced = {header.boot, header.boot_random, boot_replaced};
+  if (std::ranges::find(peer.former, header.sender) != peer.former.end()) {
+    return refuse(refuse_identity(header, peer.identity), is_replaced);
+  }
+  bool replaces = false;
+  if (peer.identity != header.sender) {
+    // Two that live at the same time are a mistake, and the first one stays.
+    replaces = !known.is_zero() || !reachable;
+    if (!replaces) return refuse(refuse_identity(header, peer.identity));
+    peer.former.push_back(std::exchange(peer.identity, header.sender));
+    peer.boot = 0;
+  }
 
   const bool went_back = header.boot < peer.boot;
   const bool runs_twice = header.boot == peer.boot && header.boot_random != peer.boot_random;
@@ -54,7 +63,7 @@ PeerTable::Verdict PeerTable::check(const PacketHeader& header, const Identity& 
                                                               .boot_seen = peer.boot});
   }
   refusals_.erase(header.from);
-  const bool changed = added || header.boot != peer.boot;
+  const bool changed = added || replaces || header.boot != peer.boot;
   peer.boot = header.boot;
   peer.boot_random = header.boot_random;
   return {.changed = changed};
@@ -88,6 +97,11 @@ std::string encode_peer(const PeerTable::Peer& peer) {
   out.fixed64(peer.identity.low);
   out.varint(peer.boot);
   out.fixed64(peer.boot_random);
+  out.varint(peer.former.size());
+  for (const Identity& identity : peer.former) {
+    out.fixed64(identity.high);
+    out.fixed64(identity.low);
+  }
   return seal_record(content);
 }
 
@@ -101,6 +115,11 @@ absl::StatusOr<PeerTable::Peer> decode_peer(std::string_view record) {
   peer.identity.low = in.fixed64();
   peer.boot = in.varint();
   peer.boot_random = in.fixed64();
+  const std::uint64_t former = in.count(UINT32_MAX, 16);
+  for (std::uint64_t i = 0; i < former && in.ok(); ++i) {
+    const std::uint64_t high = in.fixed64();
+    peer.former.push_back({high, in.fixed64()});
+  }
   if (!in.ok()) return absl::DataLossError("record of a peer is malformed");
   return peer;
 }

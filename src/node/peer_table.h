@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <absl/status/statusor.h>
 #include <dynamo/membership.h>
@@ -17,9 +18,10 @@ namespace dynamo::core {
 // packet is checked against it, and that is the whole handshake.
 //
 // The identity of a name is learned from its first packet, or from the view if that knows it, and
-// pinned. A boot that is lower than one seen before, or the same with another random number, is a
-// data directory that went back in time or lives twice (traps A4, A5); its packets are refused and
-// it is told.
+// pinned. Another one under that name has lost its disk: it takes the place of the first for good,
+// but not while that can be reached. A boot that is lower than one seen before, or the same with
+// another random number, is a data directory that went back in time or lives twice (traps A4, A5);
+// its packets are refused and it is told.
 //
 // Thread safety: one thread at a time.
 class PeerTable {
@@ -29,6 +31,7 @@ class PeerTable {
     Identity identity{};
     std::uint64_t boot = 0;
     std::uint64_t boot_random = 0;
+    std::vector<Identity> former{};  // whose place it has taken
   };
 
   struct Verdict {
@@ -37,8 +40,9 @@ class PeerTable {
     bool changed = false;                      // the entry is to be stored
   };
 
-  // `known`: the identity that the view gives this name, zero if none.
-  Verdict check(const PacketHeader& header, const Identity& known);
+  // `known`: the identity that the view gives this name, zero if none. `reachable`: whether the
+  // identity that is pinned has lately been heard of.
+  Verdict check(const PacketHeader& header, const Identity& known, bool reachable);
 
   // Something else is wrong with the packets of that name.
   void note_refusal(const std::string& name, std::string why);

@@ -42,6 +42,8 @@ void PutCoordinator::start(const Turn& turn, const std::string& from, PutForward
     record = *std::move(read);
     applied = apply(turn, from, forward, record);
   }
+  const bool kept = role == Role::stand_in && !record.owed.empty();
+  record.generation = kept ? std::min(record.generation, state_.stamp()) : state_.stamp();
   if (role == Role::stand_in && applied.answer == PutForwardReply::Answer::done) {
     for (const std::string& owner : state_.owners(forward.key, forward.store.n)) {
       record.owe(std::array{state_.identity_of(owner)});
@@ -155,11 +157,26 @@ void PutCoordinator::send(const Turn& turn, const std::string& to, WriteRequest 
 
 void PutCoordinator::ask_stand_ins(const Turn& turn, Running& running) {
   const auto usable = [&](std::string_view name) { return state_.detector.reachable(name); };
-  for (const StandIns::Pair& pair : running.stand_ins.choose(running.operation.tally(), usable)) {
+  const auto pairs = running.stand_ins.choose(running.operation.tally(), usable);
+  if (!pairs.empty()) renew(turn, running);
+  for (const StandIns::Pair& pair : pairs) {
     WriteRequest request = running.request;
     request.owed = {state_.identity_of(pair.owner)};
     send(turn, pair.stand_in, std::move(request));
   }
+}
+
+// A stand-in takes nothing that was read in an earlier generation, and the cluster may have moved
+// on since the put began. What is here now has all that the put has written.
+void PutCoordinator::renew(const Turn& turn, Running& running) {
+  WriteRequest& request = running.request;
+  if (request.generation >= state_.stamp()) return;
+  const auto role = state_.role_for(request.key, request.store.n);
+  if (role != Role::primary) return;
+  absl::StatusOr<Record> record = replica_.read(turn, request.store, request.key);
+  if (!record.ok() || !record->replica.set.history().contains(running.dot)) return;
+  request.generation = state_.stamp();
+  request.set = std::move(record->replica.set);
 }
 
 void PutCoordinator::reply(const Turn& turn, const std::string& from, WriteReply reply) {

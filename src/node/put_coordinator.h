@@ -73,6 +73,7 @@ class PutCoordinator {
                  const Record& record, const PutForwardReply& applied, Replica::Role role);
   void send(const Turn& turn, const std::string& to, WriteRequest request);
   void ask_stand_ins(const Turn& turn, Running& running);
+  void renew(const Turn& turn, Running& running);
   // Whoever has not been heard of since the put began is not waited for any longer.
   void look_for_silent(const Turn& turn, Operations::iterator at);
   void settle(const Turn& turn, Operations::iterator at);

@@ -18,6 +18,7 @@ constexpr std::size_t chunk_records_max = 512;
 constexpr std::size_t chunk_bytes = std::size_t{512} << 10;
 // More damage than this is not remembered one by one: the disk is lost, not a record.
 constexpr std::size_t damaged_max = 65536;
+constexpr std::size_t deletes_max = 65536;
 
 }  // namespace
 
@@ -85,6 +86,23 @@ void RecordTrees::written(const ObjectKey& key, std::uint64_t write, const Hash1
   by_write_.emplace(write, key);
 }
 
+void RecordTrees::note_deletes(const ObjectKey& key, bool only) {
+  if (!only) {
+    deletes_.erase(key);
+  } else if (deletes_.size() < deletes_max) {
+    deletes_.insert(key);
+  }
+}
+
+std::vector<std::uint64_t> RecordTrees::pending(std::uint64_t store,
+                                                std::uint32_t partition) const {
+  std::vector<std::uint64_t> writes;
+  for (const auto& [write, key] : by_write_) {
+    if (place_of(key) == Place{store, partition}) writes.push_back(write);
+  }
+  return writes;
+}
+
 void RecordTrees::settled(const std::vector<std::uint64_t>& writes) {
   for (const std::uint64_t write : writes) {
     const auto at = by_write_.find(write);
@@ -133,7 +151,10 @@ void RecordTrees::doubt(const ObjectKey& key) {
 
 Hash128 RecordTrees::digest_of(const Turn& turn, const ObjectKey& key, std::string_view record) {
   const absl::StatusOr<Record> decoded = decode_record(record);
-  if (decoded.ok()) return digest(key.hash, decoded->replica.set);
+  if (decoded.ok()) {
+    note_deletes(key, decoded->replica.set.only_deletes_at(turn.now.wall_us));
+    return digest(key.hash, decoded->replica.set);
+  }
   note_damage(turn, key, std::string(decoded.status().message()));
   return {};
 }

@@ -51,6 +51,15 @@ class RecordTrees {
   // The record has been put into the object buffer; zero digests: there was none, there is none.
   void written(const ObjectKey& key, std::uint64_t write, const Hash128& before,
                const Hash128& now);
+  // The record holds, or no longer holds, nothing but deletes and what has expired.
+  void note_deletes(const ObjectKey& key, bool only);
+  // Of these records, as many as are kept in mind; the walks find the others.
+  const std::set<ObjectKey>& deletes() const { return deletes_; }
+  // The record is on its way to the disk.
+  bool pending(const ObjectKey& key) const { return pending_.contains(key); }
+  // The writes of records of that tree that are.
+  std::vector<std::uint64_t> pending(std::uint64_t store, std::uint32_t partition) const;
+
   // What became of writes; those of others are ignored.
   void settled(const std::vector<std::uint64_t>& writes);
   void failed(const Turn& turn, const std::vector<std::uint64_t>& writes);
@@ -116,6 +125,7 @@ class RecordTrees {
   std::set<ObjectKey> damaged_;
   std::map<ObjectKey, Pending> pending_;         // records on their way to the disk
   std::map<std::uint64_t, ObjectKey> by_write_;  // the same
+  std::set<ObjectKey> deletes_;
   std::optional<Walk> whole_walk_;
   std::optional<Walk> urgent_walk_;
   TimePoint next_chunk_ = TimePoint::max();

@@ -78,13 +78,22 @@ std::uint64_t Replica::write(const Turn& turn, const Record& record, bool synced
   std::string key = engine_key(role, at);
   std::string bytes = encode_record(record);
   if (role == Role::stand_in) {
-    state_.hints.put(key, record.owed, record.store, key.size() + bytes.size(), turn.now.wall_us);
+    state_.hints.put(key, record.owed, record.store, key.size() + bytes.size(), turn.now.wall_us,
+                     record.generation);
   } else {
     state_.trees.written(at, write, digest_before(turn, record),
                          state_.trees.digest(at.hash, record.replica.set));
+    state_.trees.note_deletes(at, record.replica.set.only_deletes_at(turn.now.wall_us));
   }
   turn.write({.write = write, .key = std::move(key), .record = std::move(bytes), .synced = synced});
   return write;
+}
+
+void Replica::erase(const Turn& turn, const ObjectKey& at, const Hash128& digest) {
+  const std::uint64_t write = state_.next_number();
+  state_.trees.written(at, write, digest, {});
+  state_.trees.note_deletes(at, false);
+  turn.write({.write = write, .key = object_key(at), .synced = false});
 }
 
 Hash128 Replica::digest_before(const Turn& turn, const Record& record) const {

@@ -40,6 +40,9 @@ class Replica {
   std::uint64_t write(const Turn& turn, const Record& record, bool synced,
                       Role role = Role::primary);
 
+  // Drops an owned record, whose digest is known.
+  void erase(const Turn& turn, const ObjectKey& at, const Hash128& digest);
+
   // Why the record cannot be kept as a hint, or OK. An accepted one is never dropped, so the bound
   // is held here.
   absl::Status check_hint_room(const Record& record) const;

@@ -50,12 +50,16 @@ void ReplicaService::read(const Turn& turn, const std::string& from, const ReadR
   ReadReply reply{.operation = request.operation};
   const absl::StatusOr<Role> role = admit(turn, from, request.store, request.key, request.stand_in);
   reply.reason = std::string(role.status().message());
-  if (role.ok()) {
+  const bool owner = role.ok() && *role == Role::primary;
+  const std::string_view lost = owner ? state_.not_rebuilt(request.key) : std::string_view();
+  if (!lost.empty()) {
+    reply.reason = std::string(lost);
+  } else if (role.ok()) {
     absl::StatusOr<Record> record = replica_.read(turn, request.store, request.key, *role);
     if (record.ok()) {
       reply.answer = record->replica.set.versions().empty() ? ReadReply::Answer::not_found
                                                             : ReadReply::Answer::found;
-      reply.generation = record->generation;
+      reply.generation = owner ? state_.stamp() : record->generation;
       reply.set = std::move(record->replica.set);
     } else {
       reply.reason = fmt::format("damaged: {}", std::string(record.status().message()));
@@ -75,13 +79,23 @@ void ReplicaService::write(const Turn& turn, const std::string& from, WriteReque
   const absl::StatusOr<Role> role =
       admit(turn, from, request.store, request.key, !request.owed.empty());
   if (!role.ok()) return refuse(std::string(role.status().message()));
+  const Generation& mine = state_.generation;
+  const bool accepted = *role == Role::primary ? mine.owner_accepts(request.generation)
+                                               : mine.stand_in_accepts(request.generation);
+  if (!accepted) {
+    return refuse(fmt::format("generation: the set was read in generation {}, this is {}",
+                              request.generation, mine.current));
+  }
   if (std::string full = turn.own.full(); !full.empty()) return refuse(std::move(full));
   absl::StatusOr<Record> record = replica_.read_to_write(turn, request.store, request.key, *role);
   if (!record.ok())
     return refuse(fmt::format("damaged: {}", std::string(record.status().message())));
 
+  const bool new_hint = record->owed.empty();
   record->replica.merge(request.set, request.store.conflict);
   if (*role == Role::stand_in) {
+    record->generation =
+        new_hint ? request.generation : std::min(record->generation, request.generation);
     record->owe(request.owed);
     if (absl::Status room = replica_.check_hint_room(*record); !room.ok()) {
       return refuse(std::string(room.message()));

@@ -88,7 +88,7 @@ std::optional<KeyedSet> StoredPartition::read(const KeyHash& key) {
           state_.trees.damaged({place_, key});
         } else if (record->store == store_.name) {
           set = KeyedSet{.key = std::move(record->key),
-                         .generation = record->generation,
+                         .generation = state_.stamp(),
                          .set = std::move(record->replica.set)};
         }
       });
@@ -98,6 +98,10 @@ std::optional<KeyedSet> StoredPartition::read(const KeyHash& key) {
 absl::StatusOr<bool> StoredPartition::merge(const KeyedSet& set) {
   if (state_.ring->partition_of(state_.hash(set.key)) != static_cast<int>(partition_)) {
     return absl::InvalidArgumentError("a key of another partition");
+  }
+  if (!state_.generation.owner_accepts(set.generation)) {
+    return absl::UnavailableError(fmt::format("a set was read in generation {}, this is {}",
+                                              set.generation, state_.generation.current));
   }
   if (std::string full = turn_.own.full(); !full.empty()) return absl::ResourceExhaustedError(full);
   absl::StatusOr<Record> record = replica_.read_to_heal(turn_, store_, set.key);

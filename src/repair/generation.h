@@ -33,24 +33,30 @@ namespace dynamo::core {
 //
 // Thread safety: a value.
 struct Generation {
+  // What was confirmed in a generation may be dropped once the one so much later is sealed.
+  static constexpr std::uint64_t grace = 2;
+
   std::uint64_t current = 0;  // others are refused as a stand-in's below it
   std::uint64_t settled = 0;  // the highest one that this node has settled in
   std::uint64_t sealed = 0;   // and as an owner's below this
   bool rebuilding = false;
+  bool replaced = false;  // another disk's place has been taken, and that is known
 
   // What this node reads now is stamped with this.
   std::uint64_t stamp() const { return rebuilding ? sealed : current; }
   bool owner_accepts(std::uint64_t stamp) const { return stamp >= sealed; }
   bool stand_in_accepts(std::uint64_t stamp) const { return stamp >= current; }
   // A record that was confirmed in that generation.
-  bool may_drop(std::uint64_t confirmed) const { return !rebuilding && sealed > confirmed + 1; }
+  bool may_drop(std::uint64_t confirmed) const {
+    return !rebuilding && sealed >= confirmed + grace;
+  }
 
   // Each returns whether it changed anything. The change is to be stored before anybody hears of
   // it.
   bool raise(std::uint64_t generation);
   bool settle(std::uint64_t generation);
   bool seal(std::uint64_t generation);
-  // A disk was lost; somebody who was there before says that he is in this generation.
+  // A disk was lost; somebody who was there before says that he is in this generation. Once only.
   bool rebuild(std::uint64_t generation);
   bool rebuilt();
 
@@ -76,9 +82,9 @@ inline bool Generation::seal(std::uint64_t generation) {
 }
 
 inline bool Generation::rebuild(std::uint64_t generation) {
-  if (rebuilding) return false;
+  if (replaced) return false;
   const std::uint64_t now = generation > current ? generation : current;
-  *this = {.current = now, .settled = 0, .sealed = now, .rebuilding = true};
+  *this = {.current = now, .settled = 0, .sealed = now, .rebuilding = true, .replaced = true};
   return true;
 }
 

@@ -25,13 +25,15 @@ void HintLog::count(const Hint& hint, bool add) {
   }
   if (add) {
     since_.insert(hint.since_us);
+    stamps_.insert(hint.stamp);
   } else {
     since_.erase(since_.find(hint.since_us));
+    stamps_.erase(stamps_.find(hint.stamp));
   }
 }
 
 void HintLog::put(std::string_view key, std::vector<Identity> owed, std::string_view store,
-                  std::size_t bytes, std::int64_t since_us) {
+                  std::size_t bytes, std::int64_t since_us, std::uint64_t stamp) {
   const auto [at, added] = hints_.try_emplace(std::string(key));
   Hint& hint = at->second;
   if (added) {
@@ -46,6 +48,7 @@ void HintLog::put(std::string_view key, std::vector<Identity> owed, std::string_
   hint.store = store;
   hint.bytes = bytes + overhead;
   hint.revision = ++last_revision_;
+  hint.stamp = stamp;
   hint.synced.clear();
   count(hint, true);
 }

@@ -30,6 +30,7 @@ class HintLog {
     std::string store{};
     std::size_t bytes = 0;
     std::int64_t since_us = 0;       // wall clock
+    std::uint64_t stamp = 0;         // the generation of its oldest part
     std::uint64_t revision = 0;      // another one whenever the set may have changed
     std::set<std::string> synced{};  // the members that have synced this revision
   };
@@ -43,7 +44,7 @@ class HintLog {
   // A hint has been written. Owed as well to those whom it was owed to already; `since_us` counts
   // for a new one.
   void put(std::string_view key, std::vector<Identity> owed, std::string_view store,
-           std::size_t bytes, std::int64_t since_us);
+           std::size_t bytes, std::int64_t since_us, std::uint64_t stamp);
   // That member has synced the set of that revision. Nothing happens if there is a newer one.
   void note_synced(std::string_view key, std::uint64_t revision, std::string_view member);
   // Owed to these alone from now on; the set is the same.
@@ -54,6 +55,8 @@ class HintLog {
   const Hints& hints() const { return hints_; }
   std::size_t bytes() const { return bytes_; }
   std::size_t owed_to(const Identity& identity) const;
+  // The lowest; the highest number if there are none.
+  std::uint64_t oldest_stamp() const { return stamps_.empty() ? UINT64_MAX : *stamps_.begin(); }
   // Wall clock of the oldest; 0 if there are none.
   std::int64_t oldest_us() const { return since_.empty() ? 0 : *since_.begin(); }
 
@@ -65,6 +68,7 @@ class HintLog {
   std::uint64_t last_revision_ = 0;
   std::map<Identity, std::size_t> owed_to_;
   std::multiset<std::int64_t> since_;
+  std::multiset<std::uint64_t> stamps_;
 };
 
 }  // namespace dynamo::core

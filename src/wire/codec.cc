@@ -3,7 +3,9 @@
 #include <array>
 #include <utility>
 
+#include "wire/coding_parts.h"
 #include "wire/exchange_codec.h"
+#include "wire/generation_codec.h"
 
 namespace dynamo::core {
 
@@ -47,12 +49,6 @@ Enum decode_enum(Decoder& in, Enum last) {
 template <class Enum>
 void encode_enum(Encoder& out, Enum value) {
   out.fixed8(static_cast<std::uint8_t>(value));
-}
-
-bool decode_bool(Decoder& in) {
-  const std::uint8_t value = in.fixed8();
-  if (value > 1) in.fail();
-  return value == 1;
 }
 
 std::string decode_key(Decoder& in) {
@@ -277,10 +273,10 @@ std::uint8_t message_type(const Message& message) {
 
 std::string_view message_name(std::uint8_t type) {
   static constexpr std::array<std::string_view, std::variant_size_v<Message>> names = {
-      "ping",       "pong",        "boot refused", "read",          "read reply",
-      "write",      "write reply", "forward",      "forward reply", "store announce",
-      "membership", "tree",        "tree reply",   "leaf",          "leaf reply",
-      "sets",       "sets reply",  "converge",     "converge reply"};
+      "ping",           "pong",       "boot refused",  "read",           "read reply",  "write",
+      "write reply",    "forward",    "forward reply", "store announce", "membership",  "tree",
+      "tree reply",     "leaf",       "leaf reply",    "sets",           "sets reply",  "converge",
+      "converge reply", "generation", "drop",          "stores",         "stores reply"};
   return type >= 1 && type <= names.size() ? names[type - 1U] : "unknown";
 }
 

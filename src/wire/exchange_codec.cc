@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "wire/codec.h"
+#include "wire/coding_parts.h"
 
 namespace dynamo::core {
 
@@ -12,23 +13,6 @@ namespace {
 constexpr std::uint64_t partitions_max = 65536;
 
 std::string_view cut(std::string_view reason) { return reason.substr(0, reason_bytes_max); }
-
-void encode_hash(const Hash128& hash, Encoder& out) {
-  out.fixed64(hash.high);
-  out.fixed64(hash.low);
-}
-
-Hash128 decode_hash(Decoder& in) {
-  const std::uint64_t high = in.fixed64();
-  return {high, in.fixed64()};
-}
-
-void encode_key(const KeyHash& key, Encoder& out) { encode_hash({key.high, key.low}, out); }
-
-KeyHash decode_key(Decoder& in) {
-  const Hash128 hash = decode_hash(in);
-  return {hash.high, hash.low};
-}
 
 void encode_scope(const ExchangeScope& scope, Encoder& out) {
   encode_facts(scope.store, out);
@@ -104,20 +88,6 @@ KeyedSet decode_set(Decoder& in) {
   return set;
 }
 
-template <class T, class Encode>
-void encode_list(const std::vector<T>& list, Encoder& out, Encode encode_one) {
-  out.varint(list.size());
-  for (const T& item : list) encode_one(item, out);
-}
-
-template <class Decode>
-auto decode_list(Decoder& in, std::uint64_t max, std::uint64_t each_min, Decode decode_one) {
-  const std::uint64_t size = in.count(max, each_min);
-  std::vector<decltype(decode_one(in))> list;
-  for (std::uint64_t i = 0; i < size && in.ok(); ++i) list.push_back(decode_one(in));
-  return list;
-}
-
 template <class Reply>
 void encode_answer(const Reply& m, Encoder& out) {
   out.fixed64(m.operation);
@@ -166,43 +136,37 @@ void encode(const LeafRequest& m, Encoder& out) {
   out.fixed64(m.operation);
   encode_scope(m.scope, out);
   encode_list(m.nodes, out, encode_node);
-  encode_key(m.from, out);
+  encode_key_hash(m.from, out);
 }
 void decode(LeafRequest& m, Decoder& in) {
   m.operation = in.fixed64();
   m.scope = decode_scope(in);
   m.nodes = decode_list(in, exchange_nodes_max, 2, decode_node);
-  m.from = decode_key(in);
+  m.from = decode_key_hash(in);
 }
 
 void encode(const LeafReply& m, Encoder& out) {
   encode_answer(m, out);
-  encode_list(m.keys, out, [](const KeyDigest& key, Encoder& to) {
-    encode_key(key.key, to);
-    encode_hash(key.digest, to);
-  });
-  encode_key(m.complete_to, out);
+  encode_list(m.keys, out, encode_key_digest);
+  encode_key_hash(m.complete_to, out);
 }
 void decode(LeafReply& m, Decoder& in) {
   decode_answer(m, in);
-  m.keys = decode_list(in, exchange_keys_max, 32, [](Decoder& from) {
-    const KeyHash key = decode_key(from);
-    return KeyDigest{key, decode_hash(from)};
-  });
-  m.complete_to = decode_key(in);
+  m.keys = decode_list(in, exchange_keys_max, 32, decode_key_digest);
+  m.complete_to = decode_key_hash(in);
 }
 
 void encode(const SetsRequest& m, Encoder& out) {
   out.fixed64(m.operation);
   encode_scope(m.scope, out);
   encode_list(m.sets, out, encode_set);
-  encode_list(m.wanted, out, encode_key);
+  encode_list(m.wanted, out, encode_key_hash);
 }
 void decode(SetsRequest& m, Decoder& in) {
   m.operation = in.fixed64();
   m.scope = decode_scope(in);
   m.sets = decode_list(in, exchange_keys_max, 4, decode_set);
-  m.wanted = decode_list(in, exchange_keys_max, 16, decode_key);
+  m.wanted = decode_list(in, exchange_keys_max, 16, decode_key_hash);
 }
 
 void encode(const SetsReply& m, Encoder& out) {
@@ -228,11 +192,13 @@ void decode(ConvergeRequest& m, Decoder& in) {
 void encode(const ConvergeReply& m, Encoder& out) {
   out.fixed64(m.operation);
   out.varint(m.left);
+  out.varint(m.hints);
   out.bytes(cut(m.reason));
 }
 void decode(ConvergeReply& m, Decoder& in) {
   m.operation = in.fixed64();
   m.left = in.varint_up_to(partitions_max);
+  m.hints = in.varint();
   m.reason = std::string(in.bytes(reason_bytes_max));
 }
 

@@ -60,7 +60,7 @@ struct ExchangeScope {
   StoreFacts store{};
   std::uint32_t partition = 0;
   std::uint64_t view = 0;
-  std::uint64_t generation = 0;
+  std::uint64_t generation = 0;  // sealed: one has dropped what the other may still hold
   std::uint8_t format = tree_format;
   friend bool operator==(const ExchangeScope&, const ExchangeScope&) = default;
 };
@@ -119,7 +119,7 @@ struct SetsReply {
 };
 
 // "Compare every partition whose first owner you are with its other owners, from now on, and tell
-// me when that is done." Asked again until it is.
+// me when that is done, and how many hints you still keep." Asked again until all is done.
 struct ConvergeRequest {
   std::uint64_t operation = 0;
   std::uint64_t timeout_us = 0;
@@ -127,8 +127,9 @@ struct ConvergeRequest {
 };
 struct ConvergeReply {
   std::uint64_t operation = 0;
-  std::uint64_t left = 0;  // partitions; 0: done
-  std::string reason{};    // what is in the way
+  std::uint64_t left = 0;   // partitions; 0: done
+  std::uint64_t hints = 0;  // that were there when the question came, and are still
+  std::string reason{};     // what is in the way
   friend bool operator==(const ConvergeReply&, const ConvergeReply&) = default;
 };
 

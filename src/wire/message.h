@@ -13,12 +13,10 @@
 #include "causality/history.h"
 #include "causality/version_set.h"
 #include "wire/exchange_messages.h"
+#include "wire/generation_messages.h"
 #include "wire/store_facts.h"
 
 // What nodes say to each other. Plain structs; codec.h turns them into bytes.
-//
-// Fields that later mechanisms need are here from the first format on and have one value until
-// then: generations are 0.
 namespace dynamo::core {
 
 // "Are you there?" Any packet in return will do.
@@ -34,6 +32,7 @@ struct Pong {
 // "Your data directory is an older copy of itself": we have seen this identity at a higher boot, or
 // another process at the same one (traps A4, A5). Names the boot that is refused, so that it cannot
 // hit a later one.
+inline constexpr std::uint64_t boot_replaced = UINT64_MAX;  // or: its place has been taken
 struct BootRefused {
   std::uint64_t boot = 0;
   std::uint64_t boot_random = 0;
@@ -130,9 +129,10 @@ struct MembershipMessage {
 };
 
 // The order is the numbering on the wire, from 1; new messages go to the end.
-using Message = std::variant<Ping, Pong, BootRefused, ReadRequest, ReadReply, WriteRequest,
-                             WriteReply, PutForward, PutForwardReply, StoreAnnounce,
-                             MembershipMessage, TreeRequest, TreeReply, LeafRequest, LeafReply,
-                             SetsRequest, SetsReply, ConvergeRequest, ConvergeReply>;
+using Message =
+    std::variant<Ping, Pong, BootRefused, ReadRequest, ReadReply, WriteRequest, WriteReply,
+                 PutForward, PutForwardReply, StoreAnnounce, MembershipMessage, TreeRequest,
+                 TreeReply, LeafRequest, LeafReply, SetsRequest, SetsReply, ConvergeRequest,
+                 ConvergeReply, GenerationReport, DropRequest, StoresRequest, StoresReply>;
 
 }  // namespace dynamo::core

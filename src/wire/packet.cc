@@ -7,6 +7,7 @@
 #include "base/coding.h"
 #include "base/hash.h"
 #include "wire/codec.h"
+#include "wire/coding_parts.h"
 
 namespace dynamo::core {
 
@@ -24,7 +25,11 @@ PacketHeader decode_header(Decoder& in) {
   header.sender.low = in.fixed64();
   header.boot = in.varint();
   header.boot_random = in.fixed64();
+  header.receiver = in.fixed64();
+  header.replaced = decode_bool(in);
   header.view = in.varint();
+  header.generation = in.varint();
+  header.sealed = in.varint();
   header.from = std::string(in.bytes(name_bytes_max));
   header.to = std::string(in.bytes(name_bytes_max));
   return header;
@@ -41,7 +46,11 @@ PacketWriter::PacketWriter(const PacketHeader& header) {
   out.fixed64(header.sender.low);
   out.varint(header.boot);
   out.fixed64(header.boot_random);
+  out.fixed64(header.receiver);
+  out.fixed8(header.replaced ? 1 : 0);
   out.varint(header.view);
+  out.varint(header.generation);
+  out.varint(header.sealed);
   out.bytes(header.from);
   out.bytes(header.to);
 }

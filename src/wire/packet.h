@@ -15,9 +15,9 @@
 // says whom it is from and for, so no connection needs a handshake, and any transport that moves
 // one string will do.
 //
-//   protocol version (1 byte) | cluster (16) | sender (16) | boot (varint) | boot random (8) | view
-//   (varint) | sender's name | receiver's name | { type (1), length (varint), body }... | checksum
-//   (8)
+//   protocol version (1 byte) | cluster (16) | sender (16) | boot (varint) | boot random (8) |
+//   receiver (8) | replaced (1) | view, generation, sealed (varint each) | sender's name |
+//   receiver's name | { type (1), length (varint), body }... | checksum (8)
 namespace dynamo::core {
 
 inline constexpr std::uint8_t protocol_version = 1;
@@ -29,7 +29,13 @@ struct PacketHeader {
   Identity sender{};
   std::uint64_t boot = 0;         // how often the sender's data directory has been opened
   std::uint64_t boot_random = 0;  // drawn at this open
+  // The high half of the identity that the sender knows the receiver by; 0: none. A packet for a
+  // node before its disk was lost is not for the one that it is now.
+  std::uint64_t receiver = 0;
+  bool replaced = false;  // the sender knew another identity under the receiver's name
   std::uint64_t view = 0;
+  std::uint64_t generation = 0;  // Generation::current and sealed of the sender
+  std::uint64_t sealed = 0;
   std::string from{};
   std::string to{};  // empty: whoever listens there
   friend bool operator==(const PacketHeader&, const PacketHeader&) = default;

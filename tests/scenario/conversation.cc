@@ -102,6 +102,12 @@ std::string Conversation::words(const PacketHeader& header, const Message& messa
           [&](const SetsReply& sets) { return "repaired" + words(sets.sets, 0); },
           [](const ConvergeRequest&) { return std::string("converge"); },
           [](const ConvergeReply& reply) { return fmt::format("{} partitions left", reply.left); },
+          [](const GenerationReport& report) {
+            return fmt::format("settled in generation {}", report.settled);
+          },
+          [](const DropRequest& drop) { return fmt::format("drop {}", drop.records.size()); },
+          [](const StoresRequest&) { return std::string("stores"); },
+          [](const StoresReply& reply) { return fmt::format("{} stores", reply.stores.size()); },
       },
       message);
 }

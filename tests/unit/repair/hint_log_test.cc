@@ -10,8 +10,8 @@ using Identities = std::vector<Identity>;
 
 TEST_CASE("hints: counted by key, bytes and whom they are owed to") {
   HintLog log;
-  log.put("k1", {{2, 2}}, "carts", 100, 50);
-  log.put("k2", {{2, 2}, {1, 1}}, "carts", 10, 40);
+  log.put("k1", {{2, 2}}, "carts", 100, 50, 0);
+  log.put("k2", {{2, 2}, {1, 1}}, "carts", 10, 40, 0);
   CHECK(log.hints().size() == 2);
   CHECK(log.bytes() == 110 + 2 * HintLog::overhead);
   CHECK(log.owed_to({2, 2}) == 2);
@@ -31,11 +31,11 @@ TEST_CASE("hints: counted by key, bytes and whom they are owed to") {
 
 TEST_CASE("hints: one that changes is owed to more, and nobody has synced it") {
   HintLog log;
-  log.put("k", {{1, 1}}, "carts", 100, 50);
+  log.put("k", {{1, 1}}, "carts", 100, 50, 0);
   const std::uint64_t first = log.find("k")->revision;
   log.note_synced("k", first, "a");
   CHECK(log.find("k")->synced.contains("a"));
-  log.put("k", {{2, 2}}, "carts", 120, 60);
+  log.put("k", {{2, 2}}, "carts", 120, 60, 0);
   CHECK(log.find("k")->synced.empty());
   CHECK(log.find("k")->owed == Identities{{1, 1}, {2, 2}});
   CHECK(log.find("k")->since_us == 50);
@@ -54,7 +54,7 @@ TEST_CASE("hints: room for what is new, always for what shrinks") {
   HintLog log;
   const std::size_t max = 2 * HintLog::overhead + 100;
   CHECK(log.has_room("k1", 50, max));
-  log.put("k1", {{1, 1}}, "carts", 50, 1);
+  log.put("k1", {{1, 1}}, "carts", 50, 1, 0);
   CHECK(log.has_room("k2", 50, max));
   CHECK_FALSE(log.has_room("k2", 51, max));
   CHECK(log.has_room("k1", 100, max));

@@ -146,6 +146,10 @@ class ReapRun {
     std::set<std::size_t> durable_on{};
   };
 
+  bool take(const Step& step);
+  bool take_protocol(const Step& step);
+  bool begin(bool unasked);
+  bool raise(std::size_t at);
   bool is(ReapMutant mutant) const { return mutant_ == mutant; }
   bool put(std::size_t at, const Seen& context, bool object, bool fails);
   bool put_at_stand_in(const Seen& context);

@@ -94,8 +94,16 @@ const std::vector<std::string>& golden() {
       operation + "00 03 776879 c801 01" + key + "c801" + set,
       // converge: timeout
       operation + "c0843d",
-      // converge reply: partitions left, reason
-      operation + "c801 03 776879",
+      // converge reply: partitions left, hints, reason
+      operation + "c801 ac02 03 776879",
+      // generation: settled, wished, members
+      "c801 ca01 9100000000000000 9200000000000000",
+      // drop: confirmed, records and their digests
+      store + "c801 01 9300000000000000 9400000000000000 9500000000000000 9600000000000000",
+      // stores
+      operation,
+      // stores reply: established
+      operation + "01" + store + "01",
   };
   return bytes;
 }
@@ -135,11 +143,13 @@ TEST_CASE("a packet has the bytes of format 1") {
         without_spaces("01"                                 // protocol version
                        "7100000000000000 7200000000000000"  // cluster
                        "7300000000000000 7400000000000000"  // sender
-                       "ac02 7500000000000000 c801"         // boot, its random number, view
+                       "ac02 7500000000000000"              // boot, its random number
+                       "7600000000000000 01"                // receiver, replaced
+                       "c801 c901 c701"                     // view, generation, sealed
                        "01 61 02 6263"                      // from a to bc
                        "01 08 0100000000000000"             // ping
                        "02 08 0200000000000000"             // pong
-                       "7d6436bb2d3beb70"));
+                       "5aa98c94247c108f"));
   const auto back = read_packet(packet);
   REQUIRE(back.ok());
   CHECK(back->header == test::sample_header());
@@ -159,8 +169,9 @@ TEST_CASE("every type has a name, numbers of later versions have none") {
   CHECK(message_name(1) == "ping");
   CHECK(message_name(11) == "membership");
   CHECK(message_name(19) == "converge reply");
-  CHECK(message_name(20) == "unknown");
+  CHECK(message_name(23) == "stores reply");
+  CHECK(message_name(24) == "unknown");
   CHECK(message_name(255) == "unknown");
   CHECK_FALSE(decode_body(0, "").has_value());
-  CHECK_FALSE(decode_body(20, test::body_of(Ping{1})).has_value());
+  CHECK_FALSE(decode_body(24, test::body_of(Ping{1})).has_value());
 }

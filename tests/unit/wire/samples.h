@@ -138,7 +138,13 @@ inline std::vector<dynamo::core::Message> samples() {
                 .served = 200,
                 .sets = {{.key = "cart:42", .generation = 200, .set = sample_set()}}},
       ConvergeRequest{.operation = operation, .timeout_us = 1'000'000},
-      ConvergeReply{.operation = operation, .left = 200, .reason = "why"},
+      ConvergeReply{.operation = operation, .left = 200, .hints = 300, .reason = "why"},
+      GenerationReport{.settled = 200, .wished = 202, .members = {0x91, 0x92}},
+      DropRequest{.store = sample_facts(),
+                  .confirmed = 200,
+                  .records = {{{0x93, 0x94}, {0x95, 0x96}}}},
+      StoresRequest{.operation = operation},
+      StoresReply{.operation = operation, .stores = {{sample_facts(), true}}},
   };
 }
 
@@ -147,7 +153,11 @@ inline dynamo::core::PacketHeader sample_header() {
           .sender = {0x73, 0x74},
           .boot = 300,
           .boot_random = 0x75,
+          .receiver = 0x76,
+          .replaced = true,
           .view = 200,
+          .generation = 201,
+          .sealed = 199,
           .from = "a",
           .to = "bc"};
 }

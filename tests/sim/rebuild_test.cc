@@ -1,0 +1,123 @@
+// A node that has lost its disk comes back under its name: it says nothing of what it owned until
+// it has got it back, and the disk that it had before stays out for ever.
+
+#include <string>
+#include <vector>
+
+#include <dynamo/testing/sim_cluster.h>
+
+#include "catch.hpp"
+#include "node/engine_keys.h"
+#include "node/generations.h"
+#include "node/record.h"
+#include "testing/sim_world.h"
+
+using dynamo::Context;
+using dynamo::Store;
+using dynamo::StoreOptions;
+using dynamo::testing::SimCluster;
+using namespace std::chrono_literals;
+
+namespace {
+
+const StoreOptions carts{.quorum = {.n = 3, .r = 2, .w = 2}, .timeout = 500ms};
+
+std::string key(int i) { return "k" + std::to_string(i); }
+
+}  // namespace
+
+TEST_CASE("a wiped node gets back all that it owned") {
+  SimCluster cluster({.nodes = 5, .node = {.partitions = 16}});
+  const Store store = cluster.open(0, "carts", carts).value();
+  for (int i = 0; i < 200; ++i) REQUIRE(store.put(key(i), Context(), "book", {.w = 3}).ok());
+  cluster.wipe(2);
+  cluster.run_for(5s);
+  cluster.restart(2);
+  CHECK(cluster.run_until([&] { return cluster.converged(); }, 2min));
+  const auto rebuilt = [&] {
+    const std::string record = cluster.disk_of(2).records.at(dynamo::core::generation_key());
+    return !dynamo::core::decode_generation(record)->rebuilding;
+  };
+  CHECK(cluster.run_until(rebuilt, 1min));
+  const Store own = cluster.open(2, "carts", carts).value();
+  for (int i = 0; i < 200; ++i) CHECK(own.get(key(i), {.r = 3})->object() == "book");
+}
+
+TEST_CASE("an owner that is being rebuilt does not say that there is nothing") {
+  SimCluster cluster({.nodes = 3, .node = {.partitions = 16}});
+  const Store store = cluster.open(0, "carts", carts).value();
+  REQUIRE(store.put("k", Context(), "book", {.w = 3}).ok());
+  // The third owner is away, so what the second one lost cannot be complete.
+  cluster.crash(1);
+  cluster.wipe(2);
+  cluster.run_for(5s);
+  cluster.restart(2);
+  cluster.run_for(10s);
+  const auto got = store.get("k", {.r = 2});
+  CHECK_THAT(got.status().ToString(), Catch::Matchers::Contains("c: refused: rebuilding"));
+  CHECK(store.get("k", {.r = 1})->object() == "book");
+  // It takes writes meanwhile.
+  CHECK(store.put("new", Context(), "pen", {.w = 2}).ok());
+  cluster.restart(1);
+  CHECK(cluster.run_until([&] { return store.get("k", {.r = 3}).ok(); }, 60s));
+}
+
+TEST_CASE("a wiped node may be wiped again") {
+  SimCluster cluster({.nodes = 3, .node = {.partitions = 16}});
+  const Store store = cluster.open(0, "carts", carts).value();
+  for (int i = 0; i < 50; ++i) REQUIRE(store.put(key(i), Context(), "book", {.w = 3}).ok());
+  for (int life = 0; life < 3; ++life) {
+    cluster.wipe(2);
+    cluster.run_for(5s);
+    cluster.restart(2);
+    CHECK(cluster.run_until([&] { return store.get("k0", {.r = 3}).ok(); }, 2min));
+    CHECK(cluster.run_until([&] { return cluster.converged(); }, 2min));
+  }
+  cluster.run_for(10s);
+  for (int i = 0; i < 50; ++i) CHECK(store.get(key(i), {.r = 3})->object() == "book");
+}
+
+TEST_CASE("the disk that was lost and found again stays out") {
+  SimCluster cluster({.nodes = 3, .node = {.partitions = 16}});
+  const Store store = cluster.open(0, "carts", carts).value();
+  REQUIRE(store.put("k", Context(), "book", {.w = 3}).ok());
+  const auto lost = cluster.disk_of(2);
+  cluster.wipe(2);
+  cluster.run_for(5s);
+  cluster.restart(2);
+  CHECK(cluster.run_until([&] { return cluster.converged(); }, 2min));
+  cluster.run_for(30s);
+  cluster.restore_disk(2, lost);
+  cluster.run_for(5s);
+  cluster.restart(2);
+  cluster.run_for(30s);
+  std::string notes;
+  for (const std::string& note : cluster.node(2).status().notes) notes += note + "\n";
+  CHECK_THAT(notes, Catch::Matchers::Contains("another data directory that has taken the place"));
+  CHECK(absl::IsFailedPrecondition(cluster.open(2, "carts", carts).status()));
+}
+
+TEST_CASE("deletes that were dropped while a node was rebuilt stay dropped") {
+  SimCluster cluster({.nodes = 3, .node = {.partitions = 16}});
+  const Store store = cluster.open(0, "carts", carts).value();
+  for (int i = 0; i < 50; ++i) {
+    const auto put = store.put(key(i), Context(), "book", {.w = 3});
+    REQUIRE(put.ok());
+    REQUIRE(store.erase(key(i), put->context).ok());
+  }
+  cluster.run_for(20s);
+  cluster.wipe(2);
+  cluster.run_for(20s);
+  cluster.restart(2);
+  const auto gone = [&] {
+    for (int i = 0; i < 50; ++i) {
+      for (int node = 0; node < 3; ++node) {
+        if (cluster.world().record(node, "carts", key(i))->has_value()) return false;
+      }
+    }
+    return true;
+  };
+  CHECK(cluster.run_until(gone, 10min));
+  cluster.run_for(10min);
+  CHECK(gone());
+}
