@@ -49,7 +49,7 @@ Network::Network(std::size_t computers) : computers_(computers) {
                                                                   // lock
     why_not_ = std::string("skipped: no permission to mount a tmpfs: ") + std::strerror(errno);
   } else if (!run("ip link add b0 type bridge && ip link set b0 up")) {
-    why_not_ = "skipped: this kernel makes no bridges";
+    why_not_ = "skipped: no bridge can be made, for want of a permission or a kernel module";
   }
   for (std::size_t i = 0; i < computers_ && why_not_.empty(); ++i) {
     const std::string n = "n" + std::to_string(i);
@@ -60,7 +60,7 @@ Network::Network(std::size_t computers) : computers_(computers) {
     if (!made) why_not_ = "skipped: no permission for a network namespace of its own for each node";
   }
   if (why_not_.empty() && !run(within(0) + "iptables -w -L INPUT")) {
-    why_not_ = "skipped: iptables does not work with this kernel";
+    why_not_ = "skipped: iptables does not work here";
   }
 }
 
