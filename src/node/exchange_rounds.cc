@@ -97,6 +97,7 @@ void ExchangeRounds::watch_peers(TimePoint now) {
 void ExchangeRounds::tick(const Turn& turn) {
   const TimePoint now = turn.now.steady;
   if (state_.ring == nullptr || !state_.out_of_service.ok()) return;
+  last_tick_ = now;
   plan(now);
   watch_peers(now);
   for (auto at = rounds_.begin(); at != rounds_.end();) {
@@ -128,7 +129,8 @@ TimePoint ExchangeRounds::next_tick() const {
   for (const auto& [number, round] : rounds_) next = std::min(next, round.due);
   // Room for another round comes with the end of one, and that with an event.
   if (!due_.empty() && rounds_.size() < hurried_rounds_max && state_.trees.complete()) {
-    const TimePoint start = std::max(due_.begin()->first, next_start_);
+    // What is due already waits for room, of which there may have been more when it became due.
+    const TimePoint start = std::max({due_.begin()->first, next_start_, last_tick_});
     if (rounds_.size() < capacity(start)) next = std::min(next, start);
   }
   return next;

@@ -128,6 +128,7 @@ class ExchangeRounds {
   std::set<std::string, std::less<>> lost_;          // peers
   TimePoint next_start_{};
   TimePoint hurried_until_{};
+  TimePoint last_tick_{};
   std::uint64_t last_round_ = 0;
   std::uint64_t ended_ = 0;
 };

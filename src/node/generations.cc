@@ -16,6 +16,7 @@ std::string encode_generation(const Generation& generation) {
   out.varint(generation.current);
   out.varint(generation.settled);
   out.varint(generation.sealed);
+  out.varint(generation.floor);
   out.fixed8(generation.rebuilding ? 1 : 0);
   out.fixed8(generation.replaced ? 1 : 0);
   return seal_record(content);
@@ -29,6 +30,7 @@ absl::StatusOr<Generation> decode_generation(std::string_view record) {
   generation.current = in.varint();
   generation.settled = in.varint_up_to(generation.current);
   generation.sealed = in.varint_up_to(generation.current);
+  generation.floor = in.varint_up_to(generation.current);
   generation.rebuilding = in.fixed8() != 0;
   generation.replaced = in.fixed8() != 0;
   if (!in.ok()) return absl::DataLossError("the record of this node's generation is malformed");
@@ -50,8 +52,10 @@ bool Generations::heard(const Turn& turn, const PacketHeader& header) {
   bool changed = lost;
   changed = mine.raise(header.generation) || changed;
   // Only what is on the disk here counts: who has sealed has promised to refuse.
-  if (state_.stored_generation.settled >= header.sealed)
+  const Generation& stored = state_.stored_generation;
+  if (std::max(stored.settled, stored.floor) >= header.sealed) {
     changed = mine.seal(header.sealed) || changed;
+  }
   if (changed) store(turn);
   return lost;
 }

@@ -38,13 +38,16 @@ struct Generation {
 
   std::uint64_t current = 0;  // others are refused as a stand-in's below it
   std::uint64_t settled = 0;  // the highest one that this node has settled in
-  std::uint64_t sealed = 0;   // and as an owner's below this
+  std::uint64_t sealed = 0;   // the highest one that it knows all to have settled in
+  std::uint64_t floor = 0;    // that it was in when it found its disk lost
   bool rebuilding = false;
   bool replaced = false;  // another disk's place has been taken, and that is known
 
   // What this node reads now is stamped with this.
-  std::uint64_t stamp() const { return rebuilding ? sealed : current; }
-  bool owner_accepts(std::uint64_t stamp) const { return stamp >= sealed; }
+  std::uint64_t stamp() const { return rebuilding ? floor : current; }
+  bool owner_accepts(std::uint64_t stamp) const {
+    return stamp >= sealed && (!rebuilding || stamp >= floor);
+  }
   bool stand_in_accepts(std::uint64_t stamp) const { return stamp >= current; }
   // A record that was confirmed in that generation.
   bool may_drop(std::uint64_t confirmed) const {
@@ -76,7 +79,8 @@ inline bool Generation::settle(std::uint64_t generation) {
 }
 
 inline bool Generation::seal(std::uint64_t generation) {
-  if (generation > settled || generation <= sealed) return false;
+  const bool promised = generation <= settled || generation <= floor;
+  if (!promised || generation <= sealed) return false;
   sealed = generation;
   return true;
 }
@@ -84,7 +88,7 @@ inline bool Generation::seal(std::uint64_t generation) {
 inline bool Generation::rebuild(std::uint64_t generation) {
   if (replaced) return false;
   const std::uint64_t now = generation > current ? generation : current;
-  *this = {.current = now, .settled = 0, .sealed = now, .rebuilding = true, .replaced = true};
+  *this = {.current = now, .floor = now, .rebuilding = true, .replaced = true};
   return true;
 }
 

@@ -80,6 +80,10 @@ ReapRun::Step draw_step(Prng& prng, const Mixture& mixture, const ReapRun& run, 
     case Op::exchange:
       step.b = small(prng.below(ReapRun::owners));
       break;
+    case Op::hear_seal:
+      step.a = small(prng.below(ReapRun::nodes));
+      step.b = small(prng.below(ReapRun::nodes + 1));
+      break;
     case Op::begin:
       step.b = diligent ? 0 : 1;
       break;
@@ -89,7 +93,6 @@ ReapRun::Step draw_step(Prng& prng, const Mixture& mixture, const ReapRun& run, 
     case Op::contact:
     case Op::raise:
     case Op::settle:
-    case Op::hear_seal:
       step.a = small(prng.below(ReapRun::nodes));
       break;
     default:

@@ -34,7 +34,11 @@ Steps operator+(Steps first, const Steps& second) {
 
 Steps on_all(Op op) { return {{op, a, 0}, {op, b, 0}, {op, c, 0}, {op, s, 0}}; }
 const Steps begin = {{Op::begin, 0, 1}};
-const Steps settle_and_seal = on_all(Op::settle) + Steps{{Op::seal}} + on_all(Op::hear_seal);
+const Steps hear_seal = {{Op::hear_seal, a, ReapRun::nodes},
+                         {Op::hear_seal, b, ReapRun::nodes},
+                         {Op::hear_seal, c, ReapRun::nodes},
+                         {Op::hear_seal, s, ReapRun::nodes}};  // from the one that seals
+const Steps settle_and_seal = on_all(Op::settle) + Steps{{Op::seal}} + hear_seal;
 const Steps barrier = begin + on_all(Op::raise) + settle_and_seal;
 const Steps confirm = {{Op::scan, a}, {Op::exchange, a, b}, {Op::exchange, a, c}};
 const Steps drop = {{Op::drop, a}, {Op::hear_drop, b}, {Op::hear_drop, c}};
@@ -85,8 +89,9 @@ const std::vector<Schedule>& schedules() {
       {ReapMutant::rebuilding_stamps_current, "what it is given looks as if it had confirmed", s,
        put_ahead_and_erase + confirm + on_all(Op::raise) + settle_and_seal + Steps{{Op::wipe, b}} +
            meet_b + begin + Steps{{Op::raise, b}} + hand_off + Steps{{Op::get, 0, 2}} +
-           on_all(Op::raise) + Steps{{Op::exchange, b, a}, {Op::exchange, b, c}} + settle_and_seal +
-           drop + Steps{{Op::deliver, a, 6}}},
+           on_all(Op::raise) +
+           Steps{{Op::hear_seal, b, a}, {Op::exchange, b, a}, {Op::exchange, b, c}} +
+           settle_and_seal + drop + Steps{{Op::deliver, a, 6}}},
       {ReapMutant::counts_former_answers, "it had settled before it was wiped", s,
        put_ahead_and_erase + confirm + on_all(Op::raise) + settle_and_seal + begin +
            Steps{{Op::raise, b}, {Op::settle, b}, {Op::wipe, b}} + meet_b + hand_off +

@@ -150,6 +150,7 @@ class ReapRun {
   bool take_protocol(const Step& step);
   bool begin(bool unasked);
   bool raise(std::size_t at);
+  bool hear_seal(std::size_t at, std::size_t from);
   bool is(ReapMutant mutant) const { return mutant_ == mutant; }
   bool put(std::size_t at, const Seen& context, bool object, bool fails);
   bool put_at_stand_in(const Seen& context);

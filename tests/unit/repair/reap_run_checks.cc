@@ -76,7 +76,7 @@ std::string ReapRun::fingerprint() const {
       out.varint(has);
     }
     const Generation& g = disk.generation;
-    for (const std::uint64_t n : {g.current, g.settled, g.sealed}) out.varint(n);
+    for (const std::uint64_t n : {g.current, g.settled, g.sealed, g.floor}) out.varint(n);
     out.varint(g.rebuilding ? 1 : 0);
   };
   for (const Node& node : nodes_) {

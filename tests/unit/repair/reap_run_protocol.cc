@@ -42,7 +42,7 @@ bool ReapRun::take_protocol(const Step& step) {
     case Op::seal:
       return seal();
     case Op::hear_seal:
-      return nodes_[a].now.generation.seal(announced_);
+      return hear_seal(a, b == nodes ? leader_ : b);
     case Op::drop:
       return drop(a);
     case Op::hear_drop:
@@ -56,6 +56,11 @@ bool ReapRun::begin(bool unasked) {
   Node& leader = nodes_[leader_];
   if (leader.lost || leader.now.generation.current != announced_) return false;
   return (unasked || wished()) && leader.now.generation.raise(announced_ + 1);
+}
+
+// Any node that says what it knows to be sealed.
+bool ReapRun::hear_seal(std::size_t at, std::size_t from) {
+  return nodes_[at].now.generation.seal(nodes_[from].now.generation.sealed);
 }
 
 bool ReapRun::raise(std::size_t at) {
