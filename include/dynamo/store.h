@@ -126,7 +126,8 @@ struct PutResult {
 //   INTERNAL             no     the reconciler threw, or a 128-bit hash collision was found
 //   FAILED_PRECONDITION  no     node stopped, w above the number of members, blocking call on a
 //                               node thread, store facts that differ
-//   DATA_LOSS            maybe  this node's storage failed; the node is out of service
+//   DATA_LOSS            maybe  this node's storage failed: it takes no more writes, and
+//                               reads go on
 //   CANCELLED            maybe  cancelled by the caller, or the node stopped
 //
 // A refusal is a sentence that names the field, the value and the limit, or the replicas and what

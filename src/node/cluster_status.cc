@@ -98,7 +98,9 @@ ClusterStatus cluster_status(const NodeState& state, const Now& at) {
     const std::int64_t age_us = std::max<std::int64_t>(0, at.wall_us - state.hints.oldest_us());
     status.oldest_hint = std::chrono::milliseconds(age_us / 1000);
   }
-  if (!state.out_of_service.ok()) status.notes.emplace_back(state.out_of_service.message());
+  for (const absl::Status& trouble : {state.out_of_service, state.storage_failed}) {
+    if (!trouble.ok()) status.notes.emplace_back(trouble.message());
+  }
   if (state.ring == nullptr) {
     status.notes.emplace_back("waiting for the first view of the cluster");
     return status;

@@ -42,8 +42,8 @@ std::string ConvergeRequests::trouble_of(const Task& task) const {
 }
 
 void ConvergeRequests::start(const Turn& turn, const ClientConverge& converge) {
-  if (!state_.out_of_service.ok()) {
-    turn.out.converges.push_back({converge.request, state_.out_of_service});
+  if (!state_.takes_writes().ok()) {
+    turn.out.converges.push_back({converge.request, state_.takes_writes()});
     return;
   }
   const std::uint64_t number = state_.next_number();
@@ -88,7 +88,7 @@ void ConvergeRequests::ask(const Turn& turn, std::uint64_t number, Waiting& wait
 
 void ConvergeRequests::take(const Turn& turn, const std::string& from,
                             const ConvergeRequest& request) {
-  if (!state_.out_of_service.ok() || tasks_.size() >= tasks_max) return;
+  if (!state_.takes_writes().ok() || tasks_.size() >= tasks_max) return;
   auto at = tasks_.find({from, request.operation});
   if (at == tasks_.end()) {
     const auto timeout = std::chrono::microseconds(static_cast<std::int64_t>(request.timeout_us));

@@ -96,7 +96,7 @@ void ExchangeRounds::watch_peers(TimePoint now) {
 
 void ExchangeRounds::tick(const Turn& turn) {
   const TimePoint now = turn.now.steady;
-  if (state_.ring == nullptr || !state_.out_of_service.ok()) return;
+  if (state_.ring == nullptr || !state_.takes_writes().ok()) return;
   last_tick_ = now;
   plan(now);
   watch_peers(now);
@@ -125,7 +125,7 @@ void ExchangeRounds::tick(const Turn& turn) {
 TimePoint ExchangeRounds::next_tick() const {
   TimePoint next = TimePoint::max();
   // As in tick(): a time that is past and does nothing would wake the host for ever.
-  if (state_.ring == nullptr || !state_.out_of_service.ok()) return next;
+  if (state_.ring == nullptr || !state_.takes_writes().ok()) return next;
   for (const auto& [number, round] : rounds_) next = std::min(next, round.due);
   // Room for another round comes with the end of one, and that with an event.
   if (!due_.empty() && rounds_.size() < hurried_rounds_max && state_.trees.complete()) {

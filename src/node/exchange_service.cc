@@ -15,7 +15,9 @@ template <class Reply>
 bool ExchangeService::admit(const Turn& turn, const std::string& from, const ExchangeScope& scope,
                             Reply& reply) {
   reply.answer = ExchangeAnswer::refused;
-  const absl::Status admitted = service_.admit_store(turn, from, scope.store);
+  // As a write: what is compared is to be brought together.
+  const absl::Status admitted =
+      service_.admit_store(turn, from, scope.store, ReplicaService::Access::write);
   if (!admitted.ok()) {
     reply.reason = std::string(admitted.message());
     return false;

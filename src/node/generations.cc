@@ -176,7 +176,7 @@ void Generations::send(const std::string& to) {
 }
 
 void Generations::tick(const Turn& turn) {
-  if (state_.ring == nullptr || !state_.out_of_service.ok()) return;
+  if (state_.ring == nullptr || !state_.takes_writes().ok()) return;
   if (!busy()) {
     state_.generation_since = turn.now.steady;
     return;
@@ -190,7 +190,7 @@ void Generations::tick(const Turn& turn) {
 }
 
 TimePoint Generations::next_tick() const {
-  if (state_.ring == nullptr || !state_.out_of_service.ok() || !busy()) return TimePoint::max();
+  if (state_.ring == nullptr || !state_.takes_writes().ok() || !busy()) return TimePoint::max();
   return due_;
 }
 

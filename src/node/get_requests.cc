@@ -174,7 +174,7 @@ void GetRequests::finish(const Turn& turn, Operations::iterator at) {
                                              .set = running.operation.merged()});
       continue;
     }
-    if (!state_.generation.owner_accepts(running.stamp)) continue;
+    if (!state_.takes_writes().ok() || !state_.generation.owner_accepts(running.stamp)) continue;
     absl::StatusOr<Record> own = replica_.read_to_write(turn, running.get.store, running.get.key);
     if (!own.ok() || !turn.own.full().empty()) continue;
     if (own->replica.merge(running.operation.merged(), running.get.store.conflict)) {

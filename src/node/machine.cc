@@ -1,6 +1,7 @@
 #include "node/machine.h"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -108,7 +109,7 @@ void Machine::end_turn(const Now&, Actions& out) {
 }
 
 absl::Status Machine::open_store(const StoreFacts& facts, Actions& out) {
-  if (!state_.out_of_service.ok()) return state_.out_of_service;
+  if (!state_.takes_writes().ok()) return state_.takes_writes();
   const StoreTable::Verdict verdict = state_.stores.open(facts);
   if (!verdict.status.ok()) return verdict.status;
   if (verdict.changed) {
@@ -142,7 +143,8 @@ TimePoint Machine::next_tick() const {
 
 template <class Request, class Complete>
 bool Machine::may_start(const Request& request, std::vector<Complete>& completions) const {
-  absl::Status refusal = state_.out_of_service;
+  absl::Status refusal =
+      std::is_same_v<Request, ClientPut> ? state_.takes_writes() : state_.out_of_service;
   if (refusal.ok()) refusal = state_.stores.check(request.store);
   const auto limit = static_cast<std::size_t>(state_.settings.requests_max);
   if (refusal.ok() && gets_.size() + puts_.size() + waiting_for_view_.size() >= limit) {
@@ -227,8 +229,8 @@ void Machine::on(const Turn& turn, const WriteFailed& failed) {
   state_.actors.distrust();
   anti_entropy_.failed(turn, failed.writes, failed.status);
   if (absl::IsDataLoss(failed.status)) {
-    state_.out_of_service =
-        absl::DataLossError(fmt::format("node \"{}\" is out of service, its storage failed: {}",
+    state_.storage_failed =
+        absl::DataLossError(fmt::format("node \"{}\" takes no more writes, its storage failed: {}",
                                         state_.self.name, std::string(failed.status.message())));
   }
   for (const std::uint64_t write : failed.writes) {
@@ -296,7 +298,7 @@ void Machine::on(const Turn& turn, const Tick&) {
   coordinator_.tick(turn);
   deliver_finished(turn);  // what the coordinator knows beats what the request can say
   puts_.tick(turn);
-  if (state_.ring != nullptr && state_.out_of_service.ok()) handoff_.tick(turn);
+  if (state_.ring != nullptr && state_.takes_writes().ok()) handoff_.tick(turn);
   std::vector<std::string> lost;
   for (const std::string& peer : state_.detector.tick(turn.now.steady, lost)) {
     state_.outbox.send(peer, Ping{static_cast<std::uint64_t>(turn.now.steady.count())});

@@ -142,8 +142,10 @@ void Machine::on_message(const Turn& turn, const std::string& from, Message mess
 }
 
 void Machine::on_forward(const Turn& turn, const std::string& from, PutForward forward) {
-  absl::Status admitted =
-      service_.admit(turn, from, forward.store, forward.key, forward.sloppy).status();
+  absl::Status admitted = service_
+                              .admit(turn, from, forward.store, forward.key, forward.sloppy,
+                                     ReplicaService::Access::write)
+                              .status();
   if (admitted.ok()) {
     if (std::string full = turn.own.full(); !full.empty()) admitted = absl::UnavailableError(full);
   }

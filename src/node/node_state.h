@@ -109,8 +109,12 @@ struct NodeState {
   HybridClock clock;
   Prng prng;
   absl::Status out_of_service{};  // not OK: why this node serves nothing any more
+  absl::Status storage_failed{};  // not OK: why it takes no more writes; it is still read
   std::uint64_t last_number = 0;
 
+  const absl::Status& takes_writes() const {
+    return out_of_service.ok() ? storage_failed : out_of_service;
+  }
   std::uint64_t next_number() { return ++last_number; }
   KeyHash hash(std::string_view key) const { return key_hash(key, cluster.high ^ cluster.low); }
   // Of a context of that key that this node makes: bound to it, and nothing seen yet.

@@ -251,10 +251,10 @@ void PutRequests::room(const Turn& turn) {
   while (!waiting_for_room_.empty() && turn.own.full().empty()) {
     ClientPut put = std::move(waiting_for_room_.front());
     waiting_for_room_.pop_front();
-    if (state_.out_of_service.ok()) {
+    if (state_.takes_writes().ok()) {
       start(turn, std::move(put));
     } else {
-      turn.out.puts.push_back({put.request, state_.out_of_service});
+      turn.out.puts.push_back({put.request, state_.takes_writes()});
     }
   }
 }

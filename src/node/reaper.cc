@@ -122,7 +122,7 @@ bool Reaper::serve(const Turn& turn, const DropRequest& request) {
 }
 
 void Reaper::tick(const Turn& turn) {
-  if (state_.ring == nullptr || !state_.out_of_service.ok() || due_ > turn.now.steady) return;
+  if (state_.ring == nullptr || !state_.takes_writes().ok() || due_ > turn.now.steady) return;
   if (state_.generation.rebuilding || !state_.trees.complete()) return;
   due_ = turn.now.steady + look_again;
   if (batches_.empty() && gathered_at_ + period <= turn.now.steady &&
@@ -138,7 +138,7 @@ void Reaper::tick(const Turn& turn) {
 
 TimePoint Reaper::next_tick() const {
   const bool idle = batches_.empty() && requests_.empty() && state_.trees.deletes().empty();
-  if (idle || state_.ring == nullptr || !state_.out_of_service.ok()) return TimePoint::max();
+  if (idle || state_.ring == nullptr || !state_.takes_writes().ok()) return TimePoint::max();
   if (state_.generation.rebuilding || !state_.trees.complete()) return TimePoint::max();
   const bool rests = batches_.empty() && requests_.empty();
   return rests ? std::max(due_, gathered_at_ + period) : due_;

@@ -12,10 +12,10 @@ namespace dynamo::core {
 using Role = Replica::Role;
 
 absl::Status ReplicaService::admit_store(const Turn& turn, const std::string& from,
-                                         const StoreFacts& store) {
-  if (!state_.out_of_service.ok()) {
-    return absl::UnavailableError(std::string(state_.out_of_service.message()));
-  }
+                                         const StoreFacts& store, Access access) {
+  const absl::Status& serving =
+      access == Access::write ? state_.takes_writes() : state_.out_of_service;
+  if (!serving.ok()) return absl::UnavailableError(std::string(serving.message()));
   const StoreTable::Verdict verdict = state_.stores.claimed(store, false);
   if (!verdict.status.ok()) {
     // The sender learns what we have, and either yields or says why not.
@@ -34,8 +34,8 @@ absl::Status ReplicaService::admit_store(const Turn& turn, const std::string& fr
 
 absl::StatusOr<Replica::Role> ReplicaService::admit(const Turn& turn, const std::string& from,
                                                     const StoreFacts& store, std::string_view key,
-                                                    bool stand_in) {
-  const absl::Status admitted = admit_store(turn, from, store);
+                                                    bool stand_in, Access access) {
+  const absl::Status admitted = admit_store(turn, from, store, access);
   if (!admitted.ok()) return admitted;
   const auto role = state_.role_for(key, store.n);
   if (!role || (*role == Role::stand_in && !stand_in)) {
@@ -48,7 +48,8 @@ absl::StatusOr<Replica::Role> ReplicaService::admit(const Turn& turn, const std:
 
 void ReplicaService::read(const Turn& turn, const std::string& from, const ReadRequest& request) {
   ReadReply reply{.operation = request.operation};
-  const absl::StatusOr<Role> role = admit(turn, from, request.store, request.key, request.stand_in);
+  const absl::StatusOr<Role> role =
+      admit(turn, from, request.store, request.key, request.stand_in, Access::read);
   reply.reason = std::string(role.status().message());
   const bool owner = role.ok() && *role == Role::primary;
   const std::string_view lost = owner ? state_.not_rebuilt(request.key) : std::string_view();
@@ -77,7 +78,7 @@ void ReplicaService::write(const Turn& turn, const std::string& from, WriteReque
                        WriteReply{.operation = request.operation, .reason = std::move(reason)});
   };
   const absl::StatusOr<Role> role =
-      admit(turn, from, request.store, request.key, !request.owed.empty());
+      admit(turn, from, request.store, request.key, !request.owed.empty(), Access::write);
   if (!role.ok()) return refuse(std::string(role.status().message()));
   const Generation& mine = state_.generation;
   const bool accepted = *role == Role::primary ? mine.owner_accepts(request.generation)

@@ -17,13 +17,18 @@ class ReplicaService {
  public:
   ReplicaService(NodeState& state, Replica& replica) : state_(state), replica_(replica) {}
 
+  enum class Access { read, write };
+
   // Whether this node may serve a peer's request about the store. FAILED_PRECONDITION if its facts
-  // differ (the peer is told ours), UNAVAILABLE if the node is out of service.
-  absl::Status admit_store(const Turn& turn, const std::string& from, const StoreFacts& store);
+  // differ (the peer is told ours), UNAVAILABLE if the node is out of service, or takes no more
+  // writes and this is one.
+  absl::Status admit_store(const Turn& turn, const std::string& from, const StoreFacts& store,
+                           Access access);
   // The same about a key, and as what. `stand_in`: as one of those, unless it is an owner.
   // UNAVAILABLE also if the node has no business with the key.
   absl::StatusOr<Replica::Role> admit(const Turn& turn, const std::string& from,
-                                      const StoreFacts& store, std::string_view key, bool stand_in);
+                                      const StoreFacts& store, std::string_view key, bool stand_in,
+                                      Access access);
 
   void read(const Turn& turn, const std::string& from, const ReadRequest& request);
   void write(const Turn& turn, const std::string& from, WriteRequest request);

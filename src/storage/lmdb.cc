@@ -8,6 +8,8 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -29,7 +31,8 @@
 //      nothing, but EIO for one that wrote a part, as the first does that finds the disk full;
 //   3. fdatasync: its errno, EIO too;
 //   4. writes the meta page through a descriptor that is O_DSYNC: its errno, EIO too, after which
-//      every transaction is refused with MDB_PANIC, reads included.
+//      every transaction is refused with MDB_PANIC, reads included. LMDB has written the old meta
+//      page back by then; so we open the file a second time, and read on there.
 //
 // Putting into the transaction may do 2 early, when it holds very many pages ("spilling").
 //
@@ -52,8 +55,9 @@ using storage::ReaderPool;
 
 class LmdbEngine final : public StorageEngine {
  public:
-  explicit LmdbEngine(storage::OpenEnvironment opened)
-      : opened_(std::move(opened)),
+  LmdbEngine(storage::OpenEnvironment opened, std::size_t map_bytes_max)
+      : map_bytes_max_(map_bytes_max),
+        opened_(std::move(opened)),
         generation_(core::process_generation()),
         readers_(opened_.environment.get()) {}
 
@@ -61,21 +65,25 @@ class LmdbEngine final : public StorageEngine {
   ~LmdbEngine() override {
     if (!in_child()) return;
     readers_.abandon();
-    [[maybe_unused]] MDB_env* const lost = opened_.environment.release();
+    [[maybe_unused]] MDB_env* lost = opened_.environment.release();
+    if (remains_ == nullptr) return;
+    remains_->readers.abandon();
+    lost = remains_->opened.environment.release();
   }
 
   absl::StatusOr<bool> read(std::string_view key,
                             absl::FunctionRef<void(std::string_view record)> visit) override {
     if (in_child()) return child_error();
     if (absl::Status valid = storage::check_key(key); !valid.ok()) return valid;
-    ReaderPool::Reader reader(readers_);
-    if (const int error = reader.begin(); error != 0) return read_failed(error);
-    MDB_val lmdb_key = storage::to_lmdb(key);
-    MDB_val record{};
-    const int error = mdb_get(reader.get(), opened_.database, &lmdb_key, &record);
+    const int error = reading([&](MDB_txn* transaction, MDB_dbi database) {
+      MDB_val lmdb_key = storage::to_lmdb(key);
+      MDB_val record{};
+      const int missing = mdb_get(transaction, database, &lmdb_key, &record);
+      if (missing == 0) visit(storage::from_lmdb(record));
+      return missing;
+    });
     if (error == MDB_NOTFOUND) return false;
     if (error != 0) return read_failed(error);
-    visit(storage::from_lmdb(record));
     return true;
   }
 
@@ -84,7 +92,14 @@ class LmdbEngine final : public StorageEngine {
     if (failed_.load(std::memory_order_acquire)) return failed_error();
     if (absl::Status valid = storage::check_batch(batch); !valid.ok()) return valid;
     if (batch.empty()) return absl::OkStatus();
-    if (const int error = commit(batch); error != 0) return write_failed(error);
+    int error = commit(batch);
+    while (error == MDB_MAP_FULL) {
+      const absl::StatusOr<bool> grown = grow();
+      if (!grown.ok()) return grown.status();
+      if (!*grown) break;
+      error = commit(batch);
+    }
+    if (error != 0) return write_failed(error);
     // A tool that was killed while it looked at the database has left a slot, which would hold
     // pages for ever.
     if (++commits_ % commits_between_reader_checks == 0) {
@@ -97,21 +112,24 @@ class LmdbEngine final : public StorageEngine {
       std::string_view from,
       absl::FunctionRef<bool(std::string_view key, std::string_view record)> visit) override {
     if (in_child()) return child_error();
-    ReaderPool::Reader reader(readers_);
-    if (const int error = reader.begin(); error != 0) return read_failed(error);
-    MDB_cursor* opened = nullptr;
-    int error = mdb_cursor_open(reader.get(), opened_.database, &opened);
-    if (error != 0) return read_failed(error);
-    const Cursor cursor(opened);
-    MDB_val key = storage::to_lmdb(storage::scan_bound(from));
-    MDB_val record{};
-    // LMDB refuses an empty key, also as a bound.
-    error = mdb_cursor_get(cursor.get(), &key, &record, from.empty() ? MDB_FIRST : MDB_SET_RANGE);
-    while (error == 0) {
-      if (!visit(storage::from_lmdb(key), storage::from_lmdb(record))) return absl::OkStatus();
-      error = mdb_cursor_get(cursor.get(), &key, &record, MDB_NEXT);
-    }
-    return error == MDB_NOTFOUND ? absl::OkStatus() : read_failed(error);
+    const int error = reading([&](MDB_txn* transaction, MDB_dbi database) {
+      MDB_cursor* opened = nullptr;
+      if (const int refused = mdb_cursor_open(transaction, database, &opened); refused != 0) {
+        return refused;
+      }
+      const Cursor cursor(opened);
+      MDB_val key = storage::to_lmdb(storage::scan_bound(from));
+      MDB_val record{};
+      // LMDB refuses an empty key, also as a bound.
+      int end =
+          mdb_cursor_get(cursor.get(), &key, &record, from.empty() ? MDB_FIRST : MDB_SET_RANGE);
+      while (end == 0) {
+        if (!visit(storage::from_lmdb(key), storage::from_lmdb(record))) return 0;
+        end = mdb_cursor_get(cursor.get(), &key, &record, MDB_NEXT);
+      }
+      return end == MDB_NOTFOUND ? 0 : end;
+    });
+    return error == 0 ? absl::OkStatus() : read_failed(error);
   }
 
  private:
@@ -131,6 +149,54 @@ class LmdbEngine final : public StorageEngine {
         fmt::format("the storage engine of {} has failed before and takes no more writes: check "
                     "the disk, then open it anew",
                     opened_.path.string()));
+  }
+
+  // What is read when LMDB refuses all transactions: the same file, opened a second time.
+  struct Remains {
+    explicit Remains(storage::ReadOnlyEnvironment read_only)
+        : opened(std::move(read_only)), readers(opened.environment.get()) {}
+
+    storage::ReadOnlyEnvironment opened;
+    ReaderPool readers;
+  };
+
+  // Calls read(transaction, database) in a transaction of its own. What it returns, or the error of
+  // LMDB that prevented it.
+  template <class Read>
+  int reading(const Read& read) {
+    if (!dead_.load(std::memory_order_acquire)) {
+      ReaderPool::Reader reader(readers_);
+      const int error = reader.begin();
+      if (error == 0) return read(reader.get(), opened_.database);
+      if (error != MDB_PANIC) return error;
+    }
+    Remains* remains = nullptr;
+    if (const int error = open_remains(remains); error != 0) return error;
+    ReaderPool::Reader reader(remains->readers);
+    const int error = reader.begin();
+    return error == 0 ? read(reader.get(), remains->opened.database) : error;
+  }
+
+  int open_remains(Remains*& remains) {
+    const std::lock_guard<std::mutex> lock(remains_mutex_);
+    if (remains_ == nullptr) {
+      // The transaction that is refused is the proof that no other can write.
+      failed_.store(true, std::memory_order_release);
+      storage::ReadOnlyEnvironment opened;
+      if (const int error = storage::open_read_only(opened_, opened); error != 0) return error;
+      remains_ = std::make_unique<Remains>(std::move(opened));
+      dead_.store(true, std::memory_order_release);
+    }
+    remains = remains_.get();
+    return 0;
+  }
+
+  absl::StatusOr<bool> grow() {
+    const ReaderPool::Hold hold(readers_);
+    absl::StatusOr<bool> grown = storage::grow_map(opened_, map_bytes_max_);
+    if (grown.ok()) return grown;
+    readers_.close();
+    return fail(std::string(grown.status().message()));
   }
 
   // LMDB's error or 0; on an error nothing was changed, but see the top of the file.
@@ -157,8 +223,9 @@ class LmdbEngine final : public StorageEngine {
     switch (error) {
       case MDB_MAP_FULL:
         return absl::ResourceExhaustedError(fmt::format(
-            "the storage engine of {} is full: its map holds {} bytes, set map_bytes_max higher",
-            path, opened_.map_bytes));
+            "the storage engine of {} is full: its map holds {} bytes, {}", path, opened_.map_bytes,
+            opened_.map_bytes < map_bytes_max_ ? "and there is no more address space"
+                                               : "set map_bytes_max higher"));
       case MDB_TXN_FULL:
         return absl::ResourceExhaustedError(fmt::format(
             "a batch for the storage engine of {} is too large: write less at once", path));
@@ -190,10 +257,13 @@ class LmdbEngine final : public StorageEngine {
   }
 
   absl::Status fail(std::string_view what, int error) {
+    return fail(fmt::format("{}: {}", what, storage::lmdb_error_text(error)));
+  }
+
+  absl::Status fail(const std::string& what) {
     failed_.store(true, std::memory_order_release);
-    return absl::DataLossError(fmt::format("the storage engine of {} has failed: {}: {}",
-                                           opened_.path.string(), what,
-                                           storage::lmdb_error_text(error)));
+    return absl::DataLossError(
+        fmt::format("the storage engine of {} has failed: {}", opened_.path.string(), what));
   }
 
   // Whether a meta page could not be written.
@@ -215,7 +285,8 @@ class LmdbEngine final : public StorageEngine {
     return error == ENOSPC || error == EDQUOT || error == EFBIG ? error : 0;
   }
 
-  // Constant after construction.
+  // Constant after construction, but for its map, which grows while readers_ is held.
+  const std::size_t map_bytes_max_;
   storage::OpenEnvironment opened_;
   const std::uint64_t generation_;
 
@@ -225,15 +296,17 @@ class LmdbEngine final : public StorageEngine {
   // Shared.
   std::atomic<bool> failed_{false};
   ReaderPool readers_;
+  std::atomic<bool> dead_{false};  // LMDB refuses all transactions; remains_ is there
+  std::mutex remains_mutex_;
+  std::unique_ptr<Remains> remains_;  // guarded; constant once it is there
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<StorageEngine>> lmdb_storage(LmdbOptions options) {
-  absl::StatusOr<storage::OpenEnvironment> opened =
-      storage::open_environment(options.path, options.map_bytes_max);
+  absl::StatusOr<storage::OpenEnvironment> opened = storage::open_environment(options);
   if (!opened.ok()) return opened.status();
-  return std::make_unique<LmdbEngine>(*std::move(opened));
+  return std::make_unique<LmdbEngine>(*std::move(opened), options.map_bytes_max);
 }
 
 }  // namespace dynamo

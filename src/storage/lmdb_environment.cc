@@ -1,9 +1,11 @@
 #include "storage/lmdb_environment.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <utility>
@@ -17,6 +19,7 @@ namespace dynamo::storage {
 namespace {
 
 constexpr std::size_t map_bytes_min = std::size_t{1} << 20;
+constexpr std::size_t map_bytes_unit = std::size_t{1} << 16;  // a multiple of every page size
 
 absl::Status open_error(const std::filesystem::path& path, int error) {
   if (error > 0) return directory_error("cannot open the database in", path, error);
@@ -115,15 +118,17 @@ int open_database(MDB_env* environment, MDB_dbi& database) {
   return mdb_txn_commit(transaction);  // keeps the handle of the database
 }
 
-int open_once(const std::filesystem::path& path, std::size_t map_bytes, Environment& environment) {
+// MDB_NOTLS: a read transaction belongs to its object, not to the thread. MDB_NORDAHEAD: keys are
+// hashed, so neighbours on the disk are no neighbours in time. None of the faster modes: MDB_NOSYNC
+// loses or corrupts data in a power cut, and with MDB_WRITEMAP a stray pointer of the application
+// writes into the database, and a full disk is a SIGBUS.
+constexpr unsigned normal = MDB_NOTLS | MDB_NORDAHEAD;
+
+int open_once(const std::filesystem::path& path, std::size_t map_bytes, unsigned flags,
+              Environment& environment) {
   MDB_env* made = nullptr;
   if (const int error = mdb_env_create(&made); error != 0) return error;
   environment.reset(made);
-  // MDB_NOTLS: a read transaction belongs to its object, not to the thread. MDB_NORDAHEAD: keys are
-  // hashed, so neighbours on the disk are no neighbours in time. None of the faster modes:
-  // MDB_NOSYNC loses or corrupts data in a power cut, and with MDB_WRITEMAP a stray pointer of the
-  // application writes into the database, and a full disk is a SIGBUS.
-  constexpr unsigned flags = MDB_NOTLS | MDB_NORDAHEAD;
   int error = mdb_env_set_mapsize(made, map_bytes);
   if (error == 0) error = mdb_env_set_maxreaders(made, ReaderPool::slots);
   if (error == 0) error = mdb_env_open(made, path.c_str(), flags, 0600);
@@ -131,15 +136,42 @@ int open_once(const std::filesystem::path& path, std::size_t map_bytes, Environm
 }
 
 // Reserving address space may be refused, by a limit of the process or by a checker like valgrind.
-// The map is a bound on growth, so a smaller one does as well until the data reach it, when the
-// error says how large it is.
+// A smaller map does as well until the data reach it.
 int open_with_largest_map(const std::filesystem::path& path, OpenEnvironment& opened) {
   for (;;) {
-    const int error = open_once(path, opened.map_bytes, opened.environment);
+    const int error = open_once(path, opened.map_bytes, normal, opened.environment);
     const bool refused = error == ENOMEM || error == EINVAL;
     if (!refused || opened.map_bytes / 2 < map_bytes_min) return error;
     opened.map_bytes /= 2;
   }
+}
+
+// The whole file is mapped, however small a map was asked for.
+int read_map_bytes(MDB_env* environment, std::size_t& map_bytes) {
+  MDB_envinfo info{};
+  const int error = mdb_env_info(environment, &info);
+  if (error == 0) map_bytes = info.me_mapsize;
+  return error;
+}
+
+// LMDB unmaps before it maps anew, and has no way back: so it is asked for what was just free.
+bool address_space_has_room(std::size_t bytes) {
+  void* const found =
+      mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (found == MAP_FAILED) return false;
+  munmap(found, bytes);
+  return true;
+}
+
+absl::Status check_map_bytes(const LmdbOptions& options) {
+  const auto check = [&](std::string_view name, std::size_t bytes) {
+    if (bytes >= map_bytes_min) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        fmt::format("LmdbOptions::{} for {} is {}, less than the least of {}", name,
+                    options.path.string(), bytes, map_bytes_min));
+  };
+  if (absl::Status most = check("map_bytes_max", options.map_bytes_max); !most.ok()) return most;
+  return check("map_bytes", options.map_bytes);
 }
 
 }  // namespace
@@ -148,29 +180,50 @@ std::string lmdb_error_text(int error) {
   return error > 0 ? error_text(error) : std::string(mdb_strerror(error));
 }
 
-absl::StatusOr<OpenEnvironment> open_environment(const std::filesystem::path& path,
-                                                 std::size_t map_bytes_max) {
+int open_read_only(const OpenEnvironment& failed, ReadOnlyEnvironment& opened) {
+  const unsigned flags = normal | MDB_RDONLY | MDB_NOLOCK;
+  int error = open_once(failed.path, map_bytes_min, flags, opened.environment);
+  if (error == 0) error = close_on_exec(opened.environment.get());
+  if (error == 0) error = open_database(opened.environment.get(), opened.database);
+  return error;
+}
+
+absl::StatusOr<bool> grow_map(OpenEnvironment& opened, std::size_t map_bytes_max) {
+  if (opened.map_bytes >= map_bytes_max) return false;
+  std::size_t more = std::min(opened.map_bytes, map_bytes_max - opened.map_bytes);
+  while (more > 0 && !address_space_has_room(opened.map_bytes + more)) more /= 2;
+  more -= more % map_bytes_unit;
+  if (more == 0) return false;
+  MDB_env* const environment = opened.environment.get();
+  int error = mdb_env_set_mapsize(environment, opened.map_bytes + more);
+  if (error == 0) error = read_map_bytes(environment, opened.map_bytes);
+  if (error == 0) return true;
+  return absl::DataLossError(
+      fmt::format("mapping {} bytes failed: {}", opened.map_bytes + more, lmdb_error_text(error)));
+}
+
+absl::StatusOr<OpenEnvironment> open_environment(const LmdbOptions& options) {
+  const std::filesystem::path& path = options.path;
   if (path.empty() || path.native().find('\0') != std::string::npos) {
     return absl::InvalidArgumentError("LmdbOptions::path must name a directory");
   }
-  if (map_bytes_max < map_bytes_min) {
-    return absl::InvalidArgumentError(
-        fmt::format("LmdbOptions::map_bytes_max for {} is {}, less than the least of {}",
-                    path.string(), map_bytes_max, map_bytes_min));
-  }
+  if (absl::Status valid = check_map_bytes(options); !valid.ok()) return valid;
   absl::StatusOr<Descriptor> directory = open_data_directory(path);
   if (!directory.ok()) return directory.status();
   absl::StatusOr<std::unique_ptr<DirectoryLock>> lock = DirectoryLock::acquire(*directory, path);
   if (!lock.ok()) return lock.status();
   if (absl::Status made = make_lock_file(*directory, path); !made.ok()) return made;
 
-  OpenEnvironment opened{.path = path, .lock = *std::move(lock), .map_bytes = map_bytes_max};
+  OpenEnvironment opened{.path = path,
+                         .lock = *std::move(lock),
+                         .map_bytes = std::min(options.map_bytes, options.map_bytes_max)};
   int error = make_data_file(*directory, path);
   if (error == 0) error = open_with_largest_map(path, opened);
   MDB_env* const environment = opened.environment.get();
   if (error == 0) error = close_on_exec(environment);
   if (error == 0) error = fill_to_last_page(environment);
   if (error == 0) error = open_database(environment, opened.database);
+  if (error == 0) error = read_map_bytes(environment, opened.map_bytes);
   // Slots of processes that were killed; then what one of them had written and not synced.
   if (error == 0) error = mdb_reader_check(environment, nullptr);
   if (error == 0) error = mdb_env_sync(environment, 1);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include <absl/status/statusor.h>
+#include <dynamo/storage/lmdb.h>
 
 #include "storage/directory_lock.h"
 #include "storage/lmdb_handles.h"
@@ -19,12 +20,28 @@ struct OpenEnvironment {
   std::unique_ptr<DirectoryLock> lock{};
   Environment environment{};
   MDB_dbi database = 0;
-  std::size_t map_bytes = 0;  // what was reserved: map_bytes_max, or less if that was refused
+  std::size_t map_bytes = 0;  // what is reserved
 };
 
 // As lmdb_storage().
-absl::StatusOr<OpenEnvironment> open_environment(const std::filesystem::path& path,
-                                                 std::size_t map_bytes_max);
+absl::StatusOr<OpenEnvironment> open_environment(const LmdbOptions& options);
+
+// A database that nobody writes any more.
+struct ReadOnlyEnvironment {
+  Environment environment{};
+  MDB_dbi database = 0;
+};
+
+// Opens the database a second time, to be read only and without LMDB's locks: for an engine whose
+// environment has failed. LMDB's own rule against opening a file twice in a process is about the
+// locks, which the second opening leaves alone. LMDB's error or 0. REQUIRES: the caller owns the
+// directory, and nobody writes to it from now on.
+int open_read_only(const OpenEnvironment& failed, ReadOnlyEnvironment& opened);
+
+// Reserves more address space, at most `map_bytes_max` in all: twice as much, or as much as there
+// is. False if there is nothing to be had; an error of LMDB if the old map is gone and there is no
+// new one, after which the environment must only be closed. REQUIRES: no transaction is under way.
+absl::StatusOr<bool> grow_map(OpenEnvironment& opened, std::size_t map_bytes_max);
 
 // The text of an LMDB or system error.
 std::string lmdb_error_text(int error);

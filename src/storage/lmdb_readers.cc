@@ -8,10 +8,31 @@ ReaderPool::~ReaderPool() {
 
 void ReaderPool::abandon() { idle_.clear(); }
 
+void ReaderPool::close() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  closed_ = true;
+}
+
+ReaderPool::Hold::Hold(ReaderPool& pool) : pool_(pool) {
+  std::unique_lock<std::mutex> lock(pool_.mutex_);
+  pool_.held_ = true;
+  pool_.all_idle_.wait(lock, [&] { return pool_.idle_.size() == pool_.made_; });
+}
+
+ReaderPool::Hold::~Hold() {
+  {
+    const std::lock_guard<std::mutex> lock(pool_.mutex_);
+    pool_.held_ = false;
+  }
+  pool_.freed_.notify_all();
+}
+
 int ReaderPool::Reader::begin() {
   {
     std::unique_lock<std::mutex> lock(pool_.mutex_);
-    pool_.freed_.wait(lock, [&] { return !pool_.idle_.empty() || pool_.made_ < readers_max; });
+    pool_.freed_.wait(
+        lock, [&] { return !pool_.held_ && (!pool_.idle_.empty() || pool_.made_ < readers_max); });
+    if (pool_.closed_) return MDB_PANIC;
     if (pool_.idle_.empty()) {
       ++pool_.made_;
     } else {
@@ -36,6 +57,7 @@ int ReaderPool::Reader::begin() {
   {
     const std::lock_guard<std::mutex> lock(pool_.mutex_);
     --pool_.made_;
+    if (pool_.held_) pool_.all_idle_.notify_one();
   }
   pool_.freed_.notify_one();
   return error;
@@ -57,6 +79,7 @@ ReaderPool::Reader::~Reader() {
   {
     const std::lock_guard<std::mutex> lock(pool_.mutex_);
     pool_.idle_.push_back(transaction_);
+    if (pool_.held_) pool_.all_idle_.notify_one();
   }
   pool_.freed_.notify_one();
 }

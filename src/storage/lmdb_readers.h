@@ -10,9 +10,12 @@
 // that is shared between processes, and allocates; renewing one does neither. A transaction is
 // reset as soon as its read is over: one that is held keeps all pages that are freed meanwhile, and
 // the file grows without end.
+//
+// LMDB remaps its file to let it grow, under readers that must not be there then; it does not look.
+// So a pool can be held: who comes meanwhile waits, and the holder waits for who is there.
 namespace dynamo::storage {
 
-// Thread safety: all methods from any thread; not begin() or end() of a Reader in use.
+// Thread safety: all methods from any thread; not begin() of a Reader in use; one Hold at a time.
 class ReaderPool {
  public:
   // As many slots as LMDB has by default. A few are left to tools that look at a live database,
@@ -45,6 +48,21 @@ class ReaderPool {
     MDB_txn* transaction_ = nullptr;
   };
 
+  // While it lives nobody reads. Made when the reads under way are over.
+  class Hold {
+   public:
+    explicit Hold(ReaderPool& pool);
+    ~Hold();
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+
+   private:
+    ReaderPool& pool_;
+  };
+
+  // Every begin() from now on answers MDB_PANIC: the environment cannot be read any more.
+  void close();
+
   // In a child of fork, where LMDB must not be called: forgets all transactions.
   void abandon();
 
@@ -52,9 +70,12 @@ class ReaderPool {
   MDB_env* const environment_;
 
   std::mutex mutex_;
-  std::condition_variable freed_;
-  std::vector<MDB_txn*> idle_;  // guarded
-  unsigned made_ = 0;           // guarded: idle or in use
+  std::condition_variable freed_;     // a transaction, or the pool
+  std::condition_variable all_idle_;  // for who holds the pool
+  std::vector<MDB_txn*> idle_;        // guarded
+  unsigned made_ = 0;                 // guarded: idle or in use
+  bool held_ = false;                 // guarded
+  bool closed_ = false;               // guarded
 };
 
 }  // namespace dynamo::storage

@@ -15,15 +15,19 @@ struct LmdbOptions {
   // Required. A directory, made with mode 0700 if it is missing, as are its parents; it holds
   // data.mdb, lock.mdb and owner. On a local disk: LMDB does not work on network file systems.
   std::filesystem::path path{};
-  // How large the file may grow, in bytes. Address space, not disk: the file is as large as its
-  // data. 64 GiB.
-  std::size_t map_bytes_max = std::size_t{1} << 36;
+  // How large the file may grow, in bytes; beyond it writes are refused with RESOURCE_EXHAUSTED. 1
+  // MiB or more.
+  std::size_t map_bytes_max = std::size_t{1} << 40;
+  // Address space reserved at first, not disk: the file is as large as its data. Doubled whenever
+  // they reach it, which waits for the reads under way and makes others wait for microseconds. 1
+  // MiB or more. Most clients should leave this parameter alone.
+  std::size_t map_bytes = std::size_t{1} << 30;
 };
 
 // LMDB in its default, fully synced mode: its faster modes lose or corrupt data. Reads copy nothing
 // and do not wait for writes. Once a sync has failed, all writes are refused with DATA_LOSS until
-// the directory is opened anew; reads go on unless LMDB itself refuses them. After fork, an engine
-// of the parent answers FAILED_PRECONDITION in the child.
+// the directory is opened anew; reads go on. After fork, an engine of the parent answers
+// FAILED_PRECONDITION in the child.
 //
 // Every error names the directory. FAILED_PRECONDITION if it is open already, in this process or
 // another; INVALID_ARGUMENT for bad options, for a directory that cannot be used or is on a network

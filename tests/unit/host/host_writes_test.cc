@@ -139,7 +139,7 @@ TEST_CASE("host: a put that waits while a commit fails does not take the lost wr
   CHECK(dot_of("3") != lost_dot);
 }
 
-TEST_CASE("host: DATA_LOSS takes the node out of service, and says so") {
+TEST_CASE("host: after DATA_LOSS the node takes no more writes and says so, and reads go on") {
   LoneNode node;
   REQUIRE(node.start().ok());
   const LoneNode::Put buffered = node.put("old", "tea", false);
@@ -154,12 +154,14 @@ TEST_CASE("host: DATA_LOSS takes the node out of service, and says so") {
   const LoneNode::Put next = node.put("k", "pen");
   node.hands->run();
   CHECK(absl::IsDataLoss(next->status));
-  const std::string why = "node \"a\" is out of service, its storage failed: input/output error";
+  const std::string why = "node \"a\" takes no more writes, its storage failed: input/output error";
   CHECK(next->status.message() == why);
   REQUIRE_FALSE(node.host->status().notes.empty());
   CHECK(node.host->status().notes.front() == why);
   CHECK(absl::IsDataLoss(node.host->open_store({.name = "new", .n = 1})));
   CHECK_FALSE(node.log.empty());
+  CHECK(node.objects("old") == Strings{"tea"});
+  CHECK(node.objects("k").empty());
 
   // The engine is not used on, whatever comes.
   node.disk->write_status = absl::OkStatus();
