@@ -52,8 +52,9 @@ struct NodeOptions {
   // the life of the cluster. 100 or more a node keep the ring even; more cost memory and status,
   // not speed.
   int partitions = 256;
-  // Writes under Durability::buffered are synced within it. 1 ms to 1 h. Longer: rewrites of a hot
-  // key cost less disk, a crash of all its replicas at once costs more.
+  // Writes under Durability::buffered are synced within it: a commit begins after half of it, and
+  // has the other half. 1 ms to 1 h. Longer: rewrites of a hot key cost less disk, a crash of all
+  // its replicas at once costs more.
   std::chrono::milliseconds flush_interval{1000};
   // Records that wait for the disk, in bytes. Beyond it puts wait until their timeout, then are
   // refused with RESOURCE_EXHAUSTED. 1 MiB or more.

@@ -54,7 +54,8 @@ Host::Host(NodeOptions options, Parts parts)
     : options_(std::move(options)),
       generation_(core::process_generation()),
       parts_(std::move(parts)),
-      buffer_(options_.flush_interval),
+      // The other half is for the commit, and for the one it may have to wait for.
+      buffer_(options_.flush_interval / 2),
       reader_(std::make_unique<Reader>(*this)) {}
 
 Host::~Host() { stop(); }

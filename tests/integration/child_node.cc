@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,7 +47,8 @@ std::string ChildNode::start() {
                                         options_.directory.string(),
                                         options_.label,
                                         std::to_string(options_.partitions),
-                                        options_.durability};
+                                        options_.durability,
+                                        std::to_string(options_.map_bytes_max)};
   for (const auto& member : options_.members) {
     arguments.push_back(member.name + "=" + member.address);
   }
@@ -61,6 +63,7 @@ std::string ChildNode::start() {
     if (!enter(options_.network)) ::_exit(126);
     ::dup2(to[0], STDIN_FILENO);
     ::dup2(from[1], STDOUT_FILENO);
+    ::signal(SIGXFSZ, SIG_IGN);  // see limit_files()
     ::execv(argv[0], argv.data());
     ::_exit(127);
   }
@@ -150,6 +153,11 @@ void ChildNode::quit() {
   while (read_more()) {
   }
   reap();
+}
+
+void ChildNode::limit_files(std::size_t bytes) const {
+  const rlimit limit{.rlim_cur = bytes, .rlim_max = RLIM_INFINITY};
+  REQUIRE(::prlimit(pid_, RLIMIT_FSIZE, &limit, nullptr) == 0);
 }
 
 std::vector<dynamo::Member> loopback_members(int count) {

@@ -20,6 +20,7 @@ struct ChildOptions {
   int partitions = 64;
   std::string durability = "synced";
   std::filesystem::path network{};  // the namespace to run in, as a file; empty: this process's
+  std::size_t map_bytes_max = std::size_t{1} << 40;
 };
 
 // A node in a process of its own. Every wait has a deadline of half a minute and fails the test
@@ -53,6 +54,9 @@ class ChildNode {
   void resume();
   void quit();  // lets it end by itself
   pid_t pid() const { return pid_; }
+
+  // Files of the process may not grow beyond that from now on, as on a full disk.
+  void limit_files(std::size_t bytes) const;
 
   ChildOptions& options() { return options_; }
 

@@ -7,11 +7,14 @@
 //   NUMBER owners KEY          their names, with commas
 //   NUMBER hints               how many writes it keeps for others
 //   NUMBER converge MS         waits until all owners are equal
+//   NUMBER disk none|sync|meta_page
+//                              from now on this fails, for the engine of this process
 //   quit
 //
 // Answers, in any order: "NUMBER ok TEXT" or "NUMBER failed CODE VERDICT TEXT". Before them one
 // line, "ready ADDRESS" or "failed CODE TEXT"; in between "log TEXT". Arguments: NAME DIRECTORY
-// LABEL PARTITIONS synced|buffered NAME=ADDRESS... Addresses may be of a network namespace.
+// LABEL PARTITIONS synced|buffered MAP_BYTES_MAX NAME=ADDRESS... Addresses may be of a network
+// namespace. The engine starts with a small map, so that it has to grow in whatever a test does.
 
 #include <unistd.h>
 
@@ -25,8 +28,11 @@
 #include <vector>
 
 #include <dynamo/dynamo.h>
+#include <dynamo/storage/lmdb.h>
 #include <asio/post.hpp>
 #include <asio/thread_pool.hpp>
+
+#include "failing_disk.h"
 
 namespace {
 
@@ -101,6 +107,12 @@ std::string answer(dynamo::Node& node, const dynamo::Store& store, const std::st
     names.resize(std::min<std::size_t>(names.size(), 3));
     return number + " ok " + format(Set(names.begin(), names.end()));
   }
+  if (verb == "disk") {
+    test::fail_disk(key == "sync"        ? test::DiskFailure::sync
+                    : key == "meta_page" ? test::DiskFailure::meta_page
+                                         : test::DiskFailure::none);
+    return number + " ok ";
+  }
   dynamo::ReadOptions options;
   if (verb == "alone") options.r = 1;
   if (verb == "get_all") options.r = 3;
@@ -121,7 +133,7 @@ absl::StatusOr<dynamo::Node> start(const std::vector<std::string>& arguments) {
   options.data_dir = arguments.at(1);
   options.partitions = std::atoi(arguments.at(3).c_str());
   std::vector<dynamo::Member> members;
-  for (std::size_t i = 5; i < arguments.size(); ++i) {
+  for (std::size_t i = 6; i < arguments.size(); ++i) {
     const std::size_t equals = arguments[i].find('=');
     dynamo::Member member;
     member.name = arguments[i].substr(0, equals);
@@ -130,7 +142,13 @@ absl::StatusOr<dynamo::Node> start(const std::vector<std::string>& arguments) {
     members.push_back(member);
   }
   options.allow_plaintext = !options.listen.starts_with("127.");
+  auto engine =
+      dynamo::lmdb_storage({.path = options.data_dir,
+                            .map_bytes_max = std::strtoul(arguments.at(5).c_str(), nullptr, 10),
+                            .map_bytes = std::size_t{1} << 20});
+  if (!engine.ok()) return engine.status();
   dynamo::Components parts{.membership = dynamo::fixed_membership(members)};
+  parts.storage = *std::move(engine);
   parts.log = [](const dynamo::LogRecord& record) { say("log " + one_line(record.text)); };
   return dynamo::Node::start(options, std::move(parts));
 }

@@ -1,14 +1,17 @@
 #include "host/scan.h"
 
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include <dynamo/storage/lmdb.h>
 #include <dynamo/storage/memory.h>
 
 #include "base/prng.h"
 #include "catch.hpp"
+#include "unit/storage/temporary_directory.h"
 
 using dynamo::core::TimePoint;
 using dynamo::host::ObjectBuffer;
@@ -87,4 +90,39 @@ TEST_CASE("scan: random buffers over random engines, in chunks of any size") {
     if (!erase) expected.emplace(key, record);
   }
   CHECK(all(buffer, *engine, 1 + prng.next() % 12) == expected);
+}
+
+// A read transaction that was held between the chunks would keep every page that is freed
+// meanwhile.
+TEST_CASE("a scan that pauses between its chunks keeps no pages of the engine") {
+  const test::TemporaryDirectory temporary;
+  const auto engine = dynamo::lmdb_storage({.path = temporary.path()});
+  REQUIRE(engine.ok());
+  const ObjectBuffer buffer(TimePoint(0));
+  const auto file_bytes = [&] { return std::filesystem::file_size(temporary.path() / "data.mdb"); };
+  const auto overwrite = [&](char with) {
+    const std::string record(3000, with);
+    for (int key = 0; key < 200; ++key) {
+      const std::string name = std::to_string(1000 + key);
+      const dynamo::StorageEngine::Write write{.key = name, .record = record};
+      REQUIRE((*engine)->write({&write, 1}).ok());
+    }
+  };
+  overwrite('a');
+  overwrite('b');
+  const std::size_t before = file_bytes();
+  std::string from;
+  int chunks = 0;
+  std::size_t seen = 0;
+  do {
+    const auto next = scan_merged(buffer, **engine, from, 20,
+                                  [&](std::string_view, std::string_view) { ++seen; });
+    REQUIRE(next.ok());
+    from = *next;
+    ++chunks;
+    overwrite(static_cast<char>('a' + chunks));
+  } while (!from.empty());
+  CHECK(seen == 200);
+  CHECK(chunks >= 10);
+  CHECK(file_bytes() <= before + before / 10);
 }

@@ -1,63 +1,25 @@
-#include <errno.h>
-#include <fcntl.h>
 #include <lmdb.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
 #include "catch.hpp"
+#include "failing_disk.h"
+#include "unit/storage/child_process.h"
 #include "unit/storage/engine_access.h"
 #include "unit/storage/temporary_directory.h"
-
-// A disk that fails under the real LMDB: this program's fdatasync and pwrite come before those of
-// the C library, for LMDB too, and fail when told.
-namespace {
-
-enum class Failure { none, sync, meta_page };
-
-std::atomic<Failure> failure{Failure::none};
-std::atomic<int> failures{0};
-
-struct FailingDisk {
-  explicit FailingDisk(Failure which) {
-    failures = 0;
-    failure = which;
-  }
-  ~FailingDisk() { failure = Failure::none; }
-  FailingDisk(const FailingDisk&) = delete;
-  FailingDisk& operator=(const FailingDisk&) = delete;
-};
-
-int fail_with_eio() {
-  ++failures;
-  errno = EIO;
-  return -1;
-}
-
-}  // namespace
-
-extern "C" {
-__attribute__((visibility("default"))) int fdatasync(int fd) {
-  if (failure == Failure::sync) return fail_with_eio();
-  return static_cast<int>(syscall(SYS_fdatasync, fd));
-}
-
-// LMDB writes its meta pages, and nothing else, through a descriptor that is O_DSYNC.
-__attribute__((visibility("default"))) ssize_t pwrite(int fd, const void* bytes, size_t size,
-                                                      off_t offset) {
-  if (failure == Failure::meta_page && (fcntl(fd, F_GETFL) & O_DSYNC) != 0) return fail_with_eio();
-  return syscall(SYS_pwrite64, fd, bytes, size, offset);
-}
-}
 
 namespace {
 
 using test::ContainsSubstring;
+using test::DiskFailure;
+using test::FailingDisk;
 
 TEST_CASE("after a failed sync the engine takes no more writes, and reads go on") {
   INFO(mdb_version(nullptr, nullptr, nullptr));
@@ -66,9 +28,9 @@ TEST_CASE("after a failed sync the engine takes no more writes, and reads go on"
   REQUIRE(engine.ok());
   REQUIRE(test::put(**engine, "key", "before").ok());
   {
-    const FailingDisk disk(Failure::sync);
+    const FailingDisk disk(DiskFailure::sync);
     const absl::Status status = test::put(**engine, "key", "failed");
-    CHECK(failures == 1);
+    CHECK(test::disk_failures() == 1);
     CHECK(status.code() == absl::StatusCode::kDataLoss);
     CHECK_THAT(test::message(status),
                ContainsSubstring(temporary.path().string()) && ContainsSubstring("sync"));
@@ -100,9 +62,9 @@ TEST_CASE("after a meta page that could not be written reads go on, and writes d
   const absl::Status scanned = (*engine)->scan({}, [&](std::string_view key, std::string_view) {
     seen.emplace_back(key);
     if (seen.size() > 1) return true;
-    const FailingDisk disk(Failure::meta_page);
+    const FailingDisk disk(DiskFailure::meta_page);
     CHECK(test::put(**engine, "key", "failed").code() == absl::StatusCode::kDataLoss);
-    CHECK(failures == 1);
+    CHECK(test::disk_failures() == 1);
     return true;
   });
   CHECK(scanned.ok());
@@ -162,6 +124,56 @@ TEST_CASE("without room on the disk a batch changes nothing and can be tried aga
   }
   CHECK(test::put(**engine, "key", large).ok());
   CHECK(test::get(**engine, "key") == large);
+}
+
+// A disk of 4 MiB of its own, in a mount namespace of the child.
+bool mount_small_disk(const std::filesystem::path& at) {
+  return unshare(CLONE_NEWNS) == 0 &&
+         mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+         mount("small", at.c_str(), "tmpfs", 0, "size=4m") == 0;
+}
+
+constexpr int not_permitted = 77;
+
+// The number of the first step that goes wrong, or 0. Catch2 belongs to the parent.
+int fill_a_small_disk(const std::filesystem::path& path) {
+  if (!mount_small_disk(path)) return not_permitted;
+  std::ofstream(path / "ballast") << std::string(1 << 20, 'b');
+  const std::string record(50'000, 'r');
+  int stored = 0;
+  {
+    const auto engine = test::open(path / "data");
+    if (!engine.ok()) return 1;
+    absl::Status status;
+    while ((status = test::put(**engine, std::to_string(stored), record)).ok()) ++stored;
+    if (status.code() != absl::StatusCode::kResourceExhausted) return 2;
+    if (test::message(status).find("No space left on device") == std::string::npos) return 3;
+    if (test::message(status).find(path.string()) == std::string::npos) return 4;
+    if (stored < 40) return 5;
+    if (test::put(**engine, "more", record).ok()) return 6;
+    if (test::get(**engine, "0") != record || !test::scan_all(**engine).ok()) return 7;
+  }
+  // It opens, and reads, without room; a lock file is there already.
+  const auto engine = test::open(path / "data");
+  if (!engine.ok()) return 8;
+  for (int i = 0; i < stored; ++i) {
+    if (test::get(**engine, std::to_string(i)) != record) return 9;
+  }
+  if (test::put(**engine, "more", record).ok()) return 10;
+  std::filesystem::remove(path / "ballast");
+  if (!test::put(**engine, "more", record).ok()) return 11;
+  return test::get(**engine, "more") == record ? 0 : 12;
+}
+
+TEST_CASE("a file system that is full is said by name, and is left as soon as there is room") {
+  const test::TemporaryDirectory temporary;
+  test::ChildProcess child([&] { return fill_a_small_disk(temporary.path()); });
+  const int step = child.wait();
+  if (step == not_permitted) {
+    WARN("skipped: this user may not mount a file system");
+    return;
+  }
+  CHECK(step == 0);
 }
 
 }  // namespace
