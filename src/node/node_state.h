@@ -109,7 +109,13 @@ struct NodeState {
   HybridClock clock;
   Prng prng;
   absl::Status out_of_service{};  // not OK: why this node serves nothing any more
-  absl::Status storage_failed{};  // not OK: why it takes no more writes; it is still read
+  // Not OK: why this node takes no more writes. It is still read, and what it then sends is stamped
+  // with the generation that is on its disk. That stays acceptable to all for as long as this
+  // lasts: owners refuse only what is stamped below the generation that they have sealed, the
+  // cluster seals only what every member reports to have settled in, and a member reports, as it
+  // stamps, what it has stored. So nothing is sealed above what this node settled in last, which is
+  // no higher than its stamp. Nothing is reaped meanwhile.
+  absl::Status storage_failed{};
   std::uint64_t last_number = 0;
 
   const absl::Status& takes_writes() const {

@@ -4,7 +4,9 @@
 //   have KEY COUNTER        what the store holds of each key; COUNTER is 0 if nothing
 //   wrong TEXT              what it holds is not what was ever written, or a request failed
 //   ready
-//   ack KEY COUNTER TIME    a put was acknowledged; TIME in microseconds of the steady clock
+//   ack KEY COUNTER TICK    a put was acknowledged, after so many ticks of this process
+//
+// A tick is five milliseconds at the least, throughout which no commit was under way.
 //
 // KEY is a number. The object of a key is made from its counter, so that each can be checked.
 
@@ -13,8 +15,12 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <dynamo/dynamo.h>
@@ -25,6 +31,44 @@ constexpr int threads = 4;
 constexpr int keys = 32;
 
 std::atomic<bool> failed{false};
+std::atomic<long> commits_begun{0};
+std::atomic<long> commits_ended{0};
+std::atomic<long> ticks{0};
+
+// An engine that says when it commits.
+class WatchedEngine final : public dynamo::StorageEngine {
+ public:
+  explicit WatchedEngine(std::unique_ptr<dynamo::StorageEngine> engine)
+      : engine_(std::move(engine)) {}
+
+  absl::StatusOr<bool> read(std::string_view key,
+                            absl::FunctionRef<void(std::string_view record)> visit) override {
+    return engine_->read(key, visit);
+  }
+  absl::Status write(std::span<const Write> batch) override {
+    ++commits_begun;
+    absl::Status written = engine_->write(batch);
+    ++commits_ended;
+    return written;
+  }
+  absl::Status scan(
+      std::string_view from,
+      absl::FunctionRef<bool(std::string_view key, std::string_view record)> visit) override {
+    return engine_->scan(from, visit);
+  }
+
+ private:
+  const std::unique_ptr<dynamo::StorageEngine> engine_;
+};
+
+void count_ticks() {
+  for (;;) {
+    const long ended = commits_ended;
+    const bool idle = commits_begun == ended;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    if (idle && commits_begun == ended) ++ticks;
+  }
+}
 
 // One write(2) each, whole or not at all: a pipe takes that much at once.
 void say(const std::string& text) {
@@ -70,12 +114,10 @@ void write_on(const dynamo::Store& store, std::vector<State>& states, int thread
       const auto put =
           store.put(std::to_string(key), state.context, object_of(key, state.counter + 1));
       if (!put.ok()) return fail(put.status().ToString());
-      const auto time = std::chrono::duration_cast<std::chrono::microseconds>(
-          std::chrono::steady_clock::now().time_since_epoch());
       state.context = put->context;
       ++state.counter;
       say("ack " + std::to_string(key) + " " + std::to_string(state.counter) + " " +
-          std::to_string(time.count()));
+          std::to_string(ticks));
     }
   }
 }
@@ -94,6 +136,12 @@ int main(int argc, char** argv) {
   options.flush_interval = std::chrono::milliseconds(std::atoi(arguments.at(3).c_str()));
   dynamo::Components parts;
   parts.membership = dynamo::fixed_membership({member});
+  auto engine = dynamo::lmdb_storage({.path = options.data_dir});
+  if (!engine.ok()) {
+    fail(engine.status().ToString());
+    return 1;
+  }
+  parts.storage = std::make_unique<WatchedEngine>(*std::move(engine));
   auto node = dynamo::Node::start(options, std::move(parts));
   if (!node.ok()) {
     fail(node.status().ToString());
@@ -114,6 +162,7 @@ int main(int argc, char** argv) {
     say("have " + std::to_string(key) + " " + std::to_string(states.back().counter));
   }
   say("ready");
+  std::thread(count_ticks).detach();
   std::vector<std::thread> writers;
   for (int thread = 0; thread < threads; ++thread) {
     writers.emplace_back([&, thread] { write_on(*store, states, thread); });

@@ -97,6 +97,40 @@ TEST_CASE("a member that is away holds the deletes back, and status names it") {
   CHECK(cluster.run_until([&] { return records_of(cluster, "k") == 0; }, 5min));
 }
 
+TEST_CASE("a member whose disk has failed holds the deletes back, and may be read meanwhile") {
+  const bool is_owner = GENERATE(true, false);
+  INFO((is_owner ? "an owner" : "another"));
+  SimCluster cluster({.nodes = 5, .node = {.partitions = 16}});
+  const Store store = cluster.open(0, "carts", carts).value();
+  const std::vector<std::string> owners = store.preference_list("k");
+  int failed = 1;
+  while ((std::ranges::count(owners, dynamo::testing::SimWorld::name_of(failed)) > 0) != is_owner) {
+    ++failed;
+  }
+  const auto put = store.put("k", Context(), "book", {.w = 3});
+  REQUIRE(put.ok());
+  cluster.run_for(1min);
+  cluster.world().storage(failed).fail_next_write(absl::DataLossError("I/O error"));
+  const Store other = cluster.open(failed, "others", carts).value();
+  cluster.run_for(1s);
+  REQUIRE(absl::IsDataLoss(other.put("x", Context(), "pen").status()));
+
+  REQUIRE(store.erase("k", put->context).ok());
+  cluster.run_for(10min);
+  CHECK(records_of(cluster, "k") == 3);
+  // It has missed the delete, and that it still has what was deleted harms nobody.
+  const auto got = store.get("k", {.r = 3});
+  REQUIRE(got.ok());
+  CHECK_FALSE(got->found());
+  CHECK(got->outcome.replicas.size() == 3);
+
+  cluster.crash(failed);
+  cluster.restart(failed);
+  CHECK(cluster.run_until([&] { return records_of(cluster, "k") == 0; }, 10min));
+  cluster.run_for(5min);
+  CHECK(records_of(cluster, "k") == 0);
+}
+
 TEST_CASE("a hint of what was deleted since does not bring it back") {
   SimCluster cluster({.nodes = 5, .node = {.partitions = 16}});
   const Store store = cluster.open(0, "carts", carts).value();

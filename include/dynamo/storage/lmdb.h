@@ -29,6 +29,13 @@ struct LmdbOptions {
 // the directory is opened anew; reads go on. After fork, an engine of the parent answers
 // FAILED_PRECONDITION in the child.
 //
+// The file of a data set that is overwritten again and again stays within 1.5 times the pages that
+// hold the data, and within 1.5 times the bytes of keys and records if these are of mixed sizes up
+// to 50 KB, of about 3 KB, or of 10 KB and more. Pages have 4 KiB and hold whole records up to 2 KB
+// in random order, larger ones have pages of their own: records of 300 bytes take 1.8 times their
+// bytes, those of 1 KB twice, and so do those a little longer than 2 or 4 KB. The file never
+// shrinks.
+//
 // Every error names the directory. FAILED_PRECONDITION if it is open already, in this process or
 // another; INVALID_ARGUMENT for bad options, for a directory that cannot be used or is on a network
 // file system; DATA_LOSS if the file is not a database; RESOURCE_EXHAUSTED if there is no room.
