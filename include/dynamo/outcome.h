@@ -53,7 +53,9 @@ struct ReplicaReport {
 //
 // Thread safety: a value.
 struct Outcome {
-  // Of a put. not_applied: no replica took it, and none will. applied_below_quorum: some took it,
+  // Of a put. not_applied: no replica took it, and none will (but over a transport that repeats a
+  // packet much later, which TCP does not: what was refused the first time may be taken the second
+  // time). applied_below_quorum: some took it,
   // fewer than w; it may spread. applied: w or more took it. unknown: some replica has not answered
   // and may have taken it. Of a get: applied if r replicas answered, not_applied otherwise.
   enum class Verdict {

@@ -32,12 +32,20 @@ struct HybridTime {
   friend auto operator<=>(const HybridTime&, const HybridTime&) = default;
 };
 
-// Draws readings that follow the wall clock and never repeat or go back, whatever that clock does.
+// How far a clock may run ahead of another before its readings are refused. Small enough that a
+// wrong clock is found at once, large enough for any clock that NTP keeps (semantics 2).
+inline constexpr std::int64_t drift_max_us = 500'000;
+
+// Draws readings that follow the wall clock and never repeat or go back, though that clock may, by
+// less than drift_max_us. If it goes back further it was wrong before, and readings drawn then
+// would be refused until it is there again, which may take hours: the clock begins anew. What was
+// drawn meanwhile is still overwritten, for owners have what exceeds it drawn anew (clock_behind).
 //
 // Thread safety: one thread at a time.
 class HybridClock {
  public:
   HybridTime draw(std::int64_t wall_us) {
+    if (last_.wall_us() > HybridTime::at(wall_us).wall_us() + drift_max_us) last_ = {};
     last_ = std::max(HybridTime::at(wall_us), last_.next());
     return last_;
   }

@@ -72,6 +72,12 @@ std::string_view NodeState::not_rebuilt(std::string_view key) const {
   return "rebuilding: its disk was lost, and it has not yet got back what it owns";
 }
 
+std::string NodeState::not_introduced() const {
+  const bool behind = stored_generation.current == 0 && generation.current > 0;
+  if (!peers.empty() && !behind) return {};
+  return "it has just started for the first time, and has to hear of the others";
+}
+
 std::string NodeState::unreachable_reason(std::string_view peer, TimePoint now) const {
   if (detector.reachable(peer)) return {};
   const std::string_view refused = peers.refusal(peer);

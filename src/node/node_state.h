@@ -149,6 +149,9 @@ struct NodeState {
   std::uint64_t stamp() const { return stored_generation.stamp(); }
   // Why this node cannot say what it owns of the key; empty if it can.
   std::string_view not_rebuilt(std::string_view key) const;
+  // Why this node cannot coordinate for owners yet; empty if it can. Its disk may be lost without
+  // its knowing, and then it stamps what it keeps with a generation that owners refuse for ever.
+  std::string not_introduced() const;
   bool is_self(std::string_view name) const { return name == self.name; }
   // Why `peer` is not waited for; empty if it is.
   std::string unreachable_reason(std::string_view peer, TimePoint now) const;

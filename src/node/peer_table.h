@@ -49,6 +49,8 @@ class PeerTable {
   // Why the last packet of that name was refused; empty if it was not.
   std::string_view refusal(std::string_view name) const;
   const Peer* find(std::string_view name) const;
+  // No peer has ever been heard of.
+  bool empty() const { return peers_.empty(); }
 
   // From the engine, at start.
   void restore(Peer peer);

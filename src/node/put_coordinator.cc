@@ -13,7 +13,6 @@ using Role = Replica::Role;
 
 namespace {
 
-constexpr std::int64_t drift_max_us = 500'000;
 
 PutForwardReply failed_reply(const absl::Status& status) {
   return {.answer = PutForwardReply::Answer::failed,
@@ -28,6 +27,10 @@ PutForwardReply not_taken(std::string reason) {
 }  // namespace
 
 void PutCoordinator::start(const Turn& turn, const std::string& from, PutForward forward) {
+  // Of a put that comes twice the second could no longer be told from a new one, once another has
+  // overwritten the first: it would be one more sibling, or told that its clock is behind.
+  const PeerTable::Peer* peer = state_.peers.find(from);
+  if (peer != nullptr && !forwards_.first_time(from, peer->boot_random, forward.operation)) return;
   Record record;
   PutForwardReply applied;
   const Role role = state_.role_for(forward.key, forward.store.n).value_or(Role::stand_in);
@@ -48,9 +51,9 @@ void PutCoordinator::start(const Turn& turn, const std::string& from, PutForward
     for (const std::string& owner : state_.owners(forward.key, forward.store.n)) {
       record.owe(std::array{state_.identity_of(owner)});
     }
-    if (const absl::Status room = replica_.check_hint_room(record); !room.ok()) {
-      applied = not_taken(std::string(room.message()));
-    }
+    std::string why = state_.not_introduced();
+    if (why.empty()) why = std::string(replica_.check_hint_room(record).message());
+    if (!why.empty()) applied = not_taken(std::move(why));
   }
   if (applied.answer != PutForwardReply::Answer::done) {
     applied.operation = forward.operation;

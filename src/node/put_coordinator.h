@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "coordinator/put_operation.h"
+#include "coordinator/seen_once.h"
 #include "coordinator/stand_ins.h"
 #include "node/node_state.h"
 #include "node/replica.h"
@@ -81,6 +82,7 @@ class PutCoordinator {
 
   NodeState& state_;
   Replica& replica_;
+  SeenOnce forwards_;
   Operations operations_;
   std::map<std::uint64_t, std::uint64_t> by_write_;  // local writes on their way to the disk
   using Timer = std::pair<TimePoint, std::uint64_t>;

@@ -103,6 +103,7 @@ void PutRequests::ask(const Turn& turn, std::uint64_t number, Running& running, 
   // An owner elsewhere ends a little earlier, so that what it knows arrives in time.
   const TimePoint left = running.forwarding.deadline() - turn.now.steady;
   const bool here = state_.is_self(running.attempt_owner);
+  running.attempt_life = life_of(running.attempt_owner);
   const TimePoint margin =
       here ? TimePoint{0} : std::min(left / 10, TimePoint(std::chrono::milliseconds(20)));
   PutForward forward{
@@ -132,6 +133,22 @@ void PutRequests::ask(const Turn& turn, std::uint64_t number, Running& running, 
   }
 }
 
+std::uint64_t PutRequests::life_of(const std::string& node) const {
+  const PeerTable::Peer* peer = state_.peers.find(node);
+  return peer == nullptr ? 0 : peer->boot_random;
+}
+
+// Under another number: the same answer may come twice, and taken for one to this draw, which may
+// have been stored, it would make two writes of the put.
+void PutRequests::ask_anew(const Turn& turn, Operations::iterator at) {
+  auto entry = operations_.extract(at);
+  entry.key() = state_.next_number();
+  const auto moved = operations_.insert(std::move(entry)).position;
+  timers_.emplace(moved->second.forwarding.deadline(), moved->first);
+  timers_.emplace(moved->second.forwarding.give_up(), moved->first);
+  ask(turn, moved->first, moved->second, true);
+}
+
 void PutRequests::reply(const Turn& turn, const std::string& from, PutForwardReply reply) {
   const auto at = operations_.find(reply.operation);
   if (at == operations_.end()) return;
@@ -156,10 +173,12 @@ void PutRequests::reply(const Turn& turn, const std::string& from, PutForwardRep
       return;
     case PutForwardReply::Answer::clock_behind:
       if (!running.may_redraw || from != running.attempt_owner) return;
-      draw(turn, running, reply.clock);
+      // Who has started anew meanwhile may have taken it before, and not know it.
+      running.may_redraw = running.attempt_life == 0 || running.attempt_life == life_of(from);
+      if (running.may_redraw) draw(turn, running, reply.clock);
       // A clock that cannot be exceeded, or an owner that is always ahead: take part as it is.
       running.may_redraw = running.clock > reply.clock && ++running.redraws < redraws_max;
-      return ask(turn, at->first, running, true);
+      return ask_anew(turn, at);
   }
 }
 

@@ -51,6 +51,7 @@ class PutRequests {
     bool own_id = false;  // drawn here: a redraw draws another
     TimePoint attempt_at{};
     std::string attempt_owner{};
+    std::uint64_t attempt_life = 0;  // of that owner, when it was asked
     TimePoint started{};
     std::int64_t written_at_us = 0;
     std::int64_t expires_at_us = 0;  // 0: never
@@ -63,6 +64,8 @@ class PutRequests {
                                                  std::vector<std::string> owners) const;
   void attempt(const Turn& turn, Operations::iterator at);
   void ask(const Turn& turn, std::uint64_t number, Running& running, bool first);
+  std::uint64_t life_of(const std::string& node) const;
+  void ask_anew(const Turn& turn, Operations::iterator at);
   void finish(const Turn& turn, Operations::iterator at, absl::StatusOr<PutAnswer> answer);
   PutAnswer answer_of(const Running& running, PutForwardReply reply) const;
   void look_at(const Turn& turn, Operations::iterator at);

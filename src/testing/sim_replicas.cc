@@ -37,7 +37,14 @@ class Inventory {
  public:
   // Empty if the node's records are as they should be; else what is wrong.
   std::string take(std::string_view node, std::string_view key, std::string_view record) {
-    if (core::is_kind(key, RecordKind::hint)) return fmt::format("{} holds a hint", node);
+    if (core::is_kind(key, RecordKind::hint)) {
+      const absl::StatusOr<core::Record> hint = core::decode_record(record);
+      if (!hint.ok()) return fmt::format("{} holds a damaged hint", node);
+      std::string owed;
+      for (const Identity& owner : hint->owed) owed += fmt::format(" {:016x}", owner.high);
+      return fmt::format("{} holds a hint of \"{}\" of generation {}, owed to{}", node, hint->key,
+                         hint->generation, owed);
+    }
     if (core::is_kind(key, RecordKind::store)) {
       const absl::StatusOr<core::StoreTable::Entry> entry = core::decode_store(record);
       if (!entry.ok()) return fmt::format("{}: {}", node, entry.status().ToString());

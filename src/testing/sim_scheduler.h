@@ -34,7 +34,8 @@ class SimScheduler {
   void cancel(const Ticket& ticket);
 
   // Runs the next event if it is due at `limit` or before, and returns true. Otherwise lets time
-  // pass until `limit` and returns false.
+  // pass until `limit` and returns false. Throws std::runtime_error if time has stood still for a
+  // million events: real processes that did this would eat their machines.
   bool step(core::TimePoint limit);
   // An event is running.
   bool running() const { return running_ > 0; }
@@ -45,6 +46,7 @@ class SimScheduler {
  private:
   core::TimePoint now_{};
   std::uint64_t last_sequence_ = 0;
+  std::uint64_t in_this_instant_ = 0;
   int running_ = 0;
   bool closed_ = false;
   std::map<Ticket, Event> events_;

@@ -136,6 +136,28 @@ TEST_CASE("after DATA_LOSS a node takes no more writes, and is still read") {
   CHECK(cluster.open(0, "carts", alone)->get("k")->object() == "book");
 }
 
+// Found by seed 8 of the simulator: the hints were always due, and never sent.
+TEST_CASE("a node that is out of service does not wake for its hints without end") {
+  SimCluster cluster({.nodes = 4});
+  const dynamo::StoreOptions all{.quorum = {.n = 3, .r = 1, .w = 3}, .sloppy = true};
+  const Store store = cluster.open(0, "carts", all).value();
+  cluster.run_for(1s);
+  cluster.crash(3);
+  for (int i = 0; i < 16; ++i) {
+    REQUIRE(store.put("k" + std::to_string(i), Context(), "book").ok());
+  }
+  const int keeper = cluster.node(0).status().hints > 0 ? 0 : 1;
+  REQUIRE(cluster.node(keeper).status().hints > 0);
+  cluster.world().storage(keeper).fail_next_write(absl::DataLossError("I/O error"));
+  for (int i = 0; i < 16; ++i) {
+    store.put("k" + std::to_string(i), Context(), "pen").IgnoreError();
+  }
+  cluster.run_for(1s);
+  CHECK(absl::IsDataLoss(cluster.open(keeper, "carts", all).status()));
+  cluster.restart(3);
+  CHECK_NOTHROW(cluster.run_for(60s));
+}
+
 TEST_CASE("a flipped bit is found, not returned") {
   SimCluster cluster({.nodes = 3, .seed = 5});
   const Store store = cluster.open(0, "carts", {.quorum = {.n = 3, .r = 3, .w = 3}}).value();
@@ -199,6 +221,7 @@ TEST_CASE("a power loss of everybody loses nothing that was acknowledged") {
     SimCluster cluster({.nodes = 3, .seed = seed, .disk = {.write_latency = 5ms}});
     const dynamo::StoreOptions all{.quorum = {.n = 3, .r = 1, .w = 3}};
     const Store store = cluster.open(0, "carts", all).value();
+    cluster.run_for(1s);
     std::vector<std::string> acknowledged;
     for (int i = 0; i < 20; ++i) {
       store.async_put("k" + std::to_string(i), Context(), "book",

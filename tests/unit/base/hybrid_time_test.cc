@@ -43,22 +43,34 @@ TEST_CASE("a first reading is never zero, which means none") {
   CHECK(before_1970.draw(std::numeric_limits<std::int64_t>::min()).value > 0);
 }
 
-TEST_CASE("readings rise however the wall clock jumps") {
+TEST_CASE("readings rise, though the wall clock goes back a little now and then") {
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
     CAPTURE(seed);
     dynamo::core::Prng prng(seed);
     HybridClock clock;
     HybridTime last;
+    std::int64_t furthest = today_us;
     std::int64_t wall = today_us;
     for (int i = 0; i < 500; ++i) {
-      const auto jump = static_cast<std::int64_t>(prng.below(2 * year_us)) - year_us;
-      wall = prng.chance(0.1) ? today_us + jump : wall + static_cast<std::int64_t>(prng.below(3));
+      const auto back = static_cast<std::int64_t>(prng.below(dynamo::core::drift_max_us - 1000));
+      wall = prng.chance(0.1) ? furthest - back : wall + static_cast<std::int64_t>(prng.below(3));
+      if (prng.chance(0.01)) wall = furthest + static_cast<std::int64_t>(prng.below(year_us));
+      furthest = std::max(furthest, wall);
       const HybridTime drawn = clock.draw(wall);
       REQUIRE(drawn > last);
       REQUIRE(drawn >= HybridTime::at(wall));
       last = drawn;
     }
   }
+}
+
+// Found by seed 13 of the simulator: after the clock had been wrong for a while, no put of the node
+// was taken for as long as it had been ahead.
+TEST_CASE("a wall clock that is set right after it was far ahead is followed at once") {
+  HybridClock clock;
+  REQUIRE(clock.draw(today_us + year_us) == HybridTime::at(today_us + year_us));
+  CHECK(clock.draw(today_us) == HybridTime::at(today_us));
+  CHECK(clock.draw(today_us) == HybridTime::at(today_us).next());
 }
 
 TEST_CASE("a wall clock at the end of time leaves room to go on") {
@@ -71,7 +83,7 @@ TEST_CASE("a wall clock at the end of time leaves room to go on") {
     HybridTime last = clock.draw(today_us);
     REQUIRE(clock.draw(wall) > HybridTime::at(today_us + year_us));
     for (int i = 0; i < 10000; ++i) {
-      const HybridTime drawn = clock.draw(i % 2 == 0 ? wall : today_us);
+      const HybridTime drawn = clock.draw(wall);
       REQUIRE(drawn > last);
       last = drawn;
     }

@@ -63,6 +63,24 @@ TEST_CASE("last write wins: a slow clock is told, and draws a later one, nothing
   CHECK(drawn_at(blind->outcome.id) == last_forward(cluster).clock);
 }
 
+// Found by seed 13 of the simulator: one put became two writes, the later of which could beat what
+// had overwritten the first.
+TEST_CASE("last write wins: an answer that comes twice does not draw a clock twice") {
+  MachineCluster cluster = last_write_wins({"a", "b", "c", "d"});
+  const std::string key = cluster.key_not_owned_by("d");
+  cluster.node("d").skew = milliseconds(-60'000);
+  REQUIRE(cluster.put_now("a", key, "1", {.w = 3}).ok());
+  const std::uint64_t request = cluster.put("d", key, "2");
+  cluster.deliver();
+  const std::vector<MachineCluster::Sent> refusal = cluster.packets;
+  cluster.deliver();
+  REQUIRE(cluster.sent<PutForward>() == 2);
+  for (const MachineCluster::Sent& sent : refusal) cluster.deliver(sent);
+  CHECK(cluster.sent<PutForward>() == 2);
+  cluster.run();
+  CHECK(cluster.done(request).ok());
+}
+
 TEST_CASE("last write wins: no later clock once another owner was asked") {
   MachineCluster cluster = last_write_wins({"a", "b", "c", "d"});
   const std::string key = cluster.key_not_owned_by("d");

@@ -63,6 +63,17 @@ TEST_CASE("the scheduler says whether an event runs, also after one that threw")
   CHECK_FALSE(scheduler.running());
 }
 
+TEST_CASE("time that stands still for ever is an error, and not a hang") {
+  SimScheduler scheduler;
+  std::function<void()> again = [&] { scheduler.schedule(scheduler.now(), again); };
+  again();
+  const auto run = [&] {
+    while (scheduler.step(1s)) {
+    }
+  };
+  CHECK_THROWS_WITH(run(), test::ContainsSubstring("wakes itself without end"));
+}
+
 TEST_CASE("closing destroys events, and later ones at once") {
   SimScheduler scheduler;
   const auto held = std::make_shared<int>(0);

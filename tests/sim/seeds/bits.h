@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace seeds {
+
+// A set of small numbers.
+//
+// Thread safety: a value.
+class Bits {
+ public:
+  void add(std::size_t i) {
+    if (words_.size() <= i / 64) words_.resize(i / 64 + 1);
+    words_[i / 64] |= std::uint64_t{1} << (i % 64);
+  }
+  void add(const Bits& other) {
+    if (words_.size() < other.words_.size()) words_.resize(other.words_.size());
+    for (std::size_t w = 0; w < other.words_.size(); ++w) words_[w] |= other.words_[w];
+  }
+  bool has(std::size_t i) const {
+    return i / 64 < words_.size() && (words_[i / 64] >> (i % 64) & 1) != 0;
+  }
+  // The first number that is here and not there; -1 if there is none.
+  int first_missing_in(const Bits& other) const {
+    for (std::size_t w = 0; w < words_.size(); ++w) {
+      const std::uint64_t there = w < other.words_.size() ? other.words_[w] : 0;
+      if ((words_[w] & ~there) == 0) continue;
+      for (int bit = 0; bit < 64; ++bit) {
+        if (((words_[w] & ~there) >> bit & 1) != 0) return static_cast<int>(w) * 64 + bit;
+      }
+    }
+    return -1;
+  }
+
+ private:
+  std::vector<std::uint64_t> words_;
+};
+
+}  // namespace seeds
