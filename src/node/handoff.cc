@@ -54,7 +54,7 @@ void Handoff::tick(const Turn& turn) {
 
 TimePoint Handoff::next_tick() const {
   // The machine calls tick() in no other case, and a time that stays past wakes the host for ever.
-  if (state_.ring == nullptr || !state_.out_of_service.ok()) return TimePoint::max();
+  if (state_.ring == nullptr || !state_.takes_writes().ok()) return TimePoint::max();
   const bool idle = state_.hints.hints().empty() && in_flight_.empty() && handed_off_.empty();
   return idle ? TimePoint::max() : next_tick_;
 }

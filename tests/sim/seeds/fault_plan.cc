@@ -55,7 +55,13 @@ nanoseconds FaultPlan::draw_duration(FaultClass fault, int most_ms) {
 }
 
 int FaultPlan::draw_node(FaultClass fault) {
-  return static_cast<int>(prng(fault).below(static_cast<std::uint64_t>(cluster_.size())));
+  const auto drawn =
+      static_cast<int>(prng(fault).below(static_cast<std::uint64_t>(cluster_.size())));
+  if (fault != FaultClass::old_copy) return drawn;
+  // A backup comes back, if there is one: few clusters live long enough for luck to do it.
+  const auto at = std::ranges::find_if(
+      computers_, [](const Computer& each) { return each.backup.has_value(); });
+  return at == computers_.end() ? drawn : static_cast<int>(at - computers_.begin());
 }
 
 int FaultPlan::down() const {
@@ -145,10 +151,12 @@ void FaultPlan::begin_on(FaultClass fault, int node) {
       if (may_lose_disk(node) && may_die(node)) kill(fault, node);
       return;
     case FaultClass::old_copy: {
-      // A backup now, which one of the next of this class may bring back.
+      // A backup now, which one of the next of this class may bring back. The boot in between is
+      // what gives the copy away; without one (where the node may not die) it goes unnoticed.
       auto& backup = computers_[static_cast<std::size_t>(node)].backup;
       if (backup && may_lose_disk(node) && may_die(node)) return kill(fault, node);
       backup = cluster_.disk_of(node);
+      if (may_die(node)) kill(FaultClass::crash, node);
       return;
     }
     default:

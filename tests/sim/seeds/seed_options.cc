@@ -117,9 +117,11 @@ void draw_faults(std::uint64_t seed, const Overrides& overrides, SeedOptions& op
     Prng own = stream(seed, names[i]);
     const auto fault = static_cast<FaultClass>(i);
     const bool on = own.chance(0.6);
-    const bool rare = fault == FaultClass::wipe || fault == FaultClass::old_copy ||
-                      fault == FaultClass::bit_rot || fault == FaultClass::data_loss;
-    const int mean_ms = between(own, 4'000, 20'000) * (rare ? 5 : 1) * density;
+    const bool rare =
+        fault == FaultClass::wipe || fault == FaultClass::bit_rot || fault == FaultClass::data_loss;
+    // An old copy takes two: the backup, and its return.
+    const int spread = rare ? 5 : fault == FaultClass::old_copy ? 2 : 1;
+    const int mean_ms = between(own, 4'000, 20'000) * spread * density;
     if (!on || overrides.without[i] || !is_survivable(fault, options)) continue;
     options.period[i] = milliseconds(mean_ms);
   }
