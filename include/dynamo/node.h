@@ -125,10 +125,10 @@ class DYNAMO_EXPORT Node {
   // The owners of each partition in the current view; no partitions before the first view.
   RingView ring() const;
 
-  // Waits until every write that any owner had before this call is on all owners: partitions are
-  // compared by their Merkle trees, and what differs is repaired (paper, 4.7), as in the background
-  // every few minutes. A write that only stand-ins have is not waited for: ClusterStatus::hints of
-  // all nodes says if there are any. Blocks. `deadline`: from now, 1 ms to 1 h. Errors:
+  // Waits until every write that any member had before this call is on all owners of its key:
+  // hints are delivered (paper, 4.6), partitions are compared by their Merkle trees, and what
+  // differs is repaired (4.7), as in the background every few minutes. Needs all members, stand-ins
+  // too. Blocks. `deadline`: from now, 1 ms to 1 h. Errors:
   //   DEADLINE_EXCEEDED    not done by then; names the members that could not be reached, or what
   //                        the others were waiting for
   //   INVALID_ARGUMENT     `deadline` out of range

@@ -12,14 +12,22 @@ namespace {
 // Of one peer: more than an application on it can be waiting for with good reason.
 constexpr std::size_t tasks_max = 1024;
 
-std::string partitions_left(std::uint64_t left) {
-  return fmt::format("{} partition{} left", left, left == 1 ? "" : "s");
+std::string work_left(std::uint64_t partitions, std::uint64_t hints) {
+  std::string text;
+  if (partitions > 0) {
+    text = fmt::format("{} partition{} left", partitions, partitions == 1 ? "" : "s");
+  }
+  if (hints > 0) {
+    text += fmt::format("{}{} hint{} for others", text.empty() ? "" : " and ", hints,
+                        hints == 1 ? "" : "s");
+  }
+  return text;
 }
 
 }  // namespace
 
 ConvergeRequests::Task ConvergeRequests::make_task(const Turn& turn, TimePoint until) {
-  Task task{.until = until};
+  Task task{.hints_until = state_.hints.last_revision(), .until = until};
   for (int partition = 0; partition < state_.ring->partitions(); ++partition) {
     const auto owners = state_.ring->preference_list(partition, 1);
     if (owners.empty() || !state_.is_self(state_.ring->members()[owners.front()].name)) continue;
@@ -31,6 +39,10 @@ ConvergeRequests::Task ConvergeRequests::make_task(const Turn& turn, TimePoint u
 void ConvergeRequests::strike_off(Task& task) const {
   std::erase_if(task.left,
                 [&](const auto& one) { return rounds_.completed(one.first) > one.second; });
+}
+
+bool ConvergeRequests::is_done(const Task& task) const {
+  return task.left.empty() && state_.hints.left_of(task.hints_until) == 0;
 }
 
 std::string ConvergeRequests::trouble_of(const Task& task) const {
@@ -65,11 +77,8 @@ bool ConvergeRequests::cancel(const Turn& turn, std::uint64_t request) {
 void ConvergeRequests::begin(const Turn& turn, Waiting& waiting) {
   waiting.begun = true;
   waiting.own = make_task(turn, waiting.deadline);
-  for (int partition = 0; partition < state_.ring->partitions(); ++partition) {
-    const auto owners = state_.ring->preference_list(partition, 1);
-    if (owners.empty()) continue;
-    const std::string& name = state_.ring->members()[owners.front()].name;
-    if (!state_.is_self(name)) waiting.members.try_emplace(name);
+  for (const Member& member : state_.ring->members()) {
+    if (!state_.is_self(member.name)) waiting.members.try_emplace(member.name);
   }
 }
 
@@ -100,6 +109,7 @@ void ConvergeRequests::take(const Turn& turn, const std::string& from,
   strike_off(at->second);
   state_.outbox.send(from, ConvergeReply{.operation = request.operation,
                                          .left = at->second.left.size(),
+                                         .hints = state_.hints.left_of(at->second.hints_until),
                                          .reason = trouble_of(at->second)});
 }
 
@@ -110,26 +120,29 @@ void ConvergeRequests::take(const Turn& turn, const std::string& from, const Con
   if (member == at->second.members.end()) return;
   member->second.answered = true;
   member->second.left = reply.left;
+  member->second.hints = reply.hints;
   member->second.trouble = reply.reason;
-  member->second.done = member->second.done || reply.left == 0;
+  member->second.done = member->second.done || (reply.left == 0 && reply.hints == 0);
   seen_ended_ = 0;  // there is something to look at
   look(turn);
 }
 
 void ConvergeRequests::look(const Turn& turn) {
-  if ((waiting_.empty() && tasks_.empty()) || seen_ended_ == rounds_.rounds_ended() + 1) return;
-  seen_ended_ = rounds_.rounds_ended() + 1;
+  const std::uint64_t ended = rounds_.rounds_ended() + state_.hints.erased() + 1;
+  if ((waiting_.empty() && tasks_.empty()) || seen_ended_ == ended) return;
+  seen_ended_ = ended;
   for (auto& [operation, task] : tasks_) {
-    if (task.left.empty()) continue;
+    if (task.told) continue;
     strike_off(task);
-    if (!task.left.empty()) continue;
+    if (!is_done(task)) continue;
+    task.told = true;
     state_.outbox.send(operation.first, ConvergeReply{.operation = operation.second});
   }
   for (auto at = waiting_.begin(); at != waiting_.end();) {
     Waiting& waiting = at->second;
     strike_off(waiting.own);
     const bool done =
-        waiting.begun && waiting.own.left.empty() &&
+        waiting.begun && is_done(waiting.own) &&
         std::ranges::all_of(waiting.members, [](const auto& one) { return one.second.done; });
     if (done) turn.out.converges.push_back({waiting.request, absl::OkStatus()});
     at = done ? waiting_.erase(at) : std::next(at);
@@ -149,17 +162,19 @@ absl::Status ConvergeRequests::late(const Turn& turn, const Waiting& waiting) co
       if (!why.empty()) reasons.push_back(fmt::format("{} is unreachable: {}", member.name, why));
     }
   }
-  const auto add = [&](const std::string& name, std::uint64_t left, const std::string& trouble) {
-    reasons.push_back(fmt::format("{} has {}{}", name, partitions_left(left),
+  const auto add = [&](const std::string& name, std::uint64_t left, std::uint64_t hints,
+                       const std::string& trouble) {
+    reasons.push_back(fmt::format("{} has {}{}", name, work_left(left, hints),
                                   trouble.empty() ? "" : fmt::format(" ({})", trouble)));
   };
-  if (!waiting.own.left.empty()) {
-    add(state_.self.name, waiting.own.left.size(), trouble_of(waiting.own));
+  if (waiting.begun && !is_done(waiting.own)) {
+    add(state_.self.name, waiting.own.left.size(), state_.hints.left_of(waiting.own.hints_until),
+        trouble_of(waiting.own));
   }
   for (const auto& [name, asked] : waiting.members) {
     if (asked.done) continue;
     if (asked.answered) {
-      add(name, asked.left, asked.trouble);
+      add(name, asked.left, asked.hints, asked.trouble);
     } else if (state_.unreachable_reason(name, turn.now.steady).empty()) {
       reasons.push_back(fmt::format("{} has not answered", name));
     }

@@ -12,8 +12,9 @@
 namespace dynamo::core {
 
 // Node::await_converged(): every partition gets a complete round that began after the call, each
-// from its first owner. This node asks all members that are some partition's first owner, itself
-// among them, and asks again until each is done: questions and answers may be lost.
+// from its first owner, and every hint that any member kept then has been delivered: what was
+// written through stand-ins alone, no owner has. This node asks all members, itself among them, and
+// asks again until each is done: questions and answers may be lost.
 //
 // Thread safety: one thread at a time.
 class ConvergeRequests {
@@ -32,14 +33,17 @@ class ConvergeRequests {
   TimePoint next_tick() const;
 
  private:
-  // Rounds that somebody waits for.
+  // Rounds and hints that somebody waits for.
   struct Task {
     std::vector<std::pair<int, std::uint64_t>> left{};  // partition, and the number to exceed
+    std::uint64_t hints_until = 0;                      // those accepted up to this revision
     TimePoint until{};
+    bool told = false;  // that it is done
   };
   struct Asked {
     bool done = false;
     std::uint64_t left = 0;
+    std::uint64_t hints = 0;
     std::string trouble{};
     bool answered = false;
   };
@@ -56,6 +60,7 @@ class ConvergeRequests {
 
   Task make_task(const Turn& turn, TimePoint until);
   void strike_off(Task& task) const;
+  bool is_done(const Task& task) const;
   std::string trouble_of(const Task& task) const;
   void begin(const Turn& turn, Waiting& waiting);
   void ask(const Turn& turn, std::uint64_t number, Waiting& waiting);
@@ -65,7 +70,7 @@ class ConvergeRequests {
   ExchangeRounds& rounds_;
   std::map<std::uint64_t, Waiting> waiting_;  // of this node's application
   std::map<Operation, Task> tasks_;           // of peers
-  std::uint64_t seen_ended_ = 0;
+  std::uint64_t seen_ended_ = 0;              // rounds and hints
 };
 
 }  // namespace dynamo::core

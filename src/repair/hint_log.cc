@@ -26,9 +26,11 @@ void HintLog::count(const Hint& hint, bool add) {
   if (add) {
     since_.insert(hint.since_us);
     stamps_.insert(hint.stamp);
+    accepted_.insert(hint.accepted);
   } else {
     since_.erase(since_.find(hint.since_us));
     stamps_.erase(stamps_.find(hint.stamp));
+    accepted_.erase(hint.accepted);
   }
 }
 
@@ -36,8 +38,10 @@ void HintLog::put(std::string_view key, std::vector<Identity> owed, std::string_
                   std::size_t bytes, std::int64_t since_us, std::uint64_t stamp) {
   const auto [at, added] = hints_.try_emplace(std::string(key));
   Hint& hint = at->second;
+  hint.revision = ++last_revision_;
   if (added) {
     hint.since_us = since_us;
+    hint.accepted = hint.revision;
   } else {
     count(hint, false);
     owed.insert(owed.end(), hint.owed.begin(), hint.owed.end());
@@ -47,7 +51,6 @@ void HintLog::put(std::string_view key, std::vector<Identity> owed, std::string_
   hint.owed = std::move(owed);
   hint.store = store;
   hint.bytes = bytes + overhead;
-  hint.revision = ++last_revision_;
   hint.stamp = stamp;
   hint.synced.clear();
   count(hint, true);
@@ -72,6 +75,11 @@ void HintLog::erase(std::string_view key) {
   if (at == hints_.end()) return;
   count(at->second, false);
   hints_.erase(at);
+  ++erased_;
+}
+
+std::size_t HintLog::left_of(std::uint64_t revision) const {
+  return accepted_.empty() || *accepted_.begin() > revision ? 0 : hints_.size();
 }
 
 const HintLog::Hint* HintLog::find(std::string_view key) const {

@@ -32,6 +32,7 @@ class HintLog {
     std::int64_t since_us = 0;       // wall clock
     std::uint64_t stamp = 0;         // the generation of its oldest part
     std::uint64_t revision = 0;      // another one whenever the set may have changed
+    std::uint64_t accepted = 0;      // its first revision
     std::set<std::string> synced{};  // the members that have synced this revision
   };
   using Hints = std::map<std::string, Hint, std::less<>>;  // by engine key
@@ -57,6 +58,12 @@ class HintLog {
   std::size_t owed_to(const Identity& identity) const;
   // The lowest; the highest number if there are none.
   std::uint64_t oldest_stamp() const { return stamps_.empty() ? UINT64_MAX : *stamps_.begin(); }
+  // What the next hint's revision will be above.
+  std::uint64_t last_revision() const { return last_revision_; }
+  // How many there are, if some were accepted before that revision; else 0.
+  std::size_t left_of(std::uint64_t revision) const;
+  // How many have been erased so far.
+  std::uint64_t erased() const { return erased_; }
   // Wall clock of the oldest; 0 if there are none.
   std::int64_t oldest_us() const { return since_.empty() ? 0 : *since_.begin(); }
 
@@ -66,9 +73,11 @@ class HintLog {
   Hints hints_;
   std::size_t bytes_ = 0;
   std::uint64_t last_revision_ = 0;
+  std::uint64_t erased_ = 0;
   std::map<Identity, std::size_t> owed_to_;
   std::multiset<std::int64_t> since_;
   std::multiset<std::uint64_t> stamps_;
+  std::set<std::uint64_t> accepted_;
 };
 
 }  // namespace dynamo::core

@@ -128,7 +128,7 @@ struct ConvergeRequest {
 struct ConvergeReply {
   std::uint64_t operation = 0;
   std::uint64_t left = 0;   // partitions; 0: done
-  std::uint64_t hints = 0;  // that were there when the question came, and are still
+  std::uint64_t hints = 0;  // kept for others, if some were there when the question came; else 0
   std::string reason{};     // what is in the way
   friend bool operator==(const ConvergeReply&, const ConvergeReply&) = default;
 };

@@ -1,5 +1,6 @@
 // Whole nodes whose owners were cut off from each other become equal without a read.
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -118,6 +119,36 @@ TEST_CASE("anti-entropy: await_converged after a cut, on a node that is no owner
   INFO(status.ToString());
   CHECK(status.ok());
   CHECK(five.equal());
+}
+
+// No owner of such a key has the write, so no comparison of owners finds it.
+TEST_CASE("anti-entropy: await_converged waits for what only stand-ins have") {
+  SimCluster cluster({.nodes = 6});
+  const Store store = cluster.open(0, "carts", {.timeout = 2s}).value();
+  cluster.run_for(1s);
+  std::vector<int> owners;
+  std::string key;
+  for (int i = 0; owners.empty() || std::ranges::count(owners, 0) > 0; ++i) {
+    key = fmt::format("k{}", i);
+    owners.clear();
+    for (const std::string& name : store.preference_list(key)) owners.push_back(name[0] - 'a');
+  }
+  std::vector<int> others;
+  for (int i = 0; i < 6; ++i) {
+    if (std::ranges::count(owners, i) == 0) others.push_back(i);
+  }
+  cluster.partition({owners, others});
+  REQUIRE(cluster.run_until([&] { return store.put(key, Context(), "x").ok(); }, 30s));
+  const absl::Status apart = cluster.node(others[1]).await_converged(3s);
+  INFO(apart.ToString());
+  CHECK(std::string(apart.message()).find("1 hint for others") != std::string::npos);
+
+  cluster.heal();
+  const absl::Status status = cluster.node(owners[0]).await_converged(20s);
+  INFO(status.ToString());
+  CHECK(status.ok());
+  for (const int owner : owners) CHECK(cluster.world().record(owner, "carts", key).ok());
+  for (int i = 0; i < 6; ++i) CHECK(cluster.node(i).status().hints == 0);
 }
 
 TEST_CASE("anti-entropy: nobody asks, and the owners become equal all the same") {

@@ -61,3 +61,17 @@ TEST_CASE("hints: room for what is new, always for what shrinks") {
   CHECK(log.has_room("k1", 40, 0));
   CHECK_FALSE(log.has_room("k1", 60, 0));
 }
+
+TEST_CASE("hints: left of those that were there at some time") {
+  HintLog log;
+  log.put("k1", {{1, 1}}, "carts", 50, 1, 0);
+  const std::uint64_t then = log.last_revision();
+  log.put("k2", {{1, 1}}, "carts", 50, 1, 0);
+  log.put("k1", {{1, 1}}, "carts", 60, 2, 0);  // still owed what it was owed then
+  CHECK(log.left_of(then) == 2);
+  CHECK(log.left_of(then - 1) == 0);
+  log.erase("k1");
+  CHECK(log.left_of(then) == 0);
+  CHECK(log.left_of(log.last_revision()) == 1);
+  CHECK(log.erased() == 1);
+}
