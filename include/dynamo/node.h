@@ -64,6 +64,12 @@ struct NodeOptions {
   std::size_t hint_bytes_max = std::size_t{1} << 30;
   // Requests in flight on this node, as coordinator; beyond it RESOURCE_EXHAUSTED. 1 to 1,048,576.
   int requests_max = 16384;
+  // Opens a data directory that peers refuse, because it is a restored backup or a copy, as a new
+  // node under the same name: it is emptied, takes a new identity, and fetches what it owns from
+  // the other owners, as after a lost disk. What only this directory held is lost, hints for others
+  // included. Peers take the new identity in once the old one is silent. For one start: a directory
+  // that was adopted is adopted again only if it is refused again.
+  bool adopt_as_new = false;
   // Authenticates contexts that leave trusted processes, with HMAC-SHA256: the same on every node,
   // best 32 random bytes. Contexts encoded here then carry a MAC, and a decoded one without the
   // right MAC is refused with INVALID_ARGUMENT by the put that uses it. Empty: contexts are not

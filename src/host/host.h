@@ -128,6 +128,7 @@ class Host {
 
   Host(NodeOptions options, Parts parts);
   absl::Status open_identity();
+  absl::Status forget_copy(std::string_view stored);
   absl::Status restore_records();
   absl::Status start_membership();
   absl::Status adopt_cluster();

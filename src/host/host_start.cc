@@ -68,15 +68,43 @@ absl::Status Host::open_identity() {
   const core::BootRandomness random{.identity = {environment.random(), environment.random()},
                                     .boot_random = environment.random()};
   absl::StatusOr<core::NodeIdentity> identity =
-      core::next_boot(stored, options_.name, options_.partitions, random);
+      core::next_boot(stored, options_.name, options_.partitions, random, options_.adopt_as_new);
   if (!identity.ok()) {
     return absl::Status(
         identity.status().code(),
         fmt::format("{}{}", options_.data_dir.empty() ? "" : options_.data_dir.string() + ": ",
                     std::string(identity.status().message())));
   }
+  if (stored && identity->adopted && identity->boot == 1) {
+    if (absl::Status forgot = forget_copy(*stored); !forgot.ok()) return forgot;
+  }
   identity_ = *std::move(identity);
   return write_now(core::identity_key(), core::encode_identity(identity_));
+}
+
+// Everything but the identity goes, in chunks. That is marked as replaced first: if this process
+// ends in between, what is left of the copy must not be opened as if it were whole.
+absl::Status Host::forget_copy(std::string_view stored) {
+  absl::StatusOr<core::NodeIdentity> old = core::decode_identity(stored);
+  if (!old.ok()) return old.status();
+  old->boot_seen_by_peers = core::boot_replaced;
+  const std::string identity = core::identity_key();
+  absl::Status status = write_now(identity, core::encode_identity(*old));
+  log(LogLevel::warning,
+      fmt::format("adopt_as_new: the data directory of node \"{}\" is emptied", old->name));
+  constexpr std::size_t chunk = 1000;
+  for (std::vector<std::string> keys; status.ok(); keys.clear()) {
+    status = parts_.storage->scan("", [&](std::string_view key, std::string_view) {
+      if (key != identity) keys.emplace_back(key);
+      return keys.size() < chunk;
+    });
+    if (!status.ok() || keys.empty()) break;
+    std::vector<StorageEngine::Write> erased;
+    for (const std::string& key : keys) erased.push_back({.key = key, .record = std::nullopt});
+    const std::lock_guard lock(engine_mutex_);
+    status = parts_.storage->write(erased);
+  }
+  return status;
 }
 
 absl::Status Host::restore_records() {

@@ -25,6 +25,7 @@ std::string encode_identity(const NodeIdentity& identity) {
   out.varint(identity.boot);
   out.fixed64(identity.boot_random);
   out.varint(identity.boot_seen_by_peers);
+  if (identity.adopted) out.fixed8(1);
   return seal_record(content);
 }
 
@@ -42,20 +43,20 @@ absl::StatusOr<NodeIdentity> decode_identity(std::string_view record) {
   identity.boot = in.varint();
   identity.boot_random = in.fixed64();
   identity.boot_seen_by_peers = in.varint();
+  identity.adopted = !in.at_end() && in.fixed8() == 1;
   if (!in.ok()) return absl::DataLossError("record is malformed");
   return identity;
 }
 
 absl::StatusOr<NodeIdentity> next_boot(std::optional<std::string_view> stored,
                                        std::string_view name, int partitions,
-                                       const BootRandomness& random) {
-  if (!stored) {
-    return NodeIdentity{.name = std::string(name),
-                        .identity = random.identity,
-                        .partitions = partitions,
-                        .boot = 1,
-                        .boot_random = random.boot_random};
-  }
+                                       const BootRandomness& random, bool adopt_as_new) {
+  NodeIdentity fresh{.name = std::string(name),
+                     .identity = random.identity,
+                     .partitions = partitions,
+                     .boot = 1,
+                     .boot_random = random.boot_random};
+  if (!stored) return fresh;
   absl::StatusOr<NodeIdentity> last = decode_identity(*stored);
   if (!last.ok()) {
     return absl::DataLossError(fmt::format("the node's identity record is damaged: {}",
@@ -71,15 +72,22 @@ absl::StatusOr<NodeIdentity> next_boot(std::optional<std::string_view> stored,
                     "life of a cluster",
                     partitions, last->partitions));
   }
+  if (adopt_as_new && (last->boot_seen_by_peers != 0 || !last->adopted)) {
+    fresh.adopted = true;
+    return fresh;
+  }
   if (last->boot_seen_by_peers == boot_replaced) {
     return absl::FailedPreconditionError(fmt::format(
-        "data directory is of an earlier node \"{}\", whose place another one has taken", name));
+        "data directory is of an earlier node \"{}\", whose place another one has taken; "
+        "adopt_as_new empties it for a new node",
+        name));
   }
   if (last->boot_seen_by_peers != 0) {
     return absl::FailedPreconditionError(
         fmt::format("data directory is an older copy of node \"{}\": peers have seen its boot {}; "
                     "what was written since is "
-                    "missing here, so it must not come back under this identity",
+                    "missing here, so it must not come back under this identity; adopt_as_new "
+                    "empties it for a new node, which fetches what it owns from the others",
                     name, last->boot_seen_by_peers));
   }
   NodeIdentity next = *std::move(last);

@@ -22,6 +22,7 @@ struct NodeIdentity {
   // Peers have seen this identity at a boot that this directory does not remember: it is an older
   // copy (trap A5).
   std::uint64_t boot_seen_by_peers = 0;
+  bool adopted = false;  // drawn for a directory that had another one (NodeOptions::adopt_as_new)
 };
 
 // Random numbers for one open of a data directory.
@@ -34,9 +35,14 @@ struct BootRandomness {
 // `stored` is what the last open stored, nullopt for a new directory. FAILED_PRECONDITION if the
 // directory is of another node, another Q, or an older copy that peers have refused; DATA_LOSS if
 // the record is damaged.
+//
+// `adopt_as_new`: of a directory that was refused, or that was not adopted before, a new identity
+// at boot 1. All else that the directory holds has to be erased then: it went back in time, and
+// counts as a lost disk. An adopted directory that nobody refuses is left as it is, so that an
+// option that is never taken back does not empty a disk at every start.
 absl::StatusOr<NodeIdentity> next_boot(std::optional<std::string_view> stored,
                                        std::string_view name, int partitions,
-                                       const BootRandomness& random);
+                                       const BootRandomness& random, bool adopt_as_new = false);
 
 std::string encode_identity(const NodeIdentity& identity);
 absl::StatusOr<NodeIdentity> decode_identity(std::string_view record);

@@ -97,6 +97,32 @@ TEST_CASE("the disk that was lost and found again stays out") {
   CHECK(absl::IsFailedPrecondition(cluster.open(2, "carts", carts).status()));
 }
 
+TEST_CASE("an older copy of a disk that is adopted as new is emptied and gets everything back") {
+  SimCluster cluster({.nodes = 3, .node = {.partitions = 16, .adopt_as_new = true}});
+  const Store store = cluster.open(0, "carts", carts).value();
+  for (int i = 0; i < 50; ++i) REQUIRE(store.put(key(i), Context(), "book", {.w = 3}).ok());
+  const auto copy = cluster.disk_of(2);
+  cluster.crash(2);
+  cluster.run_for(5s);
+  cluster.restart(2);
+  REQUIRE(cluster.run_until([&] { return cluster.converged(); }, 2min));
+  for (int i = 0; i < 50; ++i) {
+    REQUIRE(store.put(key(i), store.get(key(i))->context, "pen", {.w = 3}).ok());
+  }
+  cluster.restore_disk(2, copy);
+  cluster.run_for(5s);
+  cluster.restart(2);
+  const auto serves = [&] { return cluster.open(2, "carts", carts).ok(); };
+  REQUIRE(cluster.run_until(serves, 1min));
+  CHECK(cluster.run_until([&] { return cluster.converged(); }, 2min));
+  const Store own = cluster.open(2, "carts", carts).value();
+  for (int i = 0; i < 50; ++i) {
+    const auto all_three = [&] { return own.get(key(i), {.r = 3}).ok(); };
+    CHECK(cluster.run_until(all_three, 1min));
+    CHECK(own.get(key(i), {.r = 3})->object() == "pen");
+  }
+}
+
 TEST_CASE("deletes that were dropped while a node was rebuilt stay dropped") {
   SimCluster cluster({.nodes = 3, .node = {.partitions = 16}});
   const Store store = cluster.open(0, "carts", carts).value();

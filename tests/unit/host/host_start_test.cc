@@ -117,6 +117,37 @@ TEST_CASE("start: a directory that peers have refused stays refused, and its boo
   CHECK(identity_on(*disk).boot == 1);
 }
 
+TEST_CASE("start: a directory that is adopted is emptied, and once only") {
+  const auto disk = std::make_shared<test::Disk>();
+  REQUIRE(start_on(disk).ok());
+  for (int i = 0; i < 2500; ++i) {
+    write_on(*disk, dynamo::core::peer_key(std::to_string(i)), "of the copy");
+  }
+  const dynamo::NodeOptions adopting{.name = "a", .partitions = 8, .adopt_as_new = true};
+  REQUIRE(start_on(disk, adopting).ok());
+  CHECK(identity_on(*disk).boot == 1);
+  CHECK(identity_on(*disk).adopted);
+  int left = 0;
+  REQUIRE(
+      disk->engine->scan("", [&](std::string_view, std::string_view) { return ++left > 0; }).ok());
+  CHECK(left < 10);
+  REQUIRE(start_on(disk, adopting).ok());
+  CHECK(identity_on(*disk).boot == 2);
+}
+
+// Half a copy must not be opened as if it were whole.
+TEST_CASE("start: a directory whose adoption was cut short is refused until it is adopted") {
+  const auto disk = std::make_shared<test::Disk>();
+  REQUIRE(start_on(disk).ok());
+  const dynamo::NodeOptions adopting{.name = "a", .partitions = 8, .adopt_as_new = true};
+  disk->commits_max = disk->commits + 1;  // the mark, and no more
+  CHECK_FALSE(start_on(disk, adopting).ok());
+  disk->commits_max = std::numeric_limits<int>::max();
+  CHECK(absl::IsFailedPrecondition(start_on(disk)));
+  CHECK(start_on(disk, adopting).ok());
+  CHECK(start_on(disk).ok());
+}
+
 TEST_CASE("start: damaged records of the node itself are DATA_LOSS") {
   for (const std::string& key : {dynamo::core::identity_key(), dynamo::core::peer_key("b"),
                                  dynamo::core::store_key("carts")}) {

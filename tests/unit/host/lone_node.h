@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -21,6 +22,7 @@ struct Disk {
   absl::Status write_status{};  // of every write, if not OK
   absl::Status read_status{};
   int commits = 0;
+  int commits_max = std::numeric_limits<int>::max();  // all that come after these fail
 };
 
 class ScriptedEngine final : public dynamo::StorageEngine {
@@ -34,6 +36,7 @@ class ScriptedEngine final : public dynamo::StorageEngine {
   }
   absl::Status write(std::span<const Write> batch) override {
     if (!disk_->write_status.ok()) return disk_->write_status;
+    if (disk_->commits == disk_->commits_max) return absl::DataLossError("the disk is gone");
     ++disk_->commits;
     return disk_->engine->write(batch);
   }

@@ -58,7 +58,30 @@ TEST_CASE("identity: refusals, each a sentence") {
   CHECK(absl::IsFailedPrecondition(older.status()));
   CHECK(message(older) ==
         "data directory is an older copy of node \"a\": peers have seen its boot 7; what was "
-        "written since is missing here, so it must not come back under this identity");
+        "written since is missing here, so it must not come back under this identity; adopt_as_new "
+        "empties it for a new node, which fetches what it owns from the others");
+}
+
+TEST_CASE("identity: a directory is adopted once, and again when it is refused again") {
+  NodeIdentity last = stored();
+  const auto adopt = [&] {
+    return next_boot(encode_identity(last), "a", 256, second, true).value();
+  };
+  const NodeIdentity adopted = adopt();
+  CHECK(adopted.identity == second.identity);
+  CHECK(adopted.boot == 1);
+  CHECK(adopted.adopted);
+  CHECK(decode_identity(encode_identity(adopted))->adopted);
+
+  last = adopted;
+  last.identity = {77, 77};
+  CHECK(adopt().identity == dynamo::Identity{77, 77});
+  CHECK(adopt().boot == 2);
+  last.boot_seen_by_peers = 7;
+  CHECK(adopt().identity == second.identity);
+  // Never somebody else's.
+  CHECK(absl::IsFailedPrecondition(
+      next_boot(encode_identity(last), "b", 256, second, true).status()));
 }
 
 TEST_CASE("identity: damage anywhere is DATA_LOSS") {
