@@ -151,12 +151,14 @@ void FaultPlan::begin_on(FaultClass fault, int node) {
       if (may_lose_disk(node) && may_die(node)) kill(fault, node);
       return;
     case FaultClass::old_copy: {
-      // A backup now, which one of the next of this class may bring back. The boot in between is
-      // what gives the copy away; without one (where the node may not die) it goes unnoticed.
+      // A backup now, which the next of this class brings back. The boot in between is what gives
+      // the copy away. (Without one it is not known for what it is, and a hint in it that is older
+      // than what has been sealed since is refused for ever: no loss, but no convergence either.)
       auto& backup = computers_[static_cast<std::size_t>(node)].backup;
       if (backup && may_lose_disk(node) && may_die(node)) return kill(fault, node);
+      if (backup || !may_die(node)) return;
       backup = cluster_.disk_of(node);
-      if (may_die(node)) kill(FaultClass::crash, node);
+      kill(FaultClass::crash, node);
       return;
     }
     default:
@@ -214,7 +216,7 @@ void FaultPlan::look_whether_whole() {
   if (!disk_is_lost_ || next_look_ > cluster_.now()) return;
   next_look_ = cluster_.now() + 500ms;
   for (int node = 0; node < cluster_.size(); ++node) {
-    if (computers_[static_cast<std::size_t>(node)].is_old_copy) return;
+    if (computers_[static_cast<std::size_t>(node)].was_old_copy) return;
   }
   if (cluster_.converged() && all_rebuilt()) disk_is_lost_ = false;
 }
@@ -239,12 +241,13 @@ void FaultPlan::kill(FaultClass fault, int node) {
       lose_disk(node);
       cluster_.wipe(node);
       computer.backup.reset();
+      computer.was_old_copy = false;
       break;
     case FaultClass::old_copy:
       lose_disk(node);
       cluster_.restore_disk(node, *computer.backup);
       computer.backup.reset();
-      computer.is_old_copy = true;
+      computer.is_old_copy = computer.was_old_copy = true;
       break;
     default:
       cluster_.crash(node);
@@ -266,7 +269,9 @@ void FaultPlan::start(int node) {
   note(fmt::format("{} starts: {}", SimWorld::name_of(node), status.ToString()));
   if (computer.is_old_copy) {
     endings_.push_back({cluster_.now() + 20s, FaultClass::old_copy, node});
-    if (!status.ok()) judge_old_copy(node);
+  }
+  if (computer.was_old_copy && absl::IsFailedPrecondition(status)) {
+    replace_old_copy(node);
   } else if (absl::IsResourceExhausted(status)) {
     computer.up_at = cluster_.now() + 1s;  // its disk is full: no start that can count boots
   } else if (!status.ok()) {
@@ -285,11 +290,17 @@ bool FaultPlan::is_in_service(int node) {
 }
 
 // An older copy of a disk is refused by whoever has seen the boots that it does not remember; then
-// it is replaced. One of the same boot is taken for what it is not, and has to do no harm.
+// it is replaced, however late that is: perhaps the one who knows better was away.
 void FaultPlan::judge_old_copy(int node) {
   Computer& computer = computers_[static_cast<std::size_t>(node)];
-  if (!std::exchange(computer.is_old_copy, false)) return;
-  if (is_in_service(node)) return;
+  computer.is_old_copy = false;
+  if (!computer.was_old_copy || !cluster_.is_up(node) || is_in_service(node)) return;
+  replace_old_copy(node);
+}
+
+void FaultPlan::replace_old_copy(int node) {
+  Computer& computer = computers_[static_cast<std::size_t>(node)];
+  computer.is_old_copy = computer.was_old_copy = false;
   findings_.visit(Visit::old_copy_refused);
   note(fmt::format("{} is an old copy, and gets an empty disk", SimWorld::name_of(node)));
   cluster_.wipe(node);
@@ -313,11 +324,17 @@ void FaultPlan::calm_but(const std::vector<int>& away) {
     if (computer.clock != nanoseconds(0)) cluster_.shift_clock(node, -computer.clock);
     computer.clock = {};
     if (std::ranges::find(away, node) != away.end()) continue;
-    if (computer.is_old_copy) {
-      judge_old_copy(node);
-    } else if (computer.write_will_fail || !is_in_service(node)) {
-      cluster_.crash(node);
-    }
+    judge_old_copy(node);
+    if (computer.write_will_fail || !is_in_service(node)) cluster_.crash(node);
+    if (!cluster_.is_up(node)) start(node);
+    if (!cluster_.is_up(node)) start(node);  // it was refused as an old copy, and is empty now
+  }
+  endings_.clear();
+  if (std::ranges::none_of(computers_, &Computer::was_old_copy)) return;
+  cluster_.run_for(5s);  // until everybody has heard of everybody
+  for (int node = 0; node < cluster_.size(); ++node) {
+    if (std::ranges::find(away, node) != away.end()) continue;
+    judge_old_copy(node);
     if (!cluster_.is_up(node)) start(node);
   }
 }

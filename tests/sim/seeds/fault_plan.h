@@ -59,6 +59,7 @@ class FaultPlan {
     Time resumed_at{};  // last
     std::chrono::nanoseconds clock{};
     bool is_old_copy = false;      // and nobody knows yet what becomes of it
+    bool was_old_copy = false;     // and may be refused once those return who know better
     bool write_will_fail = false;  // with DATA_LOSS, and may not have yet
     std::optional<dynamo::testing::DiskImage> backup{};
   };
@@ -86,6 +87,7 @@ class FaultPlan {
   void shift_clock(int node);
   void start(int node);
   void judge_old_copy(int node);
+  void replace_old_copy(int node);
   bool is_in_service(int node);
   void lose_disk(int node);
   void look_whether_whole();
