@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "base/mutant.h"
+
 namespace dynamo::core {
 
 // A hybrid logical clock reading: microseconds of the wall clock, with the low 12 bits counting
@@ -45,7 +47,8 @@ inline constexpr std::int64_t drift_max_us = 500'000;
 class HybridClock {
  public:
   HybridTime draw(std::int64_t wall_us) {
-    if (last_.wall_us() > HybridTime::at(wall_us).wall_us() + drift_max_us) last_ = {};
+    const bool keeps = mutated(Mutant::clock_never_set_right);
+    if (!keeps && last_.wall_us() > HybridTime::at(wall_us).wall_us() + drift_max_us) last_ = {};
     last_ = std::max(HybridTime::at(wall_us), last_.next());
     return last_;
   }

@@ -1,9 +1,12 @@
 #include "causality/replica_key.h"
+#include "base/mutant.h"
 
 namespace dynamo::core {
 
 bool ReplicaKey::merge(const VersionSet& incoming, Conflict conflict) {
-  if (actor != ActorId{} && incoming.history().highest(actor) > set.history().highest(actor)) {
+  const bool keeps = mutated(Mutant::actor_kept_after_loss);
+  if (!keeps && actor != ActorId{} &&
+      incoming.history().highest(actor) > set.history().highest(actor)) {
     actor = {};
   }
   VersionSet merged = set;
@@ -16,7 +19,7 @@ bool ReplicaKey::merge(const VersionSet& incoming, Conflict conflict) {
 Dot ReplicaKey::put(const PutRequest& request, Conflict conflict, ActorSource& actors) {
   if (const StoredVersion* held = set.find_write(request.write_id)) return held->dot;
   const bool forgot = request.context.highest(actor) > set.history().highest(actor);
-  if (forgot || !actors.trusts(actor)) {
+  if ((forgot && !mutated(Mutant::actor_kept_after_loss)) || !actors.trusts(actor)) {
     // A name that nobody has heard of. Sequences can be guessed: a forged context may claim names
     // to come, at any counter.
     do {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "base/mutant.h"
 #include "causality/version_set.h"
 
 namespace dynamo::core {
@@ -18,7 +19,13 @@ class ActorSource {
 
   ActorId draw() { return {boot_, ++sequence_}; }
   // Drawn from this source, and since the last distrust().
-  bool trusts(const ActorId& actor) const { return actor.boot == boot_ && actor.sequence > floor_; }
+  bool trusts(const ActorId& actor) const {
+    if (mutated(Mutant::actor_kept_over_close) || mutated(Mutant::actor_kept_after_loss)) {
+      return actor != ActorId{};
+    }
+    if (mutated(Mutant::actor_kept_after_failed_write)) return actor.boot == boot_;
+    return actor.boot == boot_ && actor.sequence > floor_;
+  }
   // Some local write failed, and nobody can say what the disk now holds: no record goes on under
   // the name that it has. Blunt, and right: names are cheap.
   void distrust() { floor_ = sequence_; }

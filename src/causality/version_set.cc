@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/mutant.h"
 
 namespace dynamo::core {
 
@@ -79,12 +80,19 @@ void VersionSet::merge(const VersionSet& other, Conflict conflict) {
   }
   versions_ = std::move(kept);
   history_.merge(other.history_);
+  if (mutated(Mutant::history_pruned_on_repair)) {
+    history_ = {};
+    for (const StoredVersion& version : versions_) history_.add(version.dot);
+  }
   if (conflict == Conflict::last_write_wins) keep_last_write();
 }
 
 void VersionSet::put(const History& context, StoredVersion version, Conflict conflict) {
   DYNAMO_CHECK(version.dot.counter > 0 && !history_.contains(version.dot));
-  std::erase_if(versions_, [&](const StoredVersion& v) { return context.contains(v.dot); });
+  std::erase_if(versions_, [&](const StoredVersion& v) {
+    return context.contains(v.dot) || mutated(Mutant::context_of_record) ||
+           (mutated(Mutant::no_dots) && v.dot.actor == version.dot.actor);
+  });
   history_.merge(context);
   history_.add(version.dot);
   const auto at = std::ranges::lower_bound(versions_, version.dot, {}, &StoredVersion::dot);

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/mutant.h"
 #include "coordinator/outcome.h"
 
 namespace dynamo::core {
@@ -20,6 +21,9 @@ bool GetOperation::hopeless() const {
 }
 
 int GetOperation::answers() const {
+  if (mutated(Mutant::stand_in_not_found_counts)) {
+    return tally_.count(Answer::found) + tally_.count(Answer::not_found);
+  }
   return tally_.count(Answer::found) +
          tally_.count(Answer::not_found, ReplicaReport::Role::primary);
 }

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/mutant.h"
 #include "coordinator/outcome.h"
 
 namespace dynamo::core {
@@ -14,7 +15,9 @@ PutOperation::PutOperation(std::span<const std::string> owners, int w, bool sync
     : tally_(owners), w_(w), synced_(synced) {}
 
 int PutOperation::taken() const {
-  return tally_.count(Answer::synced) + (synced_ ? 0 : tally_.count(Answer::stored));
+  const bool weak = !synced_ || mutated(Mutant::stored_counts_as_synced);
+  const int more = mutated(Mutant::coordinator_counts_twice) ? 1 : 0;
+  return tally_.count(Answer::synced) + (weak ? tally_.count(Answer::stored) : 0) + more;
 }
 
 void PutOperation::stored(std::string_view node) { tally_.note(node, Answer::stored); }

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/mutant.h"
 #include "node/engine_keys.h"
 #include "node/stored_partition.h"
 #include "repair/exchange_answers.h"
@@ -57,7 +58,7 @@ template <class Reply, class Request>
 void ExchangeService::answer_later(const Turn& turn, const std::string& from,
                                    const Request& request) {
   auto [reply, writes] = serve<Reply>(turn, from, request);
-  if (writes.empty()) {
+  if (writes.empty() || mutated(Mutant::exchange_from_memory)) {
     state_.outbox.send(from, std::move(reply), Lane::bulk);
     return;
   }

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/mutant.h"
 #include "node/engine_keys.h"
 #include "node/record.h"
 
@@ -121,7 +122,8 @@ bool Generations::busy() const {
 
 void Generations::settle() {
   // A hint that is stamped lower would be refused by its owners once all have settled.
-  if (state_.hints.oldest_stamp() >= state_.generation.current) {
+  const bool ignores = mutated(Mutant::reap_without_hints);
+  if (ignores || state_.hints.oldest_stamp() >= state_.generation.current) {
     state_.generation.settle(state_.generation.current);
   }
 }

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/mutant.h"
 #include "coordinator/outcome.h"
 
 namespace dynamo::core {
@@ -166,12 +167,17 @@ void GetRequests::finish(const Turn& turn, Operations::iterator at) {
   const Running& running = at->second;
   for (const std::string& owner : running.operation.behind()) {
     if (!state_.is_self(owner)) {
-      state_.outbox.send(owner, WriteRequest{.operation = state_.next_number(),
-                                             .store = running.get.store,
-                                             .key = running.get.key,
-                                             .synced = false,
-                                             .generation = running.stamp,
-                                             .set = running.operation.merged()});
+      VersionSet latest;
+      if (mutated(Mutant::repair_by_timestamp)) {
+        latest.merge(running.operation.merged(), Conflict::last_write_wins);
+      }
+      state_.outbox.send(owner,
+                         WriteRequest{.operation = state_.next_number(),
+                                      .store = running.get.store,
+                                      .key = running.get.key,
+                                      .synced = false,
+                                      .generation = running.stamp,
+                                      .set = latest.empty() ? running.operation.merged() : latest});
       continue;
     }
     if (!state_.takes_writes().ok() || !state_.generation.owner_accepts(running.stamp)) continue;

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/mutant.h"
 #include "node/engine_keys.h"
 
 namespace dynamo::core {
@@ -54,7 +55,8 @@ void Handoff::tick(const Turn& turn) {
 
 TimePoint Handoff::next_tick() const {
   // The machine calls tick() in no other case, and a time that stays past wakes the host for ever.
-  if (state_.ring == nullptr || !state_.takes_writes().ok()) return TimePoint::max();
+  const bool wakes = mutated(Mutant::handoff_wakes_for_ever);
+  if (state_.ring == nullptr || (!state_.takes_writes().ok() && !wakes)) return TimePoint::max();
   const bool idle = state_.hints.hints().empty() && in_flight_.empty() && handed_off_.empty();
   return idle ? TimePoint::max() : next_tick_;
 }
@@ -127,6 +129,7 @@ bool Handoff::send(const Turn& turn, const std::string& key, const std::string& 
   ++receivers_[to].in_flight;
   sending_.emplace(key, to);
   in_flight_.emplace(number, sent);
+  if (mutated(Mutant::hint_deleted_when_sent)) confirmed(turn, sent);
   return true;
 }
 
@@ -160,6 +163,7 @@ bool Handoff::failed(std::uint64_t write) {
 
 bool Handoff::has_its_due(const Identity& identity, const HintLog::Hint& hint,
                           const std::vector<std::string>& owners) const {
+  if (mutated(Mutant::hint_deleted_at_first_word) && !hint.synced.empty()) return true;
   const auto has = [&](const std::string& owner) { return hint.synced.contains(owner); };
   for (const std::string& owner : owners) {
     if (!identity.is_zero() && state_.identity_of(owner) == identity) return has(owner);

@@ -1,4 +1,5 @@
 #include "node/node_state.h"
+#include "base/mutant.h"
 
 #include <algorithm>
 #include <utility>
@@ -68,13 +69,14 @@ void NodeState::deepen_ring() {
 }
 
 std::string_view NodeState::not_rebuilt(std::string_view key) const {
+  if (mutated(Mutant::rebuilding_is_absent)) return {};
   if (rebuilding.empty() || !rebuilding.contains(ring->partition_of(hash(key)))) return {};
   return "rebuilding: its disk was lost, and it has not yet got back what it owns";
 }
 
 std::string NodeState::not_introduced() const {
   const bool behind = stored_generation.current == 0 && generation.current > 0;
-  if (!peers.empty() && !behind) return {};
+  if (mutated(Mutant::hint_before_introduction) || (!peers.empty() && !behind)) return {};
   return "it has just started for the first time, and has to hear of the others";
 }
 

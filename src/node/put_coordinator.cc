@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/mutant.h"
 #include "coordinator/outcome.h"
 
 namespace dynamo::core {
@@ -12,7 +13,6 @@ namespace dynamo::core {
 using Role = Replica::Role;
 
 namespace {
-
 
 PutForwardReply failed_reply(const absl::Status& status) {
   return {.answer = PutForwardReply::Answer::failed,
@@ -30,7 +30,9 @@ void PutCoordinator::start(const Turn& turn, const std::string& from, PutForward
   // Of a put that comes twice the second could no longer be told from a new one, once another has
   // overwritten the first: it would be one more sibling, or told that its clock is behind.
   const PeerTable::Peer* peer = state_.peers.find(from);
-  if (peer != nullptr && !forwards_.first_time(from, peer->boot_random, forward.operation)) return;
+  const bool twice = !mutated(Mutant::forward_taken_twice) && peer != nullptr &&
+                     !forwards_.first_time(from, peer->boot_random, forward.operation);
+  if (twice) return;
   Record record;
   PutForwardReply applied;
   const Role role = state_.role_for(forward.key, forward.store.n).value_or(Role::stand_in);

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/mutant.h"
 #include "causality/write_id.h"
 #include "coordinator/outcome.h"
 
@@ -51,11 +52,14 @@ void PutRequests::start(const Turn& turn, ClientPut put) {
 
 void PutRequests::draw(const Turn& turn, Running& running, HybridTime above) {
   const ContextBody* context = running.put.context.body();
-  const HybridTime seen = context == nullptr ? HybridTime{} : context->latest;
+  const bool ignores = mutated(Mutant::lww_before_causality);
+  const HybridTime seen = context == nullptr || ignores ? HybridTime{} : context->latest;
   const bool first_draw = running.clock == HybridTime{};
   if (first_draw) running.own_id = running.put.id.is_zero();
   // The clock of an id that carries its time of drawing was drawn then; this may be a retry.
-  const std::optional<HybridTime> given = running.own_id ? std::nullopt : drawn_at(running.put.id);
+  const std::optional<HybridTime> given = running.own_id || mutated(Mutant::lww_retry_redraws)
+                                              ? std::nullopt
+                                              : drawn_at(running.put.id);
   running.clock =
       std::max({given.value_or(state_.clock.draw(turn.now.wall_us)), seen.next(), above.next()});
   running.may_redraw = !given.has_value();
@@ -95,6 +99,9 @@ void PutRequests::attempt(const Turn& turn, Operations::iterator at) {
   timers_.emplace(attempt->give_up, at->first);
   running.attempt_at = turn.now.steady;
   running.attempt_owner = attempt->owner;
+  if (mutated(Mutant::retry_under_new_id) && !attempt->first) {
+    running.put.id = make_write_id(running.clock, state_.prng.next());
+  }
   ask(turn, at->first, running, attempt->first);
 }
 
@@ -178,6 +185,7 @@ void PutRequests::reply(const Turn& turn, const std::string& from, PutForwardRep
       if (running.may_redraw) draw(turn, running, reply.clock);
       // A clock that cannot be exceeded, or an owner that is always ahead: take part as it is.
       running.may_redraw = running.clock > reply.clock && ++running.redraws < redraws_max;
+      if (mutated(Mutant::redraw_keeps_number)) return ask(turn, at->first, running, true);
       return ask_anew(turn, at);
   }
 }

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/mutant.h"
 #include "node/engine_keys.h"
 #include "node/record.h"
 
@@ -62,6 +63,7 @@ void Reaper::confirm(const Turn& turn) {
   if (rounds_seen_ == rounds_.rounds_ended()) return;
   rounds_seen_ = rounds_.rounds_ended();
   for (Batch& batch : batches_) {
+    if (mutated(Mutant::reap_by_timer)) batch.is_confirmed = true;
     if (batch.is_confirmed || rounds_.completed(batch.partition) <= batch.round) continue;
     batch.is_confirmed = true;
     batch.confirmed = rounds_.completed_in(batch.partition);

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/mutant.h"
 #include "node/engine_keys.h"
 
 namespace dynamo::core {
@@ -81,8 +82,11 @@ std::uint64_t Replica::write(const Turn& turn, const Record& record, bool synced
     state_.hints.put(key, record.owed, record.store, key.size() + bytes.size(), turn.now.wall_us,
                      record.generation);
   } else {
-    state_.trees.written(at, write, digest_before(turn, record),
-                         state_.trees.digest(at.hash, record.replica.set));
+    const bool forgets =
+        mutated(Mutant::tree_forgets_merges) && record.replica.set.versions().size() > 1;
+    const Hash128 before = digest_before(turn, record);
+    state_.trees.written(at, write, before,
+                         forgets ? before : state_.trees.digest(at.hash, record.replica.set));
     state_.trees.note_deletes(at, record.replica.set.only_deletes_at(turn.now.wall_us));
   }
   turn.write({.write = write, .key = std::move(key), .record = std::move(bytes), .synced = synced});

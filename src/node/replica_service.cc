@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/mutant.h"
 #include "node/engine_keys.h"
 
 namespace dynamo::core {
@@ -57,7 +58,10 @@ void ReplicaService::read(const Turn& turn, const std::string& from, const ReadR
     reply.reason = std::string(lost);
   } else if (role.ok()) {
     absl::StatusOr<Record> record = replica_.read(turn, request.store, request.key, *role);
-    if (record.ok()) {
+    if (!record.ok() && mutated(Mutant::damaged_is_absent)) {
+      reply.answer = ReadReply::Answer::not_found;
+      reply.generation = state_.stamp();
+    } else if (record.ok()) {
       reply.answer = record->replica.set.versions().empty() ? ReadReply::Answer::not_found
                                                             : ReadReply::Answer::found;
       reply.generation = owner ? state_.stamp() : record->generation;
@@ -99,13 +103,21 @@ void ReplicaService::write(const Turn& turn, const std::string& from, WriteReque
         new_hint ? request.generation : std::min(record->generation, request.generation);
     record->owe(request.owed);
     if (absl::Status room = replica_.check_hint_room(*record); !room.ok()) {
+      if (mutated(Mutant::hint_dropped_when_full)) {
+        state_.outbox.send(
+            from, WriteReply{.operation = request.operation, .answer = WriteReply::Answer::synced});
+        return;
+      }
       return refuse(std::string(room.message()));
     }
   }
   // Written even if it brought nothing new: what is in the buffer already may not be on disk yet,
   // and the answer says that it is.
   const std::uint64_t write = replica_.write(turn, *record, request.synced, *role);
-  if (request.synced) {
+  if (request.synced && mutated(Mutant::answered_before_synced)) {
+    state_.outbox.send(
+        from, WriteReply{.operation = request.operation, .answer = WriteReply::Answer::synced});
+  } else if (request.synced) {
     waiting_.emplace(write, Waiting{from, request.operation});
   } else {
     state_.outbox.send(

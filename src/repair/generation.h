@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "base/mutant.h"
+
 namespace dynamo::core {
 
 // When may a record that holds nothing but deletes be dropped? When no copy of what it deleted can
@@ -46,11 +48,13 @@ struct Generation {
   // What this node reads now is stamped with this.
   std::uint64_t stamp() const { return rebuilding ? floor : current; }
   bool owner_accepts(std::uint64_t stamp) const {
+    if (mutated(Mutant::seal_left_out)) return true;
     return stamp >= sealed && (!rebuilding || stamp >= floor);
   }
   bool stand_in_accepts(std::uint64_t stamp) const { return stamp >= current; }
   // A record that was confirmed in that generation.
   bool may_drop(std::uint64_t confirmed) const {
+    if (mutated(Mutant::reap_without_generations) || mutated(Mutant::reap_by_timer)) return true;
     return !rebuilding && sealed >= confirmed + grace;
   }
 

@@ -117,10 +117,10 @@ void Clients::get(Client& client, int key, bool at_least) {
                            shown += fmt::format(" {}", write == nullptr ? -1 : write->number);
                          }
                        }
-                       return fmt::format("get {} at {}:{}", Ghosts::key_name(asked.key),
-                                          SimWorld::name_of(node),
-                                          result.ok() ? (shown.empty() ? " absent" : shown)
-                                                      : " " + result.status().ToString());
+                       return fmt::format(
+                           "get {} at {}:{}", Ghosts::key_name(asked.key), SimWorld::name_of(node),
+                           result.ok() ? (shown.empty() ? " absent" : shown)
+                                       : fmt::format(" {}", result.status().ToString()));
                      });
                      if (result.ok()) {
                        client.sessions[asked.key] = {result->context, answers_.got(asked, *result)};
@@ -184,8 +184,9 @@ void Clients::answered(Client& client, const Attempt& attempt,
   Write& write = ghosts_.write(attempt.write);
   note(client, write.key, [&] {
     return fmt::format("write {}: {}", write.number,
-                       result.ok() ? "acknowledged: " + dynamo::to_string(result->outcome)
-                                   : result.status().ToString());
+                       result.ok()
+                           ? fmt::format("acknowledged: {}", dynamo::to_string(result->outcome))
+                           : result.status().ToString());
   });
   if (!result.ok()) return settle_failure(client, attempt, result.status());
   if (write.id.is_zero()) ghosts_.name(write.number, result->outcome.id);

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "campaign.h"
+#include "mutants.h"
 #include "seed_options.h"
 #include "seed_run.h"
 #include "shrink.h"
@@ -26,6 +27,8 @@ constexpr std::string_view usage =
     "  --processes N    at once (2)\n"
     "  --twice N        every N-th runs twice and has to give the same (50; 0: none)\n"
     "  --go-on          after a failure; tell all seeds that fail\n"
+    "  --mutants         known mistakes, one after the other: how many seeds find each\n"
+    "  --mutant NAME     one of them (src/base/mutant.h)\n"
     "  --minutes N      simulated, with faults (10)\n"
     "  --nodes N --clients N --keys N   instead of what the seed draws\n"
     "  --without A,B    without these classes of faults\n"
@@ -54,10 +57,17 @@ struct Arguments {
   seeds::Campaign campaign{};
   bool one = false;
   bool trace = false;
+  bool mutants = false;
+  std::string mutant{};
 };
 
 bool read_value(std::string_view name, std::string_view value, Arguments& to) {
   seeds::Campaign& campaign = to.campaign;
+  if (name == "--mutant") {
+    to.mutants = true;
+    to.mutant = value;
+    return true;
+  }
   if (name == "--without") return read_classes(value, campaign.overrides);
   const auto n = number(value);
   if (!n) return false;
@@ -94,6 +104,8 @@ std::optional<Arguments> read(int count, char** values) {
     const std::string_view name = values[i];
     if (name == "--trace") {
       arguments.trace = true;
+    } else if (name == "--mutants") {
+      arguments.mutants = true;
     } else if (name == "--go-on") {
       arguments.campaign.go_on = true;
     } else if (name == "--quiet") {
@@ -126,6 +138,9 @@ int main(int argc, char** argv) {
   if (!arguments) {
     fmt::print(stderr, "{}", usage);
     return 2;
+  }
+  if (arguments->mutants) {
+    return seeds::find_mutants(arguments->campaign, arguments->mutant) ? 0 : 1;
   }
   if (arguments->one) return replay(arguments->campaign, arguments->trace);
   return seeds::run_campaign(arguments->campaign) ? 0 : 1;
