@@ -1,0 +1,140 @@
+#include "speed/cluster.h"
+
+#include <chrono>
+#include <cstdio>
+#include <future>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+#include <asio/bind_executor.hpp>
+#include <asio/executor_work_guard.hpp>
+
+namespace bench {
+
+namespace {
+
+constexpr const char* store_name = "bench";
+
+// The engine beneath, and a count of what goes into it.
+class Counting final : public dynamo::StorageEngine {
+ public:
+  Counting(std::unique_ptr<dynamo::StorageEngine> engine, Commits& commits)
+      : engine_(std::move(engine)), commits_(commits) {}
+
+  absl::StatusOr<bool> read(std::string_view key,
+                            absl::FunctionRef<void(std::string_view)> visit) override {
+    return engine_->read(key, visit);
+  }
+  absl::Status write(std::span<const Write> batch) override {
+    ++commits_.batches;
+    commits_.records += batch.size();
+    return engine_->write(batch);
+  }
+  absl::Status scan(std::string_view from,
+                    absl::FunctionRef<bool(std::string_view, std::string_view)> visit) override {
+    return engine_->scan(from, visit);
+  }
+
+ private:
+  const std::unique_ptr<dynamo::StorageEngine> engine_;
+  Commits& commits_;
+};
+
+dynamo::Member to_member(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  return {.name = text.substr(0, equals), .address = text.substr(equals + 1)};
+}
+
+std::unique_ptr<dynamo::Node> start(const std::string& name, const std::filesystem::path& directory,
+                                    const std::vector<std::string>& texts, asio::io_context* io,
+                                    Commits& commits) {
+  std::vector<dynamo::Member> members;
+  dynamo::NodeOptions options{.name = name, .data_dir = directory};
+  for (const std::string& text : texts) {
+    members.push_back(to_member(text));
+    if (members.back().name == name) options.listen = members.back().address;
+  }
+  dynamo::Components parts{.membership = dynamo::fixed_membership(members)};
+  auto engine = dynamo::lmdb_storage({.path = directory});
+  if (!engine.ok()) give_up(engine.status().ToString());
+  parts.storage = std::make_unique<Counting>(*std::move(engine), commits);
+  if (io != nullptr) parts.executor = io->get_executor();
+  auto node = dynamo::Node::start(options, std::move(parts));
+  if (!node.ok()) give_up(node.status().ToString());
+  return std::make_unique<dynamo::Node>(*std::move(node));
+}
+
+}  // namespace
+
+Cluster::Cluster(const std::string& program, const std::filesystem::path& directory,
+                 asio::io_context* io)
+    : io_(io) {
+  std::vector<std::string> members;
+  char name = 'a';
+  for (const int port : free_ports(3)) {
+    members.push_back(fmt::format("{}=127.0.0.1:{}", name++, port));
+  }
+  std::filesystem::remove_all(directory);
+  for (const std::string other : {"b", "c"}) {
+    std::vector<std::string> command = {program, "--node", other, (directory / other).string()};
+    command.insert(command.end(), members.begin(), members.end());
+    peers_.push_back(std::make_unique<Child>(std::move(command), "ready"));
+    others_.push_back(peers_.back()->pid());
+  }
+  node_ = start("a", directory / "a", members, io, commits_);
+}
+
+dynamo::Store Cluster::store(dynamo::Durability durability, int r, int w) {
+  auto store = node_->open(store_name, {.quorum = {.n = 3, .r = r, .w = w},
+                                        .durability = durability,
+                                        .timeout = std::chrono::seconds(30)});
+  if (!store.ok()) give_up(store.status().ToString());
+  return *std::move(store);
+}
+
+std::vector<dynamo::Context> Cluster::fill(const std::vector<std::string>& keys,
+                                           const std::string& object) {
+  asio::io_context own;
+  asio::io_context& io = io_ != nullptr ? *io_ : own;
+  const auto work = asio::make_work_guard(io);
+  const dynamo::Store all = store(dynamo::Durability::buffered, 2, 3);
+  std::vector<dynamo::Context> contexts(keys.size());
+  std::size_t missing = keys.size();
+  std::size_t next = 0;
+  const std::function<void()> one = [&] {
+    if (next == keys.size()) return;
+    const std::size_t number = next++;
+    all.async_put(keys[number], dynamo::Context(), object,
+                  asio::bind_executor(io, [&, number](absl::StatusOr<dynamo::PutResult> put) {
+                    if (!put.ok()) give_up(put.status().ToString());
+                    contexts[number] = std::move(put->context);
+                    --missing;
+                    one();
+                  }));
+  };
+  for (int i = 0; i < 128; ++i) one();
+  io.restart();
+  while (missing > 0) io.run_one();
+  settle();
+  return contexts;
+}
+
+void Cluster::settle() const {
+  // Twice the flush interval; a node that runs on the load's loop gets its turns meanwhile.
+  constexpr auto pause = std::chrono::seconds(2);
+  if (io_ == nullptr) return std::this_thread::sleep_for(pause);
+  io_->restart();
+  io_->run_for(pause);
+}
+
+void run_node(const std::string& name, const std::filesystem::path& directory,
+              const std::vector<std::string>& members) {
+  Commits commits;
+  const auto node = start(name, directory, members, nullptr, commits);
+  std::puts("ready");
+  std::fflush(stdout);
+  await_parent();
+}
+
+}  // namespace bench

@@ -1,0 +1,229 @@
+#include "speed/floor.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include <asio/buffer.hpp>
+#include <asio/post.hpp>
+#include <asio/write.hpp>
+
+#include "speed/child.h"
+
+namespace bench {
+
+using asio::ip::tcp;
+
+namespace {
+
+constexpr std::size_t read_bytes = 64 * 1024;
+
+// What stands before key and value.
+struct Header {
+  std::uint64_t id;
+  std::uint32_t value_bytes;
+  std::uint16_t key_bytes;
+  FloorFrame::Type type;
+};
+
+tcp::endpoint loopback(int port) {
+  return {asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(port)};
+}
+
+void serve(int port, const FloorLink::OnFrame& on_frame) {
+  asio::io_context io(1);
+  tcp::acceptor acceptor(io, loopback(port));
+  std::function<void()> accept = [&] {
+    acceptor.async_accept([&](const asio::error_code& error, tcp::socket socket) {
+      if (error) give_up("the floor cannot accept");
+      std::make_shared<FloorLink>(std::move(socket), on_frame)->read();
+      accept();
+    });
+  };
+  accept();
+  std::puts("ready");
+  std::fflush(stdout);
+  io.run();
+}
+
+std::shared_ptr<FloorLink> dial(asio::io_context& io, int port, FloorLink::OnFrame on_frame) {
+  tcp::socket socket(io);
+  socket.connect(loopback(port));
+  auto link = std::make_shared<FloorLink>(std::move(socket), std::move(on_frame));
+  link->read();
+  return link;
+}
+
+}  // namespace
+
+FloorLink::FloorLink(tcp::socket socket, OnFrame on_frame)
+    : socket_(std::move(socket)), on_frame_(std::move(on_frame)), in_(read_bytes) {
+  socket_.set_option(tcp::no_delay(true));
+}
+
+void FloorLink::read() {
+  socket_.async_read_some(
+      asio::buffer(in_.data() + in_size_, in_.size() - in_size_),
+      [self = shared_from_this()](const asio::error_code& error, std::size_t size) {
+        if (error) return;
+        self->in_size_ += size;
+        self->parse();
+        self->read();
+      });
+}
+
+void FloorLink::parse() {
+  std::size_t at = 0;
+  Header header{};
+  while (in_size_ - at >= sizeof(header)) {
+    std::memcpy(&header, in_.data() + at, sizeof(header));
+    const std::size_t bytes = sizeof(header) + header.key_bytes + header.value_bytes;
+    if (bytes > read_bytes) in_.resize(std::max(in_.size(), 2 * bytes));
+    if (in_size_ - at < bytes) break;
+    const char* const body = in_.data() + at + sizeof(header);
+    on_frame_(*this, {.type = header.type,
+                      .id = header.id,
+                      .key = {body, header.key_bytes},
+                      .value = {body + header.key_bytes, header.value_bytes}});
+    at += bytes;
+  }
+  std::memmove(in_.data(), in_.data() + at, in_size_ - at);
+  in_size_ -= at;
+  flush();
+}
+
+void FloorLink::append(const FloorFrame& frame) {
+  const Header header{.id = frame.id,
+                      .value_bytes = static_cast<std::uint32_t>(frame.value.size()),
+                      .key_bytes = static_cast<std::uint16_t>(frame.key.size()),
+                      .type = frame.type};
+  out_.append(reinterpret_cast<const char*>(&header), sizeof(header));
+  out_.append(frame.key);
+  out_.append(frame.value);
+}
+
+void FloorLink::flush() {
+  if (writing_ || out_.empty()) return;
+  writing_ = true;
+  leaving_.swap(out_);
+  out_.clear();
+  asio::async_write(socket_, asio::buffer(leaving_),
+                    [self = shared_from_this()](const asio::error_code& error, std::size_t) {
+                      if (error) return;
+                      self->writing_ = false;
+                      self->flush();
+                    });
+}
+
+void run_floor_peer(int port) {
+  FloorMap map;
+  serve(port, [&map](FloorLink& link, const FloorFrame& frame) {
+    if (frame.type == FloorFrame::Type::put) {
+      const auto at = map.find(frame.key);
+      if (at == map.end()) {
+        map.emplace(frame.key, frame.value);
+      } else {
+        at->second = frame.value;
+      }
+      return link.append({.type = FloorFrame::Type::stored, .id = frame.id});
+    }
+    const auto at = map.find(frame.key);
+    link.append({.type = FloorFrame::Type::value,
+                 .id = frame.id,
+                 .value = at == map.end() ? std::string_view() : at->second});
+  });
+}
+
+void run_echo_peer(int port) {
+  serve(port, [](FloorLink& link, const FloorFrame& frame) { link.append(frame); });
+}
+
+FloorNode::FloorNode(asio::io_context& io, const std::vector<int>& peer_ports) : io_(io) {
+  for (const int port : peer_ports) {
+    peers_.push_back(
+        dial(io, port, [this](FloorLink&, const FloorFrame& frame) { answered(frame); }));
+  }
+}
+
+std::uint64_t FloorNode::open(Operation operation) {
+  if (free_.empty()) {
+    free_.push_back(operations_.size());
+    operations_.emplace_back();
+  }
+  const std::uint64_t id = free_.back();
+  free_.pop_back();
+  operations_[id] = std::move(operation);
+  return id;
+}
+
+void FloorNode::send(std::size_t peer, const FloorFrame& frame) {
+  peers_[peer]->append(frame);
+  if (std::exchange(flush_posted_, true)) return;
+  asio::post(io_, [this] {
+    flush_posted_ = false;
+    for (const auto& link : peers_) link->flush();
+  });
+}
+
+void FloorNode::get(std::string_view key, std::function<void()> done) {
+  const auto own = map_.find(key);
+  const std::uint64_t id =
+      open({.done = std::move(done), .own = own == map_.end() ? "" : own->second, .awaited = 1});
+  send(id % peers_.size(), {.type = FloorFrame::Type::get, .id = id, .key = key});
+}
+
+void FloorNode::put(std::string_view key, std::string_view value, std::function<void()> done) {
+  const auto own = map_.find(key);
+  if (own == map_.end()) {
+    map_.emplace(key, value);
+  } else {
+    own->second = value;
+  }
+  const std::uint64_t id =
+      open({.done = std::move(done), .awaited = static_cast<int>(peers_.size())});
+  for (std::size_t peer = 0; peer < peers_.size(); ++peer) {
+    send(peer, {.type = FloorFrame::Type::put, .id = id, .key = key, .value = value});
+  }
+}
+
+void FloorNode::answered(const FloorFrame& frame) {
+  Operation& operation = operations_[frame.id];
+  // As the library's caller, this one gets a copy of its own.
+  if (frame.type == FloorFrame::Type::value) operation.own = frame.value;
+  if (--operation.awaited == 0) free_.push_back(frame.id);
+  if (const auto done = std::exchange(operation.done, nullptr)) done();
+}
+
+void FloorNode::fill(const std::vector<std::string>& keys, std::string_view value) {
+  std::size_t missing = keys.size();
+  std::size_t next = 0;
+  const std::function<void()> one = [&] {
+    if (next < keys.size()) put(keys[next++], value, [&] { --missing, one(); });
+  };
+  for (int i = 0; i < 64; ++i) one();
+  io_.restart();
+  while (missing > 0) io_.run_one();
+}
+
+EchoClient::EchoClient(asio::io_context& io, int port)
+    : io_(io), link_(dial(io, port, [this](FloorLink&, const FloorFrame&) {
+        const auto done = std::move(waiting_[first_++]);
+        if (first_ == waiting_.size()) {
+          waiting_.clear();
+          first_ = 0;
+        }
+        done();
+      })) {}
+
+void EchoClient::ping(std::string_view bytes, std::function<void()> done) {
+  waiting_.push_back(std::move(done));
+  link_->append({.type = FloorFrame::Type::echo, .value = bytes});
+  if (std::exchange(flush_posted_, true)) return;
+  asio::post(io_, [this] {
+    flush_posted_ = false;
+    link_->flush();
+  });
+}
+
+}  // namespace bench

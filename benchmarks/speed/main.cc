@@ -1,0 +1,101 @@
+// The library against floors: what the machine can do with nothing of ours in the way.
+//
+//   dynamo_bench [--rounds N] [--keys N] [--seconds S] [--flushes N] [--directory DIR]
+//                [--results DIR] [--only TEXT]
+//
+// Every round measures every probe once, the next round in the opposite order; a row is the median
+// of its ratios within one round. All processes keep to one processor.
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "speed/child.h"
+#include "speed/cluster.h"
+#include "speed/floor.h"
+#include "speed/probes.h"
+#include "speed/report.h"
+#include "speed/rows.h"
+
+namespace {
+
+using namespace bench;
+
+struct Options {
+  Scale scale{};
+  int rounds = 5;
+  std::filesystem::path directory = std::filesystem::temp_directory_path() / "dynamo-bench";
+  std::filesystem::path results{};
+  std::string only{};
+};
+
+Options parse(const std::vector<std::string>& arguments) {
+  Options options;
+  for (std::size_t i = 0; i + 1 < arguments.size(); i += 2) {
+    const std::string& name = arguments[i];
+    const std::string& value = arguments[i + 1];
+    if (name == "--rounds") {
+      options.rounds = std::stoi(value);
+    } else if (name == "--keys") {
+      options.scale.keys = std::stoull(value);
+    } else if (name == "--seconds") {
+      options.scale.seconds = std::stod(value);
+    } else if (name == "--flushes") {
+      options.scale.flushes = std::stod(value);
+    } else if (name == "--directory") {
+      options.directory = value;
+    } else if (name == "--results") {
+      options.results = value;
+    } else if (name == "--only") {
+      options.only = value;
+    } else {
+      give_up(fmt::format("unknown option {}", name));
+    }
+  }
+  return options;
+}
+
+Samples measure(std::vector<Probe> probes, const Options& options) {
+  Samples samples;
+  for (int round = 0; round < options.rounds; ++round) {
+    for (const Probe& probe : probes) {
+      if (probe.name.find(options.only) == std::string::npos) continue;
+      samples[probe.name].push_back(probe.measure());
+    }
+    std::ranges::reverse(probes);
+    fmt::print("round {} of {} done\n", round + 1, options.rounds);
+    std::fflush(stdout);
+  }
+  return samples;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (arguments.size() == 2 && arguments[0] == "--floor") run_floor_peer(std::stoi(arguments[1]));
+  if (arguments.size() == 2 && arguments[0] == "--echo") run_echo_peer(std::stoi(arguments[1]));
+  if (arguments.size() > 3 && arguments[0] == "--node") {
+    run_node(arguments[1], arguments[2], {arguments.begin() + 3, arguments.end()});
+  }
+  const Options options = parse(arguments);
+  const std::vector<int> all_processors = processors();
+  pin({all_processors.back()});
+  Samples samples;
+  {
+    Bench bench(std::filesystem::read_symlink("/proc/self/exe"), options.directory, options.scale,
+                all_processors);
+    samples = measure(bench.probes(), options);
+  }
+  std::filesystem::remove_all(options.directory);
+  const std::vector<Result> results = evaluate(rows(), samples);
+  fmt::print("\n{}", to_table(results, samples));
+  if (options.results.empty()) return 0;
+  write_file(options.results / "speed.json", to_json(results, samples));
+  write_file(options.results / "speed.svg", to_svg(results));
+  fmt::print("\nwritten to {}\n", options.results.string());
+}

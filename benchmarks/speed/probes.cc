@@ -1,0 +1,185 @@
+#include "speed/probes.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace bench {
+
+namespace {
+
+constexpr std::size_t object_bytes = 100;
+
+std::vector<std::string> key_names(std::uint64_t count) {
+  std::vector<std::string> names;
+  names.reserve(count);
+  for (std::uint64_t i = 0; i < count; ++i) names.push_back(fmt::format("key:{:012}", i));
+  return names;
+}
+
+std::vector<std::string> peer(const std::string& program, const char* role, int port) {
+  return {program, role, std::to_string(port)};
+}
+
+}  // namespace
+
+Bench::Bench(std::string program, const std::filesystem::path& directory, const Scale& scale,
+             std::vector<int> all_processors)
+    : scale_(scale),
+      all_processors_(std::move(all_processors)),
+      names_(key_names(scale.keys)),
+      object_(object_bytes, 'x'),
+      keys_(scale.keys, 1),
+      busy_(scale.keys),
+      ports_(free_ports(3)),
+      echo_peer_(peer(program, "--echo", ports_[0]), "ready"),
+      floor_b_(peer(program, "--floor", ports_[1]), "ready"),
+      floor_c_(peer(program, "--floor", ports_[2]), "ready"),
+      echo_pids_{echo_peer_.pid()},
+      floor_pids_{floor_b_.pid(), floor_c_.pid()},
+      echo_(io_, ports_[0]),
+      floor_(io_, {ports_[1], ports_[2]}),
+      raw_(directory / "raw", names_, object_),
+      on_loop_(program, directory / "on_loop", &io_),
+      threaded_(program, directory / "threaded", nullptr),
+      buffered_(on_loop_.store(dynamo::Durability::buffered)),
+      synced_(on_loop_.store(dynamo::Durability::synced)),
+      blocking_(threaded_.store(dynamo::Durability::buffered)),
+      local_(threaded_.store(dynamo::Durability::buffered, 1)) {
+  floor_.fill(names_, object_);
+  contexts_ = on_loop_.fill(names_, object_);
+  threaded_.fill(names_, object_);
+}
+
+std::vector<Probe> Bench::probes() {
+  std::vector<Probe> probes;
+  add_library_probes(probes);
+  add_floor_probes(probes);
+  add_parallel_probes(probes);
+  return probes;
+}
+
+Sample Bench::gets(int in_flight) {
+  return run_load(io_, load(in_flight), keys_, on_loop_.others(),
+                  [this](std::uint64_t key, std::function<void()> done) {
+                    buffered_.async_get(names_[key], [done = std::move(done)](auto got) {
+                      if (!got.ok()) give_up(got.status().ToString());
+                      if (!got->found()) give_up("a key is missing");
+                      done();
+                    });
+                  });
+}
+
+Sample Bench::puts(const dynamo::Store& store, const Load& load) {
+  return run_load(io_, load, keys_, on_loop_.others(),
+                  [this, &store](std::uint64_t key, std::function<void()> done) {
+                    // Two puts at once of one key would make siblings, which are not measured here.
+                    while (busy_[key]) key = (key + 1) % scale_.keys;
+                    busy_[key] = true;
+                    store.async_put(names_[key], contexts_[key], object_,
+                                    [this, key, done = std::move(done)](auto put) {
+                                      if (!put.ok()) give_up(put.status().ToString());
+                                      contexts_[key] = std::move(put->context);
+                                      busy_[key] = false;
+                                      done();
+                                    });
+                  });
+}
+
+Sample Bench::buffered_puts(const Load& load) {
+  const std::uint64_t batches = on_loop_.commits().batches;
+  const std::uint64_t records = on_loop_.commits().records;
+  const Sample sample = puts(buffered_, load);
+  batch_ = static_cast<double>(on_loop_.commits().records - records) /
+           static_cast<double>(std::max<std::uint64_t>(1, on_loop_.commits().batches - batches));
+  on_loop_.settle();
+  return sample;
+}
+
+void Bench::add_library_probes(std::vector<Probe>& probes) {
+  const auto steady = [this](int in_flight) {
+    const double flush_seconds =
+        std::chrono::duration<double>(dynamo::NodeOptions{}.flush_interval).count();
+    return Load{.in_flight = in_flight,
+                .seconds = scale_.flushes * flush_seconds,
+                .warm_up_seconds = std::min(1.0, scale_.flushes) * flush_seconds};
+  };
+  const auto found = [](const absl::StatusOr<dynamo::GetResult>& got) {
+    if (!got.ok() || !got->found()) give_up(got.status().ToString());
+  };
+  probes.push_back({"get, 1", [this] { return gets(1); }});
+  probes.push_back({"get, 64", [this] { return gets(64); }});
+  probes.push_back({"put buffered, 64", [this, steady] { return buffered_puts(steady(64)); }});
+  probes.push_back({"flusher's batch", [this] { return Sample{.per_second = batch_}; }});
+  probes.push_back({"put buffered, 1", [this] {
+                      const Sample sample = puts(buffered_, load(1));
+                      on_loop_.settle();
+                      return sample;
+                    }});
+  probes.push_back({"put synced, 1", [this] { return puts(synced_, load(1)); }});
+  probes.push_back({"put synced, 64", [this] { return puts(synced_, load(64)); }});
+  probes.push_back({"blocking get", [this, found] {
+                      return run_blocking(
+                          load(1), keys_, threaded_.others(),
+                          [&](std::uint64_t key) { found(blocking_.get(names_[key])); });
+                    }});
+  probes.push_back({"local get", [this, found] {
+                      return run_blocking(
+                          load(1), keys_, threaded_.others(),
+                          [&](std::uint64_t key) { found(local_.get(names_[key])); });
+                    }});
+}
+
+// Threads that are made meanwhile may run on all processors; this one, and so all that follows,
+// goes back to its own.
+Sample Bench::on_all_processors(const std::function<double()>& measure) const {
+  pin(all_processors_);
+  const Sample sample{.per_second = measure()};
+  pin({all_processors_.back()});
+  return sample;
+}
+
+void Bench::add_parallel_probes(std::vector<Probe>& probes) {
+  if (all_processors_.size() < 2) return;
+  probes.push_back({"local get, 2 threads", [this] {
+                      return on_all_processors([this] {
+                        return run_threads(2, load(1), scale_.keys, [this] {
+                          return [this](std::uint64_t key) {
+                            if (!local_.get(names_[key]).ok()) give_up("a local get has failed");
+                          };
+                        });
+                      });
+                    }});
+  probes.push_back({"LMDB get, 2 threads", [this] {
+                      return on_all_processors([this] { return raw_.gets_of_two(load(1)); });
+                    }});
+}
+
+void Bench::add_floor_probes(std::vector<Probe>& probes) {
+  for (const int in_flight : {1, 64}) {
+    const Load load = this->load(in_flight);
+    probes.push_back({fmt::format("echo, {}", in_flight), [this, load] {
+                        return run_load(io_, load, keys_, echo_pids_, [this](auto, auto done) {
+                          echo_.ping(object_, std::move(done));
+                        });
+                      }});
+    probes.push_back({fmt::format("floor get, {}", in_flight), [this, load] {
+                        return run_load(io_, load, keys_, floor_pids_, [this](auto key, auto done) {
+                          floor_.get(names_[key], std::move(done));
+                        });
+                      }});
+    probes.push_back({fmt::format("floor put, {}", in_flight), [this, load] {
+                        return run_load(io_, load, keys_, floor_pids_, [this](auto key, auto done) {
+                          floor_.put(names_[key], object_, std::move(done));
+                        });
+                      }});
+  }
+  probes.push_back({"LMDB get", [this] { return raw_.gets(load(1), keys_); }});
+  probes.push_back({"LMDB synced, one", [this] { return raw_.synced_writes(load(1), keys_, 1); }});
+  probes.push_back({"LMDB synced, batches as ours", [this] {
+                      return raw_.synced_writes(load(1), keys_, static_cast<std::size_t>(batch_));
+                    }});
+}
+
+}  // namespace bench

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <dynamo/dynamo.h>
+#include <asio/io_context.hpp>
+
+#include "speed/child.h"
+#include "speed/cluster.h"
+#include "speed/floor.h"
+#include "speed/load.h"
+#include "speed/raw_engine.h"
+
+namespace bench {
+
+struct Scale {
+  std::uint64_t keys = 100'000;
+  double seconds = 0.6;  // of one sample
+  double flushes = 10;   // that many flush intervals for samples that need a steady state
+};
+
+// Everything that is measured, up and filled: the clusters, the floors, the raw engine.
+class Bench {
+ public:
+  // `all_processors`: for what is measured on several; everything else keeps to the last of them.
+  Bench(std::string program, const std::filesystem::path& directory, const Scale& scale,
+        std::vector<int> all_processors);
+
+  // The library's own come first: the flusher's batch size is needed by what is compared with it.
+  std::vector<Probe> probes();
+
+ private:
+  void add_library_probes(std::vector<Probe>& probes);
+  void add_floor_probes(std::vector<Probe>& probes);
+  void add_parallel_probes(std::vector<Probe>& probes);
+  Sample on_all_processors(const std::function<double()>& measure) const;
+  Load load(int in_flight) const { return {.in_flight = in_flight, .seconds = scale_.seconds}; }
+  Sample gets(int in_flight);
+  Sample puts(const dynamo::Store& store, const Load& load);
+  Sample buffered_puts(const Load& load);
+
+  const Scale scale_;
+  const std::vector<int> all_processors_;
+  const std::vector<std::string> names_;  // of the keys
+  const std::string object_;
+  asio::io_context io_{1};
+  Keys keys_;
+  std::vector<dynamo::Context> contexts_;  // by key: of its last put
+  std::vector<bool> busy_;                 // by key: a put of it is under way
+  double batch_ = 1;                       // the flusher's, lately
+
+  std::vector<int> ports_;
+  Child echo_peer_;
+  Child floor_b_;
+  Child floor_c_;
+  const std::vector<pid_t> echo_pids_;
+  const std::vector<pid_t> floor_pids_;
+  EchoClient echo_;
+  FloorNode floor_;
+  RawEngine raw_;
+  Cluster on_loop_;   // runs on io_, as in an application that lends its loop
+  Cluster threaded_;  // has threads of its own
+  dynamo::Store buffered_;
+  dynamo::Store synced_;
+  dynamo::Store blocking_;
+  dynamo::Store local_;
+};
+
+}  // namespace bench
