@@ -38,14 +38,17 @@ struct Member {
 };
 
 // A partition on its way from one set of owners to another; while it stands in a view both sides
-// serve.
+// serve. Both are preference lists of names; of a store with n replicas the first n of each count.
+// Names of no present member are passed over; a side of which nobody is left ends the move.
 struct Move {
   int partition = 0;
   std::vector<std::string> from{};
   std::vector<std::string> to{};
 };
 
-// Who belongs to the cluster. Views are numbered; the larger number is the later view.
+// Who belongs to the cluster. Views are numbered; the larger number is the later view. A partition
+// without a move is served by those whom placement gives it, a pure function of the members; so a
+// view that changes who owns a partition holds a move of it, until finish_move takes that out.
 struct View {
   std::uint64_t number = 0;
   Identity cluster{};
@@ -54,6 +57,13 @@ struct View {
 };
 
 // What a member or an operator asks of the membership.
+//
+// leave: `member` hands over what it owns, and is `leaving`; asked again with that as its state,
+// once no move names it on its `from` side and it has given away what it held, it is `left`, for
+// good. remove: it is gone for good at once, without
+// handing over; refused while it can be reached, unless `force`. replace: the name gets another
+// identity. finish_move: the new side of `move` has all that the old one had, and serves alone;
+// nothing happens if the view holds no such move (any more).
 struct Change {
   enum class Kind { join, leave, replace, remove, finish_move } kind = Kind::join;
   Member member{};
@@ -90,6 +100,8 @@ class DYNAMO_EXPORT Membership {
   virtual void receive(std::string payload) = 0;
   // Comes often, also without any message; must not block.
   virtual void tick(std::chrono::steady_clock::time_point now) = 0;
+  // Sentences for ClusterStatus::notes: what is waited for, what is refused.
+  virtual std::vector<std::string> notes() const { return {}; }
   // The end: no callback from here on.
   virtual void stop() = 0;
 };

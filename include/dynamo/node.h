@@ -158,6 +158,56 @@ class DYNAMO_EXPORT Node {
         token, host_, deadline);
   }
 
+  // Prepares for a stop that nobody notices, as in a rolling restart: refuses new requests of this
+  // process with FAILED_PRECONDITION, lets those under way end, syncs all that was acknowledged,
+  // and delivers the hints that can be delivered; those for members who cannot be reached are kept
+  // on the disk. The node goes on as a replica until it is stopped, and coordinates nothing more.
+  // Blocks. `deadline`: from now, 1 ms to 1 h. Errors: as await_converged(); after
+  // DEADLINE_EXCEEDED, which names what is left, it goes on draining.
+  absl::Status drain(std::chrono::milliseconds deadline);
+
+  // Leaves the cluster for good: what this node owns moves to the others, hints that it keeps are
+  // delivered, then it is out of service, and its data directory is of no use to any cluster any
+  // more. The node serves until then. Blocks. `deadline`: from now, 1 ms to 1 h; after
+  // DEADLINE_EXCEEDED, which names what is left, it goes on leaving. Other errors: as
+  // await_converged(). With a membership that never changes, it only ever waits.
+  absl::Status leave(std::chrono::milliseconds deadline);
+
+  // Declares a member gone for good that will not come back, and whose data are lost: the others
+  // take over what it owned, from each other. Returns once that has been asked of the membership;
+  // status() shows when it has happened. Errors: FAILED_PRECONDITION if there is no such member, if
+  // it can be reached (let it leave), or if this membership does not decide that; UNAVAILABLE if no
+  // majority of the members can be asked. `force`: for a cluster of two, whose other half is gone
+  // and can give no vote.
+  absl::Status remove(const std::string& name, bool force = false);
+
+  // Whether every partition keeps a write quorum (more than half of its owners, of each store)
+  // among the other members that can be reached. Ask before a restart.
+  bool can_stop() const;
+
+  // As drain() and leave(), without blocking the caller. Handler: void(absl::Status), as in
+  // async_await_converged(). Cancellation ends the waiting, not what was begun.
+  template <class Token>
+  auto async_drain(std::chrono::milliseconds deadline, Token&& token) {
+    return asio::async_initiate<Token, void(absl::Status)>(
+        [](auto handler, std::shared_ptr<host::Host> host, std::chrono::milliseconds wait) {
+          const asio::any_io_executor executor = handler_executor(*host);
+          start_drain(std::move(host), wait,
+                      detail::erase_handler<absl::Status>(std::move(handler), executor));
+        },
+        token, host_, deadline);
+  }
+  template <class Token>
+  auto async_leave(std::chrono::milliseconds deadline, Token&& token) {
+    return asio::async_initiate<Token, void(absl::Status)>(
+        [](auto handler, std::shared_ptr<host::Host> host, std::chrono::milliseconds wait) {
+          const asio::any_io_executor executor = handler_executor(*host);
+          start_leave(std::move(host), wait,
+                      detail::erase_handler<absl::Status>(std::move(handler), executor));
+        },
+        token, host_, deadline);
+  }
+
   // Ends all requests with CANCELLED, syncs what was acknowledged, closes all sockets and the
   // engine. The data directory can be opened again once this returns. Idempotent; the destructor
   // calls it. Never waits for the application's executor. Stores that are still held answer
@@ -193,6 +243,10 @@ class DYNAMO_EXPORT Node {
   static asio::any_io_executor handler_executor(host::Host& host);
   static void start_converge(std::shared_ptr<host::Host> host, std::chrono::milliseconds deadline,
                              detail::ErasedHandler<absl::Status> handler);
+  static void start_drain(std::shared_ptr<host::Host> host, std::chrono::milliseconds deadline,
+                          detail::ErasedHandler<absl::Status> handler);
+  static void start_leave(std::shared_ptr<host::Host> host, std::chrono::milliseconds deadline,
+                          detail::ErasedHandler<absl::Status> handler);
   static asio::any_io_executor stopping_executor(host::Host& host);
   static void start_stop(std::shared_ptr<host::Host> host, const asio::any_io_executor& executor,
                          detail::ErasedHandler<void> handler);

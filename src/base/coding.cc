@@ -1,25 +1,39 @@
 #include "base/coding.h"
 
+#include <array>
+#include <bit>
+#include <cstring>
+
 namespace dynamo::core {
 
 namespace {
 
-void append_little_endian(std::string& out, std::uint64_t value, int width) {
-  for (int i = 0; i < width; ++i) out.push_back(static_cast<char>(value >> (8 * i)));
+// One move where the machine is little-endian itself; compilers do not see that by themselves.
+template <int width>
+void append_little_endian(std::string& out, std::uint64_t value) {
+  std::array<char, width> bytes;
+  if constexpr (std::endian::native == std::endian::little) {
+    std::memcpy(bytes.data(), &value, width);
+  } else {
+    for (int i = 0; i < width; ++i) {
+      bytes[static_cast<std::size_t>(i)] = static_cast<char>(value >> (8 * i));
+    }
+  }
+  out.append(bytes.data(), bytes.size());
 }
 
 }  // namespace
 
-void Encoder::fixed32(std::uint32_t value) { append_little_endian(out_, value, 4); }
+void Encoder::fixed32(std::uint32_t value) { append_little_endian<4>(out_, value); }
 
-void Encoder::fixed64(std::uint64_t value) { append_little_endian(out_, value, 8); }
+void Encoder::fixed64(std::uint64_t value) { append_little_endian<8>(out_, value); }
 
 void Encoder::varint(std::uint64_t value) {
-  while (value >= 0x80) {
-    out_.push_back(static_cast<char>(value | 0x80));
-    value >>= 7;
-  }
-  out_.push_back(static_cast<char>(value));
+  std::array<char, 10> bytes;
+  std::size_t size = 0;
+  for (; value >= 0x80; value >>= 7) bytes[size++] = static_cast<char>(value | 0x80);
+  bytes[size++] = static_cast<char>(value);
+  out_.append(bytes.data(), size);
 }
 
 void Encoder::bytes(std::string_view value) {
@@ -27,20 +41,30 @@ void Encoder::bytes(std::string_view value) {
   out_.append(value);
 }
 
-std::uint64_t Decoder::little_endian(int width) {
-  const std::string_view in = raw(static_cast<std::uint64_t>(width));
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < in.size(); ++i) {
-    value |= std::uint64_t{static_cast<unsigned char>(in[i])} << (8 * i);
+template <int width>
+std::uint64_t Decoder::little_endian() {
+  if (in_.size() < width) {
+    fail();
+    return 0;
   }
+  std::uint64_t value = 0;
+  if constexpr (std::endian::native == std::endian::little) {
+    std::memcpy(&value, in_.data(), width);
+  } else {
+    for (int i = 0; i < width; ++i) {
+      const char byte = in_[static_cast<std::size_t>(i)];
+      value |= std::uint64_t{static_cast<unsigned char>(byte)} << (8 * i);
+    }
+  }
+  in_.remove_prefix(width);
   return value;
 }
 
-std::uint8_t Decoder::fixed8() { return static_cast<std::uint8_t>(little_endian(1)); }
+std::uint8_t Decoder::fixed8() { return static_cast<std::uint8_t>(little_endian<1>()); }
 
-std::uint32_t Decoder::fixed32() { return static_cast<std::uint32_t>(little_endian(4)); }
+std::uint32_t Decoder::fixed32() { return static_cast<std::uint32_t>(little_endian<4>()); }
 
-std::uint64_t Decoder::fixed64() { return little_endian(8); }
+std::uint64_t Decoder::fixed64() { return little_endian<8>(); }
 
 std::uint64_t Decoder::varint() {
   std::uint64_t value = 0;

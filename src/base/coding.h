@@ -60,7 +60,8 @@ class Decoder {
   }
 
  private:
-  std::uint64_t little_endian(int width);
+  template <int width>
+  std::uint64_t little_endian();
 
   std::string_view in_;
   bool ok_ = true;

@@ -1,4 +1,6 @@
 #include "causality/replica_key.h"
+
+#include <utility>
 #include "base/mutant.h"
 
 namespace dynamo::core {
@@ -16,7 +18,7 @@ bool ReplicaKey::merge(const VersionSet& incoming, Conflict conflict) {
   return true;
 }
 
-Dot ReplicaKey::put(const PutRequest& request, Conflict conflict, ActorSource& actors) {
+Dot ReplicaKey::put(PutRequest request, Conflict conflict, ActorSource& actors) {
   if (const StoredVersion* held = set.find_write(request.write_id)) return held->dot;
   const bool forgot = request.context.highest(actor) > set.history().highest(actor);
   if ((forgot && !mutated(Mutant::actor_kept_after_loss)) || !actors.trusts(actor)) {
@@ -33,7 +35,7 @@ Dot ReplicaKey::put(const PutRequest& request, Conflict conflict, ActorSource& a
            .clock = request.clock,
            .written_at_us = request.written_at_us,
            .expires_at_us = request.expires_at_us,
-           .object = request.object},
+           .object = std::move(request.object)},
           conflict);
   return dot;
 }

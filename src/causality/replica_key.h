@@ -68,7 +68,7 @@ struct ReplicaKey {
 
   // Gives the put a dot and applies it; returns the dot. A write that the set already holds keeps
   // its dot and changes nothing (trap A8).
-  Dot put(const PutRequest& request, Conflict conflict, ActorSource& actors);
+  Dot put(PutRequest request, Conflict conflict, ActorSource& actors);
 };
 
 }  // namespace dynamo::core

@@ -59,6 +59,8 @@ bool wins_over(const StoredVersion& a, const StoredVersion& b) {
 }
 
 void VersionSet::merge(const VersionSet& other, Conflict conflict) {
+  // As most often.
+  if (*this == other && (conflict == Conflict::keep_siblings || versions_.size() < 2)) return;
   std::vector<StoredVersion> kept;
   kept.reserve(versions_.size() + other.versions_.size());
   auto mine = versions_.begin();

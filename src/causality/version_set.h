@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <dynamo/outcome.h>
@@ -70,6 +71,13 @@ class VersionSet {
   HybridTime latest() const;
   // Bytes of the encoded form, roughly.
   std::size_t bytes() const;
+
+  // Gives away what the set is made of.
+  struct Parts {
+    std::vector<StoredVersion> versions{};
+    History history{};
+  };
+  Parts take() && { return {std::move(versions_), std::move(history_)}; }
 
   void encode(Encoder& out) const;
   // Fails `in` on what encode() would not write.

@@ -47,7 +47,16 @@ void FailureDetector::asked(std::string_view name, TimePoint now) {
 void FailureDetector::round_trip(std::string_view name, TimePoint took) {
   Peer* peer = find(name);
   if (peer == nullptr || took < TimePoint{} || took > round_trip_max) return;
-  peer->smoothed = peer->smoothed == TimePoint{} ? took : (peer->smoothed * 7 + took) / 8;
+  if (peer->smoothed == TimePoint{}) {
+    peer->smoothed = took;
+    peer->slow = 2 * took;
+    return;
+  }
+  peer->smoothed = (peer->smoothed * 7 + took) / 8;
+  // Up by 19 parts for one that took longer, down by one for each that did not: at rest where one
+  // in 20 takes longer.
+  const TimePoint part = peer->slow / 256 + TimePoint{1};
+  peer->slow = took > peer->slow ? peer->slow + 19 * part : std::max(peer->slow - part, took);
 }
 
 std::vector<std::string> FailureDetector::tick(TimePoint now, std::vector<std::string>& lost) {
@@ -93,6 +102,12 @@ std::string FailureDetector::reason(std::string_view name, TimePoint now) const 
 bool FailureDetector::heard_since(std::string_view name, TimePoint since) const {
   const Peer* peer = find(name);
   return peer != nullptr && peer->heard && peer->heard_at > since;
+}
+
+TimePoint FailureDetector::late_after(std::string_view name) const {
+  const Peer* peer = find(name);
+  if (peer == nullptr || peer->smoothed == TimePoint{}) return late_unknown;
+  return std::max(peer->slow, late_min);
 }
 
 TimePoint FailureDetector::round_trip_of(std::string_view name) const {

@@ -27,6 +27,8 @@ class FailureDetector {
   static constexpr TimePoint idle_probe = std::chrono::milliseconds(1000);
   static constexpr TimePoint silence = std::chrono::milliseconds(1000);
   static constexpr int probes_min = 3;
+  static constexpr TimePoint late_min = std::chrono::milliseconds(1);
+  static constexpr TimePoint late_unknown = std::chrono::milliseconds(20);
   static constexpr TimePoint round_trip_max = std::chrono::minutes(1);
 
   void set_peers(const std::vector<std::string>& peers, TimePoint now);
@@ -35,7 +37,7 @@ class FailureDetector {
   void heard(std::string_view peer, TimePoint now);
   // A request went to the peer that it will answer.
   void asked(std::string_view peer, TimePoint now);
-  // How long the answer to one took, if that is believable.
+  // How long the answer to a question took, if that is believable.
   void round_trip(std::string_view peer, TimePoint took);
 
   // Peers to ping now. Peers that have just become unreachable are appended to `lost`.
@@ -47,6 +49,9 @@ class FailureDetector {
   std::string reason(std::string_view peer, TimePoint now) const;
   // A packet came after `since`: in a later turn, so it may be an answer to what was sent then.
   bool heard_since(std::string_view peer, TimePoint since) const;
+  // How long after a question to the peer its answer is late: 19 of 20 came sooner, lately. Never
+  // less than late_min, and a guess if nothing is known.
+  TimePoint late_after(std::string_view peer) const;
   // Smoothed; zero if not known.
   TimePoint round_trip_of(std::string_view peer) const;
 
@@ -56,7 +61,8 @@ class FailureDetector {
     TimePoint waiting_since{};  // of the first question that nothing has answered
     TimePoint probe_at{};       // when to ask next
     TimePoint smoothed{};
-    int probes = 0;  // asked since waiting_since
+    TimePoint slow{};  // the 95th percentile of late; zero if not known
+    int probes = 0;    // asked since waiting_since
     bool waiting = false;
     bool late = false;      // the last tick came long after probe_at
     bool heard = false;     // ever

@@ -11,21 +11,38 @@ namespace dynamo::core {
 
 using Answer = ReplicaReport::Answer;
 
-GetOperation::GetOperation(std::span<const std::string> owners, int r, Conflict conflict,
-                           History at_least)
-    : tally_(owners), r_(r), conflict_(conflict), at_least_(std::move(at_least)) {}
-
-bool GetOperation::hopeless() const {
-  const int waiting = tally_.waiting();
-  return answers() + waiting < r_ || (waiting == 0 && !covered());
+GetOperation::GetOperation(const OwnerSides& owners, int r, Conflict conflict,
+                           History at_least, std::vector<std::string> reserve)
+    : tally_(owners),
+      r_(r),
+      conflict_(conflict),
+      at_least_(std::move(at_least)),
+      reserve_(std::move(reserve)) {
+  held_.reserve(owners.size());
 }
 
-int GetOperation::answers() const {
-  if (mutated(Mutant::stand_in_not_found_counts)) {
-    return tally_.count(Answer::found) + tally_.count(Answer::not_found);
-  }
-  return tally_.count(Answer::found) +
-         tally_.count(Answer::not_found, ReplicaReport::Role::primary);
+std::optional<std::string> GetOperation::ask_next() {
+  if (!has_reserve()) return std::nullopt;
+  const std::string& owner = reserve_[next_++];
+  tally_.add(owner, ReplicaReport::Role::primary);
+  return owner;
+}
+
+bool GetOperation::hopeless() const { return !has_reserve() && falls_short(); }
+
+bool GetOperation::counts(const ReplicaReport& report) {
+  if (report.answer == Answer::found) return true;
+  if (report.answer != Answer::not_found) return false;
+  return report.role == ReplicaReport::Role::primary || mutated(Mutant::stand_in_not_found_counts);
+}
+
+int GetOperation::answers() const { return tally_.reached(r_, counts); }
+
+bool GetOperation::falls_short() const {
+  const int possible = tally_.reached(r_, [](const ReplicaReport& report) {
+    return counts(report) || report.answer == Answer::no_answer;
+  });
+  return possible < r_ || (tally_.waiting() == 0 && !covered());
 }
 
 void GetOperation::answered(std::string_view node, VersionSet set) {

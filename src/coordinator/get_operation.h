@@ -1,8 +1,10 @@
 #pragma once
 
-#include <span>
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <absl/status/status.h>
@@ -13,9 +15,10 @@
 
 namespace dynamo::core {
 
-// A get, where it is coordinated: asks all owners, and stand-ins for those that cannot be reached,
-// is done when r of them have answered, and merges what they hold (paper, 4.5, 4.6). Says three
-// things: is it enough, or hopeless? what is the answer?
+// A get, where it is coordinated: asks r owners, others in place of those that fail or are late,
+// and stand-ins for those that cannot be reached, is done when r of them have answered, and merges
+// what they hold (paper, 4.5, 4.6). Says: who is to be asked next? is it enough, or hopeless? what
+// is the answer?
 //
 //   asking --r answers--> enough        asking --too few can still answer--> hopeless
 //
@@ -26,13 +29,21 @@ namespace dynamo::core {
 // Thread safety: one thread at a time.
 class GetOperation {
  public:
-  // `at_least`: what the answer must have seen; more than r owners are waited for if r have not.
-  GetOperation(std::span<const std::string> owners, int r, Conflict conflict,
-               History at_least = {});
+  // `owners`: asked from the start. `at_least`: what the answer must have seen; more than r owners
+  // are waited for if r have not. `reserve`: owners that are asked when it is their turn, the first
+  // choice first; of a partition that is moving all are asked from the start, and there is none.
+  GetOperation(const OwnerSides& owners, int r, Conflict conflict, History at_least = {},
+               std::vector<std::string> reserve = {});
 
   void answered(std::string_view node, VersionSet set);  // no versions: not found
   void refused(std::string_view node, std::string reason);
   void unreachable(std::string_view node, std::string reason);
+
+  // The next owner of the reserve, which from now on counts as asked; nullopt if none is left.
+  std::optional<std::string> ask_next();
+  // Those that were asked cannot make it enough any more.
+  bool falls_short() const;
+  bool has_reserve() const { return next_ < reserve_.size(); }
 
   bool enough() const { return answers() >= r_ && covered(); }
   bool hopeless() const;
@@ -45,11 +56,13 @@ class GetOperation {
   // Who is asked, for StandIns.
   ReplicaTally& tally() { return tally_; }
   const VersionSet& merged() const { return merged_; }
+  VersionSet take_merged() && { return std::move(merged_); }
   Outcome outcome() const;
   // Why it failed, with the outcome inside. `code`: UNAVAILABLE or DEADLINE_EXCEEDED.
   absl::Status failure(absl::StatusCode code, std::string_view key, std::string_view after) const;
 
  private:
+  static bool counts(const ReplicaReport& report);
   int answers() const;
   bool covered() const { return merged_.history().covers(at_least_); }
 
@@ -57,6 +70,8 @@ class GetOperation {
   int r_;
   Conflict conflict_;
   History at_least_;
+  std::vector<std::string> reserve_;
+  std::size_t next_ = 0;  // of the reserve
   VersionSet merged_;
   struct Held {
     std::string owner{};

@@ -36,6 +36,13 @@ void PutForwarding::skip(std::span<const std::string> nodes) {
                 owners_.end());
 }
 
+void PutForwarding::retarget(const std::vector<std::string>& owners) {
+  owners_.resize(tried_);
+  for (const std::string& owner : owners) {
+    if (std::ranges::find(owners_, owner) == owners_.end()) owners_.push_back(owner);
+  }
+}
+
 void PutForwarding::not_taken(std::string_view owner, std::string reason) {
   const auto at = std::ranges::find(reports_, owner, &ReplicaReport::node);
   if (at == reports_.end()) return;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -38,8 +39,14 @@ class PutForwarding {
   // These are not to be tried, unless they have been.
   void skip(std::span<const std::string> nodes);
 
+  // The key has other owners now: they come in the place of those that have not been tried.
+  void retarget(const std::vector<std::string>& owners);
+
   // The owner that was last tried is alive, only slow: wait for it until the deadline.
   void be_patient() { give_up_ = deadline_; }
+
+  // It is not waited for any longer than this.
+  void give_up_at(TimePoint at) { give_up_ = std::min(give_up_, at); }
 
   // What the owner that was last tried said, or did not.
   void not_taken(std::string_view owner, std::string reason);

@@ -11,13 +11,17 @@ namespace dynamo::core {
 
 using Answer = ReplicaReport::Answer;
 
-PutOperation::PutOperation(std::span<const std::string> owners, int w, bool synced)
+PutOperation::PutOperation(const OwnerSides& owners, int w, bool synced)
     : tally_(owners), w_(w), synced_(synced) {}
 
-int PutOperation::taken() const {
+bool PutOperation::took(const ReplicaReport& report) const {
   const bool weak = !synced_ || mutated(Mutant::stored_counts_as_synced);
+  return report.answer == Answer::synced || (weak && report.answer == Answer::stored);
+}
+
+int PutOperation::taken() const {
   const int more = mutated(Mutant::coordinator_counts_twice) ? 1 : 0;
-  return tally_.count(Answer::synced) + (weak ? tally_.count(Answer::stored) : 0) + more;
+  return tally_.reached(w_, [this](const ReplicaReport& report) { return took(report); }) + more;
 }
 
 void PutOperation::stored(std::string_view node) { tally_.note(node, Answer::stored); }
@@ -30,7 +34,7 @@ void PutOperation::refused(std::string_view node, std::string reason) {
 
 void PutOperation::local_failed(std::string_view node, std::string reason, Left left) {
   tally_.retract(node, std::move(reason));
-  perhaps_here_ = perhaps_here_ || left == Left::perhaps;
+  perhaps_left_ = perhaps_left_ || left == Left::perhaps;
 }
 
 void PutOperation::unreachable(std::string_view node, std::string reason) {
@@ -39,8 +43,10 @@ void PutOperation::unreachable(std::string_view node, std::string reason) {
 
 bool PutOperation::hopeless() const {
   // In a synced store, a replica that has the write in memory may still sync it.
-  const int may_follow = tally_.waiting() + (synced_ ? tally_.count(Answer::stored) : 0);
-  return taken() + may_follow < w_;
+  const int possible = tally_.reached(w_, [this](const ReplicaReport& report) {
+    return took(report) || report.answer == Answer::no_answer || report.answer == Answer::stored;
+  });
+  return possible < w_;
 }
 
 Outcome PutOperation::outcome(const WriteId& id) const {
@@ -51,7 +57,7 @@ Outcome PutOperation::outcome(const WriteId& id) const {
     verdict = Verdict::applied;
   } else if (somewhere > 0) {
     verdict = Verdict::applied_below_quorum;
-  } else if (perhaps_here_ || tally_.waiting() + tally_.count(Answer::unreachable) > 0) {
+  } else if (perhaps_left_ || tally_.waiting() + tally_.count(Answer::unreachable) > 0) {
     // An unreachable replica was sent the write all the same; only its answer was not waited for.
     verdict = Verdict::unknown;
   }

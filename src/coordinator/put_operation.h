@@ -1,6 +1,5 @@
 #pragma once
 
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -24,7 +23,7 @@ namespace dynamo::core {
 // Thread safety: one thread at a time.
 class PutOperation {
  public:
-  PutOperation(std::span<const std::string> owners, int w, bool synced);
+  PutOperation(const OwnerSides& owners, int w, bool synced);
 
   // Who is asked, for StandIns.
   ReplicaTally& tally() { return tally_; }
@@ -38,6 +37,8 @@ class PutOperation {
   // This node's own engine failed to take what was in the object buffer.
   void local_failed(std::string_view node, std::string reason, Left left);
   void unreachable(std::string_view node, std::string reason);
+  // This is not the first attempt: somebody may have it from before.
+  void started_over() { perhaps_left_ = true; }
 
   bool enough() const { return taken() >= w_; }
   bool hopeless() const;
@@ -48,12 +49,13 @@ class PutOperation {
                        std::string_view after) const;
 
  private:
+  bool took(const ReplicaReport& report) const;
   int taken() const;
 
   ReplicaTally tally_;
   int w_;
   bool synced_;
-  bool perhaps_here_ = false;  // a failed write may have left it on this node's disk
+  bool perhaps_left_ = false;  // it may be on a disk of which nothing is counted
 };
 
 }  // namespace dynamo::core

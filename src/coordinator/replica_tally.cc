@@ -5,13 +5,38 @@
 
 namespace dynamo::core {
 
-ReplicaTally::ReplicaTally(std::span<const std::string> owners) {
-  reports_.reserve(owners.size());
-  for (const std::string& owner : owners) reports_.push_back({.node = owner});
+std::vector<std::string> OwnerSides::all() const {
+  std::vector<std::string> names = current;
+  for (const std::string& name : pending) {
+    if (std::ranges::find(current, name) == current.end()) names.push_back(name);
+  }
+  return names;
 }
 
-void ReplicaTally::add(std::string_view node, Role role) {
-  if (find(node) == nullptr) reports_.push_back({.node = std::string(node), .role = role});
+ReplicaTally::ReplicaTally(const OwnerSides& owners)
+    : current_(static_cast<int>(owners.current.size())),
+      pending_(static_cast<int>(owners.pending.size())) {
+  for (const std::string& owner : owners.current) add(owner, Role::primary, current_side);
+  for (const std::string& owner : owners.pending) {
+    const auto at = std::ranges::find(reports_, owner, &ReplicaReport::node);
+    if (at == reports_.end()) {
+      add(owner, Role::primary, pending_side);
+    } else {
+      sides_[static_cast<std::size_t>(at - reports_.begin())] = both_sides;
+    }
+  }
+}
+
+void ReplicaTally::add(std::string_view node, Role role, std::uint8_t sides) {
+  if (find(node) != nullptr) return;
+  reports_.push_back({.node = std::string(node), .role = role});
+  sides_.push_back(sides);
+}
+
+void ReplicaTally::add_stand_in(std::string_view node, std::string_view owner) {
+  const auto at = std::ranges::find(reports_, owner, &ReplicaReport::node);
+  if (at == reports_.end()) return;
+  add(node, Role::stand_in, sides_[static_cast<std::size_t>(at - reports_.begin())]);
 }
 
 const ReplicaReport* ReplicaTally::find(std::string_view node) const {
@@ -40,12 +65,6 @@ void ReplicaTally::retract(std::string_view node, std::string reason) {
 
 int ReplicaTally::count(Answer answer) const {
   return static_cast<int>(std::ranges::count(reports_, answer, &ReplicaReport::answer));
-}
-
-int ReplicaTally::count(Answer answer, Role role) const {
-  return static_cast<int>(std::ranges::count_if(reports_, [&](const ReplicaReport& report) {
-    return report.answer == answer && report.role == role;
-  }));
 }
 
 }  // namespace dynamo::core

@@ -1,15 +1,36 @@
 #pragma once
 
-#include <span>
+#include <algorithm>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <dynamo/outcome.h>
 
 namespace dynamo::core {
 
+// Who owns a key: of a partition that is moving, on both of its sides (ring/partition_map.h).
+struct OwnerSides {
+  OwnerSides() = default;
+  OwnerSides(std::vector<std::string> owners) : current(std::move(owners)) {}  // NOLINT: settled
+  OwnerSides(std::vector<std::string> from, std::vector<std::string> to)
+      : current(std::move(from)), pending(std::move(to)) {}
+
+  std::vector<std::string> current{};
+  std::vector<std::string> pending{};  // empty: it is not moving
+
+  std::vector<std::string> all() const;  // each once
+  // What the larger side has.
+  std::size_t size() const { return std::max(current.size(), pending.size()); }
+};
+
 // Who of the replicas asked has said what. Answers are counted by node (trap D1).
+//
+// Of a moving partition they are counted on each of its sides; an owner on both counts for both,
+// and so does who stands in for it. A side that has fewer owners than are needed needs all of them:
+// the quorum that was there before had no more.
 //
 // Thread safety: one thread at a time.
 class ReplicaTally {
@@ -19,10 +40,12 @@ class ReplicaTally {
   using Role = ReplicaReport::Role;
 
   // `owners`: asked from the start.
-  explicit ReplicaTally(std::span<const std::string> owners);
+  explicit ReplicaTally(const OwnerSides& owners);
 
-  // One more is asked. Nothing happens if it was already.
-  void add(std::string_view node, Role role);
+  // One more is asked, for that owner. Nothing happens if it was already.
+  void add_stand_in(std::string_view node, std::string_view owner);
+  // The same, for all owners.
+  void add(std::string_view node, Role role) { add(node, role, both_sides); }
   // Null if the node was not asked.
   const ReplicaReport* find(std::string_view node) const;
 
@@ -32,13 +55,41 @@ class ReplicaTally {
   // A node that had the write in memory has failed to sync it, and no longer has it.
   void retract(std::string_view node, std::string reason);
   int count(Answer answer) const;
-  int count(Answer answer, Role role) const;
+  // How many of `needed` have said what `counts` accepts. `needed` or more: on every side as many
+  // as it needs.
+  template <class Counts>
+  int reached(int needed, Counts counts) const;
   // Asked, and neither answered nor given up.
   int waiting() const { return count(Answer::no_answer); }
   const std::vector<ReplicaReport>& reports() const { return reports_; }
 
  private:
+  static constexpr std::uint8_t current_side = 1;
+  static constexpr std::uint8_t pending_side = 2;
+  static constexpr std::uint8_t both_sides = current_side | pending_side;
+
+  void add(std::string_view node, Role role, std::uint8_t sides);
+
   std::vector<ReplicaReport> reports_;  // in the order asked
+  std::vector<std::uint8_t> sides_;     // of each, for which it counts
+  int current_;                         // how many owners there are on each
+  int pending_;
 };
+
+template <class Counts>
+int ReplicaTally::reached(int needed, Counts counts) const {
+  int on_current = 0;
+  int on_pending = 0;
+  for (std::size_t i = 0; i < reports_.size(); ++i) {
+    if (!counts(reports_[i])) continue;
+    on_current += (sides_[i] & current_side) != 0 ? 1 : 0;
+    on_pending += (sides_[i] & pending_side) != 0 ? 1 : 0;
+  }
+  if (pending_ == 0) return on_current;
+  const int of_largest = std::min(needed, std::max(current_, pending_));
+  const int missing_current = std::min(of_largest, current_) - on_current;
+  const int missing_pending = std::min(of_largest, pending_) - on_pending;
+  return of_largest - std::max(missing_current, missing_pending);
+}
 
 }  // namespace dynamo::core

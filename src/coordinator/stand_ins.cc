@@ -47,7 +47,7 @@ std::vector<StandIns::Pair> StandIns::choose(ReplicaTally& tally,
     while (next_ < candidates_.size() && !reachable(candidates_[next_])) ++next_;
     if (exhausted()) break;
     const std::string& stand_in = candidates_[next_++];
-    tally.add(stand_in, Role::stand_in);
+    tally.add_stand_in(stand_in, owner);
     stand_in_of_.insert_or_assign(owner, stand_in);
     chosen.push_back({std::move(owner), stand_in});
   }

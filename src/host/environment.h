@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -26,22 +27,25 @@ class Waiter {
   }
   bool done() const {
     const std::lock_guard lock(mutex_);
-    return done_;
+    return done_.load();
   }
+  // As done(), without a lock: for who looks again and again. Before the waiter may be destroyed,
+  // wait() or wait_until() has to be called, which then returns at once.
+  bool looks_done() const { return done_.load(std::memory_order_acquire); }
   void wait() {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return done_; });
+    changed_.wait(lock, [this] { return done_.load(); });
   }
   template <class Clock, class Duration>
   bool wait_until(const std::chrono::time_point<Clock, Duration>& until) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_until(lock, until, [this] { return done_; });
+    return changed_.wait_until(lock, until, [this] { return done_.load(); });
   }
 
  private:
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  bool done_ = false;  // guarded
+  std::atomic<bool> done_{false};  // changed under mutex_
 };
 
 // Everything that a node needs of the world and that differs between a real process and a
@@ -67,7 +71,11 @@ class Environment {
   // A handler was posted after stop_handlers(), or while it ran: it still gets its turn.
   virtual void run_late_handlers() {}
 
-  virtual void wake() = 0;                       // turn() soon
+  virtual void wake() = 0;  // turn() soon
+  // Runs host.turn(Host::By::caller) on this thread, which is going to wait for what it has posted,
+  // and returns true; false if a turn is running elsewhere, or turns belong to threads of the
+  // application's. Then wake() has to be called.
+  virtual bool turn_here() { return false; }
   virtual void wake_at(core::TimePoint at) = 0;  // turn() then; replaces what was asked before
   virtual void flush_at(
       core::TimePoint at) = 0;  // flush() then, where it may block; the earliest time asked counts

@@ -11,7 +11,6 @@ namespace dynamo::host {
 
 namespace {
 
-constexpr auto membership_period = std::chrono::milliseconds(200);
 constexpr auto retry_period = std::chrono::milliseconds(100);
 
 }  // namespace
@@ -56,7 +55,8 @@ Host::Host(NodeOptions options, Parts parts)
       parts_(std::move(parts)),
       // The other half is for the commit, and for the one it may have to wait for.
       buffer_(options_.flush_interval / 2),
-      reader_(std::make_unique<Reader>(*this)) {}
+      reader_(std::make_unique<Reader>(*this)),
+      local_reads_(std::make_unique<LocalReads>(*reader_, *parts_.environment)) {}
 
 Host::~Host() { stop(); }
 
@@ -79,30 +79,38 @@ absl::Status Host::open_store(const core::StoreFacts& facts) {
     const std::lock_guard lock(machine_mutex_);
     status = machine_->open_store(facts, effects.actions);
     apply(effects.actions, effects);
+    publish_view();
   }
   // Its messages leave with the next turn: what a turn performs belongs on the turns' thread.
   parts_.environment->wake();
   return status;
 }
 
-std::uint64_t Host::get(core::ClientGet get, GetDone done) {
+std::uint64_t Host::get(core::ClientGet get, GetDone done, By by) {
   const std::uint64_t number = ++last_request_;
   get.request = number;
-  post({.event = std::move(get), .number = number, .done = std::move(done), .since = now().steady});
+  post({.event = std::move(get), .number = number, .done = std::move(done), .since = now().steady},
+       Place::last, by);
   return number;
 }
 
-std::uint64_t Host::put(core::ClientPut put, PutDone done) {
+std::optional<core::GetAnswer> Host::get_here(const core::StoreFacts& store, std::string_view key) {
+  if (in_child() || stopped()) return std::nullopt;
+  return local_reads_->get(store, key);
+}
+
+std::uint64_t Host::put(core::ClientPut put, PutDone done, By by) {
   const std::uint64_t number = ++last_request_;
   put.request = number;
-  post({.event = std::move(put), .number = number, .done = std::move(done), .since = now().steady});
+  post({.event = std::move(put), .number = number, .done = std::move(done), .since = now().steady},
+       Place::last, by);
   return number;
 }
 
-std::uint64_t Host::converge(core::ClientConverge converge, ConvergeDone done) {
+std::uint64_t Host::start_wait(core::ClientWait wait, WaitDone done) {
   const std::uint64_t number = ++last_request_;
-  converge.request = number;
-  post({.event = converge, .number = number, .done = std::move(done)});
+  wait.request = number;
+  post({.event = wait, .number = number, .done = std::move(done)});
   return number;
 }
 
@@ -121,8 +129,17 @@ ClusterStatus Host::status() const {
   if (std::string refusal = refusal_note(); !refusal.empty()) {
     status.notes.push_back(std::move(refusal));
   }
+  status.notes.insert(status.notes.end(), membership_notes_.begin(), membership_notes_.end());
   if (stopped()) status.notes.push_back("the node has stopped");
   return status;
+}
+
+Stats Host::stats() const {
+  if (in_child()) return {};
+  Counts counts;
+  statistics_.add_to(counts);
+  local_reads_->add_to(counts);
+  return counts.summary();
 }
 
 RingView Host::ring_view() const {
@@ -137,7 +154,7 @@ std::vector<std::string> Host::owners(std::string_view key, int n) const {
   const std::lock_guard lock(machine_mutex_);
   const core::NodeState& state = machine_->state();
   if (stopped() || state.ring == nullptr) return {};
-  return state.owners(key, n);
+  return state.owner_sides(key, n).current;
 }
 
 void Host::inspect(
@@ -146,7 +163,7 @@ void Host::inspect(
   see(machine_->state(), *reader_);
 }
 
-void Host::post(Request request, Place place) {
+void Host::post(Request request, Place place, By by) {
   bool wake = false;
   bool refused = in_child();
   if (!refused) {
@@ -157,7 +174,7 @@ void Host::post(Request request, Place place) {
       wake = !std::exchange(woken_, true);
     }
   }
-  if (wake) parts_.environment->wake();
+  if (wake && !(by == By::caller && parts_.environment->turn_here())) parts_.environment->wake();
   if (!refused) return;
   const absl::Status status = usable();
   request.end(status);
@@ -167,112 +184,21 @@ void Host::post(Request request, Place place) {
 void Host::Request::end(const absl::Status& status) {
   if (auto* get = std::get_if<GetDone>(&done)) (*get)(status);
   if (auto* put = std::get_if<PutDone>(&done)) (*put)(status);
-  if (auto* converge = std::get_if<ConvergeDone>(&done)) (*converge)(status);
+  if (auto* wait = std::get_if<WaitDone>(&done)) (*wait)(status);
 }
 
-void Host::turn() {
-  Effects effects;
-  // Once only: what comes in meanwhile wakes us again, after the sockets have had their turn.
-  if (run_inbox(effects)) perform(effects);
+std::uint64_t Host::change(Change change, WaitDone done) {
+  const std::uint64_t number = ++last_request_;
+  post({.event = core::ClientChange{number, std::move(change)},
+        .number = number,
+        .done = std::move(done)});
+  return number;
 }
 
-bool Host::run_inbox(Effects& effects) {
+bool Host::can_stop() const {
+  if (in_child() || stopped()) return true;
   const std::lock_guard lock(machine_mutex_);
-  std::deque<Request> inbox;
-  {
-    const std::lock_guard inbox_lock(inbox_mutex_);
-    inbox.swap(inbox_);
-    woken_ = false;
-  }
-  if (stopped()) {
-    cancel_all(std::move(inbox));
-    return false;
-  }
-  const core::Now at = now();
-  for (Request& request : inbox) {
-    if (auto* get = std::get_if<GetDone>(&request.done)) {
-      gets_.emplace(request.number, Pending<GetDone>{std::move(*get), request.since});
-    }
-    if (auto* put = std::get_if<PutDone>(&request.done)) {
-      puts_.emplace(request.number, Pending<PutDone>{std::move(*put), request.since});
-    }
-    if (auto* converge = std::get_if<ConvergeDone>(&request.done)) {
-      converges_.emplace(request.number, std::move(*converge));
-    }
-    machine_->step(at, std::move(request.event), *reader_, effects.actions);
-    apply(effects.actions, effects);
-  }
-  const bool due = machine_->next_tick() <= at.steady;
-  if (due) {
-    machine_->step(at, core::Tick{}, *reader_, effects.actions);
-    apply(effects.actions, effects);
-  }
-  machine_->end_turn(at, effects.actions);
-  parts_.environment->wake_at(std::min(machine_->next_tick(), next_membership_tick_));
-  return !inbox.empty() || due || at.steady >= next_membership_tick_ ||
-         !effects.actions.packets.empty();
-}
-
-void Host::apply(core::Actions& actions, Effects& effects) {
-  if (parts_.observe) parts_.observe(actions);
-  if (!actions.writes.empty()) {
-    const core::TimePoint at = now().steady;
-    for (core::WriteRecord& write : actions.writes) buffer_.put(std::move(write), at);
-    actions.writes.clear();
-    parts_.environment->flush_at(buffer_.due());
-  }
-  for (core::CompleteGet& get : actions.gets) {
-    const auto done = gets_.find(get.request);
-    if (done == gets_.end()) continue;
-    statistics_.get_finished(now().steady - done->second.since, get.answer.ok(),
-                             get.answer.ok() ? get.answer->versions.size() : 0);
-    effects.completions.push_back(
-        [done = std::move(done->second.done), answer = std::move(get.answer)]() mutable {
-          done(std::move(answer));
-        });
-    gets_.erase(done);
-  }
-  for (core::CompletePut& put : actions.puts) {
-    const auto done = puts_.find(put.request);
-    if (done == puts_.end()) continue;
-    statistics_.put_finished(now().steady - done->second.since, put.answer.ok());
-    effects.completions.push_back(
-        [done = std::move(done->second.done), answer = std::move(put.answer)]() mutable {
-          done(std::move(answer));
-        });
-    puts_.erase(done);
-  }
-  for (core::CompleteConverge& converge : actions.converges) {
-    const auto done = converges_.find(converge.request);
-    if (done == converges_.end()) continue;
-    effects.completions.push_back(
-        [done = std::move(done->second), status = std::move(converge.status)]() mutable {
-          done(std::move(status));
-        });
-    converges_.erase(done);
-  }
-  actions.gets.clear();
-  actions.puts.clear();
-  actions.converges.clear();
-}
-
-void Host::perform(Effects& effects) {
-  for (core::SendPacket& packet : effects.actions.packets) {
-    parts_.transport->send(packet.address, packet.lane, std::move(packet.packet));
-  }
-  for (auto& completion : effects.completions) completion();
-  for (const core::LogLine& line : effects.actions.log) log(line.level, line.text);
-  if (stopped()) return;
-  for (std::string& payload : effects.actions.membership)
-    parts_.membership->receive(std::move(payload));
-  const core::TimePoint at = now().steady;
-  bool tick = false;
-  {
-    const std::lock_guard lock(machine_mutex_);
-    tick = at >= next_membership_tick_;
-    if (tick) next_membership_tick_ = at + membership_period;
-  }
-  if (tick) parts_.membership->tick(std::chrono::steady_clock::time_point(at));
+  return core::can_stop(machine_->state());
 }
 
 void Host::flush() {
@@ -282,7 +208,8 @@ void Host::flush() {
 
 ObjectBuffer::Batch Host::begin_flush() {
   if (engine_failed_) return {};
-  ObjectBuffer::Batch batch = buffer_.take(now().steady, stopped());
+  ObjectBuffer::Batch batch = buffer_.take(now().steady, stopped() || flush_all_);
+  if (!batch.empty()) flush_all_ = false;
   if (batch.empty()) parts_.environment->flush_at(buffer_.due());
   return batch;
 }
@@ -315,18 +242,18 @@ void Host::end_flush(const ObjectBuffer::Batch& batch, const absl::Status& writt
   if (!engine_failed_) parts_.environment->flush_at(buffer_.due());
 }
 
-void Host::cancel_all(std::deque<Request> inbox) {
+void Host::cancel_all(std::vector<Request> inbox) {
   const absl::Status status = absl::CancelledError(fmt::format(
       "node \"{}\" stopped; the operation may or may not have happened", options_.name));
   for (Request& request : inbox) request.end(status);
   for (auto& [number, pending] : std::exchange(gets_, {})) pending.done(status);
   for (auto& [number, pending] : std::exchange(puts_, {})) pending.done(status);
-  for (auto& [number, done] : std::exchange(converges_, {})) done(status);
+  for (auto& [number, done] : std::exchange(waits_, {})) done(status);
 }
 
 void Host::stop() {
   if (in_child()) return;
-  std::deque<Request> inbox;
+  std::vector<Request> inbox;
   bool elsewhere = false;
   {
     const std::lock_guard lock(inbox_mutex_);
@@ -347,6 +274,7 @@ void Host::stop() {
   {
     const std::lock_guard lock(machine_mutex_);
     cancel_all(std::move(inbox));
+    local_reads_->publish(nullptr);  // the engine goes
   }
   // What was acknowledged from memory is synced before the directory is let go.
   flush();

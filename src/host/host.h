@@ -3,7 +3,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -12,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -23,6 +23,7 @@
 
 #include "base/process_generation.h"
 #include "host/environment.h"
+#include "host/local_reads.h"
 #include "host/object_buffer.h"
 #include "host/statistics.h"
 #include "node/machine.h"
@@ -55,7 +56,7 @@ class Host {
   };
   using GetDone = absl::AnyInvocable<void(absl::StatusOr<core::GetAnswer>)>;
   using PutDone = absl::AnyInvocable<void(absl::StatusOr<core::PutAnswer>)>;
-  using ConvergeDone = absl::AnyInvocable<void(absl::Status)>;
+  using WaitDone = absl::AnyInvocable<void(absl::Status)>;
 
   // As Node::start(), once options and parts are complete. All parts are required but `log`.
   static absl::StatusOr<std::shared_ptr<Host>> start(NodeOptions options, Parts parts);
@@ -63,12 +64,21 @@ class Host {
 
   absl::Status open_store(const core::StoreFacts& facts);
 
+  // Who runs the turn that an operation begins in: a thread of the environment, or the caller's
+  // own, which is going to wait for the answer, if nobody else is at it.
+  enum class By { environment, caller };
   // Start an operation; its `request` field is filled in and returned, for cancel(). `done` is
   // called exactly once, in a turn or by stop(), possibly before this returns; it must be quick and
   // must not block.
-  std::uint64_t get(core::ClientGet get, GetDone done);
-  std::uint64_t put(core::ClientPut put, PutDone done);
-  std::uint64_t converge(core::ClientConverge converge, ConvergeDone done);
+  std::uint64_t get(core::ClientGet get, GetDone done, By by = By::environment);
+  // The answer to a get with r = 1, found on the caller's thread; nullopt if get() has to be
+  // called.
+  std::optional<core::GetAnswer> get_here(const core::StoreFacts& store, std::string_view key);
+  std::uint64_t put(core::ClientPut put, PutDone done, By by = By::environment);
+  std::uint64_t start_wait(core::ClientWait wait, WaitDone done);
+  // Asks the membership; `done` gets what it says.
+  std::uint64_t change(Change change, WaitDone done);
+  bool can_stop() const;
   void cancel(std::uint64_t request);
 
   // Why nothing can be asked of this node: it has stopped, or is the parent's. OK otherwise.
@@ -83,7 +93,7 @@ class Host {
   const NodeOptions& options() const { return options_; }
   std::string address() const { return address_; }
   ClusterStatus status() const;
-  Stats stats() const { return in_child() ? Stats() : statistics_.snapshot(); }
+  Stats stats() const;
   RingView ring_view() const;
   // The n owners of the key, by name; empty before the first view and after stop().
   std::vector<std::string> owners(std::string_view key, int n) const;
@@ -95,7 +105,10 @@ class Host {
   asio::any_io_executor stopping_executor() { return parts_.environment->stopping_executor(); }
 
   // For the environment. flush() is the three below in one: it blocks while the engine writes.
-  void turn();
+  // One turn at a time. What is foreign and not thread-safe (the membership, and the log, which
+  // expects no thread of the application's) is left by a caller to the next turn of the
+  // environment.
+  void turn(By by = By::environment);
   void flush();
   // Takes what is due to be written; empty if nothing is, a batch is out, or the engine has failed.
   // An environment that has no thread to block lets time pass between this and what follows; what
@@ -114,7 +127,7 @@ class Host {
   struct Request {
     core::Event event;
     std::uint64_t number = 0;  // 0: no answer is wanted
-    std::variant<std::monostate, GetDone, PutDone, ConvergeDone> done{};
+    std::variant<std::monostate, GetDone, PutDone, WaitDone> done{};
     core::TimePoint since{};  // when it was asked for
 
     // Answers it without having run it.
@@ -123,7 +136,11 @@ class Host {
   // What a turn does once the machine is unlocked.
   struct Effects {
     core::Actions actions{};
-    std::vector<absl::AnyInvocable<void()>> completions{};
+    std::vector<std::pair<GetDone, absl::StatusOr<core::GetAnswer>>> gets{};
+    std::vector<std::pair<PutDone, absl::StatusOr<core::PutAnswer>>> puts{};
+    std::vector<std::pair<WaitDone, absl::Status>> waits{};
+
+    void clear();
   };
 
   Host(NodeOptions options, Parts parts);
@@ -131,16 +148,21 @@ class Host {
   absl::Status forget_copy(std::string_view stored);
   absl::Status restore_records();
   absl::Status start_membership();
+  void changed(std::uint64_t request, const absl::Status& status);
   absl::Status adopt_cluster();
   absl::Status write_now(std::string_view key, std::string_view record);
   std::optional<std::string> read_now(std::string_view key, absl::Status& status);
 
   enum class Place { first, last };  // in the inbox
-  void post(Request request, Place place = Place::last);
+  void post(Request request, Place place = Place::last, By by = By::environment);
   bool run_inbox(Effects& effects);
   void apply(core::Actions& actions, Effects& effects);
-  void perform(Effects& effects);
-  void cancel_all(std::deque<Request> inbox);
+  void complete(Effects& effects);
+  void perform(Effects& effects, By by);
+  void leave_behind(core::Actions& actions);
+  void take_left(core::Actions& actions);
+  void publish_view();
+  void cancel_all(std::vector<Request> inbox);
   std::string refusal_note() const;
   void log(LogLevel level, std::string_view text) const;
 
@@ -151,7 +173,8 @@ class Host {
   std::string address_;
   bool membership_started_ = false;
   ObjectBuffer buffer_;
-  std::unique_ptr<Reader> reader_;
+  std::unique_ptr<core::RecordReader> reader_;
+  std::unique_ptr<LocalReads> local_reads_;
   Statistics statistics_;
   std::atomic<std::uint64_t> last_request_{0};
   std::atomic<bool> stopped_{false};
@@ -161,8 +184,8 @@ class Host {
   std::mutex engine_mutex_;  // StorageEngine::write() takes one caller at a time
 
   std::mutex inbox_mutex_;
-  std::deque<Request> inbox_;  // guarded by inbox_mutex_
-  bool woken_ = false;         // guarded by inbox_mutex_: a turn is on its way
+  std::vector<Request> inbox_;  // guarded by inbox_mutex_
+  bool woken_ = false;          // guarded by inbox_mutex_: a turn is on its way
 
   mutable std::mutex machine_mutex_;
   core::NodeIdentity identity_;             // guarded by machine_mutex_
@@ -172,10 +195,21 @@ class Host {
     Done done;
     core::TimePoint since{};
   };
-  std::map<std::uint64_t, Pending<GetDone>> gets_;   // guarded by machine_mutex_
-  std::map<std::uint64_t, Pending<PutDone>> puts_;   // guarded by machine_mutex_
-  std::map<std::uint64_t, ConvergeDone> converges_;  // guarded by machine_mutex_
-  core::TimePoint next_membership_tick_{};           // guarded by machine_mutex_
+  std::map<std::uint64_t, Pending<GetDone>> gets_;  // guarded by machine_mutex_
+  std::map<std::uint64_t, Pending<PutDone>> puts_;  // guarded by machine_mutex_
+  std::map<std::uint64_t, WaitDone> waits_;         // guarded by machine_mutex_
+  std::atomic<bool> flush_all_{false};              // the next batch is everything
+  core::TimePoint next_membership_tick_{};          // guarded by machine_mutex_
+  std::vector<std::string> membership_notes_;       // guarded by machine_mutex_
+  // What callers have left to the environment's turns; guarded by machine_mutex_.
+  std::vector<std::string> membership_left_;
+  std::vector<core::AskChange> changes_left_;
+  std::vector<core::LogLine> log_left_;
+  // Memory that one turn leaves to the next.
+  std::vector<Request> taken_;  // guarded by machine_mutex_
+  Effects effects_;             // of the one turn that runs
+  // What local_reads_ has; guarded by machine_mutex_.
+  std::shared_ptr<const core::LocalView> local_view_;
 
   std::atomic<bool> engine_failed_{false};
 };

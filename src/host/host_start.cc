@@ -110,8 +110,8 @@ absl::Status Host::forget_copy(std::string_view stored) {
 absl::Status Host::restore_records() {
   absl::Status damaged;
   using core::RecordKind;
-  for (const RecordKind kind :
-       {RecordKind::generation, RecordKind::peer, RecordKind::store, RecordKind::hint}) {
+  for (const RecordKind kind : {RecordKind::view, RecordKind::generation, RecordKind::peer,
+                                RecordKind::store, RecordKind::hint}) {
     const absl::Status status = parts_.storage->scan(
         core::first_key(kind), [&](std::string_view key, std::string_view record) {
           if (!core::is_kind(key, kind)) return false;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/hash.h"
+
 namespace dynamo::host {
 
 namespace {
@@ -12,45 +14,90 @@ constexpr std::size_t entry_overhead = 128;
 
 }  // namespace
 
+std::size_t ObjectBuffer::shard_of(std::string_view key) {
+  return core::hash64(key, 0) % shard_count;
+}
+
+ObjectBuffer::Entries::value_type* ObjectBuffer::entry(const std::string& key) {
+  Entries& entries = shard(key).entries;
+  const auto at = entries.find(key);
+  return at == entries.end() ? nullptr : &*at;
+}
+
 void ObjectBuffer::put(core::WriteRecord write, core::TimePoint now) {
+  auto record = std::make_shared<const std::optional<std::string>>(std::move(write.record));
   const std::lock_guard lock(mutex_);
-  const auto [at, added] = entries_.try_emplace(std::move(write.key));
-  Entry& entry = at->second;
-  if (added) {
-    bytes_ += at->first.size() + entry_overhead;
-  } else {
-    bytes_ -= entry.bytes();
+  Shard& place = shard(write.key);
+  Entries::value_type* added = nullptr;
+  {
+    const std::lock_guard shard_lock(place.mutex);
+    const auto [at, is_new] = place.entries.try_emplace(std::move(write.key));
+    added = &*at;
+    std::size_t more = is_new ? added->first.size() + entry_overhead : 0;
+    std::swap(added->second.record, record);
+    more += added->second.bytes();
+    if (record != nullptr && *record) more -= (*record)->size();
+    bytes_.fetch_add(more, std::memory_order_relaxed);
+    if (is_new) place.size.fetch_add(1, std::memory_order_release);
   }
-  entry.record = std::make_shared<const std::optional<std::string>>(std::move(write.record));
-  bytes_ += entry.bytes();
+  Entry& entry = added->second;
   entry.sequence = ++sequence_;
   entry.writes.push_back({entry.sequence, write.write});
   entry.acknowledged = entry.acknowledged || !write.synced;
-  make_due(at, write.synced ? now : now + flush_interval_);
+  if (write.synced) {
+    make_urgent(*added, now);
+  } else {
+    make_wait(entry, now + flush_interval_);
+  }
 }
 
-void ObjectBuffer::make_due(Entries::iterator at, core::TimePoint due) {
-  if (at->second.due <= due) return;
-  at->second.due = due;
-  due_.emplace(due, at->first);
+void ObjectBuffer::make_urgent(Entries::value_type& entry, core::TimePoint now) {
+  if (entry.second.state == Entry::State::urgent) return;
+  entry.second.state = Entry::State::urgent;
+  if (urgent_.empty()) urgent_due_ = now;
+  urgent_.push_back(&entry);
 }
 
-void ObjectBuffer::drop(Entries::iterator at) {
-  bytes_ -= at->first.size() + at->second.bytes() + entry_overhead;
-  entries_.erase(at);
+void ObjectBuffer::make_wait(Entry& entry, core::TimePoint due) {
+  if (entry.state != Entry::State::out) return;
+  entry.state = Entry::State::waits;
+  waiting_due_ = std::min(waiting_due_, due);
+}
+
+void ObjectBuffer::drop(const std::string& key) {
+  Shard& place = shard(key);
+  const std::lock_guard lock(place.mutex);
+  const auto at = place.entries.find(key);
+  if (at->second.state == Entry::State::urgent) std::erase(urgent_, &*at);
+  if (urgent_.empty()) urgent_due_ = core::TimePoint::max();
+  bytes_.fetch_sub(at->first.size() + at->second.bytes() + entry_overhead,
+                   std::memory_order_relaxed);
+  place.entries.erase(at);
+  // Whoever sees it gone without a lock finds what the engine has committed before.
+  place.size.fetch_sub(1, std::memory_order_release);
 }
 
 ObjectBuffer::Content ObjectBuffer::find(std::string_view key) const {
-  const std::lock_guard lock(mutex_);
-  const auto at = entries_.find(key);
-  return at == entries_.end() ? nullptr : at->second.record;
+  const Shard& place = shards_[shard_of(key)];
+  if (place.size.load(std::memory_order_acquire) == 0) return nullptr;
+  const std::lock_guard lock(place.mutex);
+  const auto at = place.entries.find(key);
+  return at == place.entries.end() ? nullptr : at->second.record;
 }
 
 ObjectBuffer::Batch ObjectBuffer::range(std::string_view from, std::size_t limit) const {
   const std::lock_guard lock(mutex_);
+  std::vector<const Entries::value_type*> found;
+  for (const Shard& place : shards_) {
+    auto at = place.entries.lower_bound(from);
+    for (std::size_t i = 0; i < limit && at != place.entries.end(); ++i) found.push_back(&*at++);
+  }
+  std::ranges::sort(found, {}, [](const auto* entry) { return std::string_view(entry->first); });
+  found.resize(std::min(limit, found.size()));
   Batch items;
-  for (auto at = entries_.lower_bound(from); at != entries_.end() && items.size() < limit; ++at) {
-    items.push_back({at->first, at->second.record, at->second.sequence});
+  items.reserve(found.size());
+  for (const auto* entry : found) {
+    items.push_back({entry->first, entry->second.record, entry->second.sequence});
   }
   return items;
 }
@@ -59,15 +106,24 @@ ObjectBuffer::Batch ObjectBuffer::take(core::TimePoint now, bool all) {
   const std::lock_guard lock(mutex_);
   Batch batch;
   if (batch_out_) return batch;
-  while (!due_.empty() && (all || due_.top().first <= now)) {
-    const auto [due, key] = due_.top();
-    due_.pop();
-    const auto at = entries_.find(key);
-    if (at == entries_.end() || at->second.due != due)
-      continue;  // written, or due earlier than this says
-    at->second.due = core::TimePoint::max();
-    batch.push_back({at->first, at->second.record, at->second.sequence});
+  const auto add = [&batch](Entries::value_type& entry) {
+    entry.second.state = Entry::State::out;
+    batch.push_back({entry.first, entry.second.record, entry.second.sequence});
+  };
+  if (all || waiting_due_ <= now) {
+    waiting_due_ = core::TimePoint::max();
+    for (Shard& place : shards_) {
+      for (auto& entry : place.entries) {
+        if (entry.second.state != Entry::State::out) add(entry);
+      }
+    }
+  } else if (urgent_due_ <= now) {
+    for (Entries::value_type* entry : urgent_) add(*entry);
+  } else {
+    return batch;
   }
+  urgent_.clear();
+  urgent_due_ = core::TimePoint::max();
   std::ranges::sort(batch, {}, &Item::key);  // neighbours on disk are written together
   batch_out_ = !batch.empty();
   return batch;
@@ -78,8 +134,8 @@ std::vector<std::uint64_t> ObjectBuffer::written(const Batch& batch) {
   batch_out_ = false;
   std::vector<std::uint64_t> settled;
   for (const Item& item : batch) {
-    const auto at = entries_.find(item.key);
-    if (at == entries_.end()) continue;
+    Entries::value_type* const at = entry(item.key);
+    if (at == nullptr) continue;
     if (std::exchange(at->second.refused, false)) --refused_;
     std::erase_if(at->second.writes, [&](const Entry::Write& write) {
       if (write.sequence > item.sequence) return false;
@@ -87,7 +143,7 @@ std::vector<std::uint64_t> ObjectBuffer::written(const Batch& batch) {
       return true;
     });
     // What has come in meanwhile stays, and is due on its own.
-    if (at->second.sequence == item.sequence) drop(at);
+    if (at->second.sequence == item.sequence) drop(item.key);
   }
   return settled;
 }
@@ -99,15 +155,15 @@ std::vector<std::uint64_t> ObjectBuffer::failed(const Batch& batch, core::TimePo
   reason_ = std::move(reason);
   std::vector<std::uint64_t> settled;
   for (const Item& item : batch) {
-    const auto at = entries_.find(item.key);
-    if (at == entries_.end()) continue;
+    Entries::value_type* const at = entry(item.key);
+    if (at == nullptr) continue;
     if (at->second.acknowledged) {
-      make_due(at, retry);  // and its writes are settled by the try that succeeds
+      make_wait(at->second, retry);  // and its writes are settled by the try that succeeds
       if (!std::exchange(at->second.refused, true)) ++refused_;
       continue;
     }
     for (const Entry::Write& write : at->second.writes) settled.push_back(write.write);
-    drop(at);
+    drop(item.key);
   }
   return settled;
 }
@@ -115,12 +171,16 @@ std::vector<std::uint64_t> ObjectBuffer::failed(const Batch& batch, core::TimePo
 std::vector<std::uint64_t> ObjectBuffer::abandoned() {
   const std::lock_guard lock(mutex_);
   std::vector<std::uint64_t> settled;
-  for (auto at = entries_.begin(); at != entries_.end();) {
-    const auto entry = at++;
-    for (const Entry::Write& write : entry->second.writes) settled.push_back(write.write);
-    entry->second.writes.clear();
-    if (!entry->second.acknowledged) drop(entry);
+  std::vector<std::string> lost;
+  for (Shard& place : shards_) {
+    for (auto& [key, entry] : place.entries) {
+      for (const Entry::Write& write : entry.writes) settled.push_back(write.write);
+      entry.writes.clear();
+      if (!entry.acknowledged) lost.push_back(key);
+    }
   }
+  for (const std::string& key : lost) drop(key);
+  std::ranges::sort(settled);
   return settled;
 }
 
@@ -132,17 +192,7 @@ std::string ObjectBuffer::refusal() const {
 core::TimePoint ObjectBuffer::due() {
   const std::lock_guard lock(mutex_);
   if (batch_out_) return core::TimePoint::max();
-  while (!due_.empty()) {
-    const auto at = entries_.find(due_.top().second);
-    if (at != entries_.end() && at->second.due == due_.top().first) return due_.top().first;
-    due_.pop();
-  }
-  return core::TimePoint::max();
-}
-
-std::size_t ObjectBuffer::bytes() const {
-  const std::lock_guard lock(mutex_);
-  return bytes_;
+  return std::min(urgent_due_, waiting_due_);
 }
 
 }  // namespace dynamo::host

@@ -1,14 +1,15 @@
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <queue>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/time.h"
@@ -21,7 +22,8 @@ namespace dynamo::host {
 //
 // Records that some acknowledgement waits for are due at once, and a batch is whatever came in
 // during the last commit: group commit, never timed. The others are due within the flush interval,
-// so that a hot key is written to disk once for many puts.
+// and then all of them together: a hot key is written to disk once for many puts, and neighbours on
+// disk in one commit.
 //
 // A record may also be erased; until that is on disk too, the buffer says that it is gone.
 //
@@ -31,6 +33,9 @@ namespace dynamo::host {
 // If a commit fails, what was acknowledged from memory stays, and is older than was promised when
 // it gets to the disk. That cannot be helped; but for as long as it lasts, refusal() says why
 // nothing more may be promised.
+//
+// Readers share no lock with one another unless their keys fall into one shard, and none with
+// anybody while the shard is empty.
 //
 // Thread safety: any thread.
 class ObjectBuffer {
@@ -52,7 +57,8 @@ class ObjectBuffer {
   // The first `limit` entries from `from` on, in key order.
   Batch range(std::string_view from, std::size_t limit) const;
 
-  // All entries that are due, in key order; everything if `all`. Empty if a batch is out.
+  // In key order: what is due at once, or everything if something else is due or `all` is asked
+  // for. Empty if nothing is due or a batch is out.
   Batch take(core::TimePoint now, bool all);
   // What became of the batch: returns the writes that it settles.
   std::vector<std::uint64_t> written(const Batch& batch);
@@ -67,7 +73,7 @@ class ObjectBuffer {
 
   // When the next entry is due; TimePoint::max() if there is none or a batch is out.
   core::TimePoint due();
-  std::size_t bytes() const;
+  std::size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
  private:
   struct Entry {
@@ -80,26 +86,41 @@ class ObjectBuffer {
     };
     std::vector<Write>
         writes{};  // to be settled by the commit of their sequence number or a later one
-    core::TimePoint due = core::TimePoint::max();  // max: part of the batch that is out
+    enum class State { out, waits, urgent };  // out: part of the batch that is out
+    State state = State::out;
     bool acknowledged = false;  // a buffered write is part of it: it must not be lost
     bool refused = false;       // it is acknowledged, and its last commit has failed
   };
-
   using Entries = std::map<std::string, Entry, std::less<>>;
-  void make_due(Entries::iterator at, core::TimePoint due);
-  void drop(Entries::iterator at);
+
+  // What readers see, keys and records, is changed under mutex_ and the shard's own, and looked at
+  // under one of them; the rest is mutex_'s.
+  struct alignas(64) Shard {
+    std::atomic<std::size_t> size{0};  // of entries, as a reader may see it without a lock
+    mutable std::mutex mutex;
+    Entries entries;
+  };
+  static constexpr std::size_t shard_count = 16;
+
+  static std::size_t shard_of(std::string_view key);
+  Shard& shard(std::string_view key) { return shards_[shard_of(key)]; }
+  Entries::value_type* entry(const std::string& key);
+  void make_urgent(Entries::value_type& entry, core::TimePoint now);
+  void make_wait(Entry& entry, core::TimePoint due);
+  void drop(const std::string& key);
 
   const core::TimePoint flush_interval_;
+  std::array<Shard, shard_count> shards_;
+  std::atomic<std::size_t> bytes_{0};
+
   mutable std::mutex mutex_;
-  Entries entries_;  // guarded
-  using Due = std::pair<core::TimePoint, std::string>;
-  std::priority_queue<Due, std::vector<Due>, std::greater<>>
-      due_;                     // guarded; may hold what is past
-  std::size_t bytes_ = 0;       // guarded
-  std::uint64_t sequence_ = 0;  // guarded
-  bool batch_out_ = false;      // guarded
-  std::size_t refused_ = 0;     // guarded: such entries
-  std::string reason_;          // guarded: of the last commit that failed
+  std::vector<Entries::value_type*> urgent_;              // guarded: those in that state
+  core::TimePoint urgent_due_ = core::TimePoint::max();   // guarded: of the first of them
+  core::TimePoint waiting_due_ = core::TimePoint::max();  // guarded: of those that wait, at latest
+  std::uint64_t sequence_ = 0;                            // guarded
+  bool batch_out_ = false;                                // guarded
+  std::size_t refused_ = 0;                               // guarded: such entries
+  std::string reason_;                                    // guarded: of the last commit that failed
 };
 
 }  // namespace dynamo::host

@@ -31,6 +31,12 @@ void LatencyHistogram::add(core::TimePoint took) {
   max_ = std::max(max_, nanoseconds);
 }
 
+void LatencyHistogram::add(const LatencyHistogram& other) {
+  for (std::size_t i = 0; i < buckets_.size(); ++i) buckets_[i] += other.buckets_[i];
+  count_ += other.count_;
+  max_ = std::max(max_, other.max_);
+}
+
 double LatencyHistogram::percentile(double share) const {
   const auto rank = static_cast<std::uint64_t>(std::ceil(share * static_cast<double>(count_)));
   std::uint64_t seen = 0;
@@ -51,27 +57,34 @@ Histogram LatencyHistogram::summary() const {
           .max = static_cast<double>(max_) / 1000};
 }
 
-void Statistics::get_finished(core::TimePoint took, bool ok, std::size_t versions) {
-  const std::lock_guard lock(mutex_);
+void Counts::get_finished(core::TimePoint took, const Found& found) {
   ++counts_.gets;
   gets_.add(took);
-  if (!ok) {
+  if (!found.ok) {
     ++counts_.failed;
     return;
   }
-  if (versions > 1) ++counts_.siblings_seen;
-  ++versions_[std::min(versions, versions_shown - 1)];
+  if (found.versions > 1) ++counts_.siblings_seen;
+  ++versions_[std::min(found.versions, versions_shown - 1)];
 }
 
-void Statistics::put_finished(core::TimePoint took, bool ok) {
-  const std::lock_guard lock(mutex_);
+void Counts::put_finished(core::TimePoint took, bool ok) {
   ++counts_.puts;
   puts_.add(took);
   if (!ok) ++counts_.failed;
 }
 
-Stats Statistics::snapshot() const {
-  const std::lock_guard lock(mutex_);
+void Counts::add(const Counts& other) {
+  counts_.gets += other.counts_.gets;
+  counts_.puts += other.counts_.puts;
+  counts_.failed += other.counts_.failed;
+  counts_.siblings_seen += other.counts_.siblings_seen;
+  gets_.add(other.gets_);
+  puts_.add(other.puts_);
+  for (std::size_t i = 0; i < versions_.size(); ++i) versions_[i] += other.versions_[i];
+}
+
+Stats Counts::summary() const {
   Stats stats = counts_;
   stats.get_latency = gets_.summary();
   stats.put_latency = puts_.summary();

@@ -18,6 +18,7 @@ namespace dynamo::host {
 class LatencyHistogram {
  public:
   void add(core::TimePoint took);
+  void add(const LatencyHistogram& other);
   Histogram summary() const;
 
  private:
@@ -32,23 +33,50 @@ class LatencyHistogram {
   std::uint64_t max_ = 0;
 };
 
-// What Node::stats() shows.
+// What Node::stats() shows, as somebody counts it.
 //
-// Thread safety: any thread.
-class Statistics {
+// Thread safety: one thread at a time.
+class Counts {
  public:
-  void get_finished(core::TimePoint took, bool ok, std::size_t versions);
+  struct Found {
+    bool ok = false;
+    std::size_t versions = 0;
+  };
+  void get_finished(core::TimePoint took, const Found& found);
   void put_finished(core::TimePoint took, bool ok);
-  Stats snapshot() const;
+  void add(const Counts& other);
+  Stats summary() const;
 
  private:
   static constexpr std::size_t versions_shown = 17;
 
+  Stats counts_;  // without the histograms
+  LatencyHistogram gets_;
+  LatencyHistogram puts_;
+  std::array<std::uint64_t, versions_shown> versions_{};
+};
+
+// What the machine's operations count.
+//
+// Thread safety: any thread.
+class Statistics {
+ public:
+  void get_finished(core::TimePoint took, const Counts::Found& found) {
+    const std::lock_guard lock(mutex_);
+    counts_.get_finished(took, found);
+  }
+  void put_finished(core::TimePoint took, bool ok) {
+    const std::lock_guard lock(mutex_);
+    counts_.put_finished(took, ok);
+  }
+  void add_to(Counts& counts) const {
+    const std::lock_guard lock(mutex_);
+    counts.add(counts_);
+  }
+
+ private:
   mutable std::mutex mutex_;
-  Stats counts_;                                          // guarded; without the histograms
-  LatencyHistogram gets_;                                 // guarded
-  LatencyHistogram puts_;                                 // guarded
-  std::array<std::uint64_t, versions_shown> versions_{};  // guarded
+  Counts counts_;  // guarded
 };
 
 }  // namespace dynamo::host

@@ -28,6 +28,9 @@ bool AntiEntropy::take(const Turn& turn, const std::string& from, const Message&
     rebuild_.take(turn, from, *stores);
   } else if (const auto* stores_reply = std::get_if<StoresReply>(&message)) {
     rebuild_.take(turn, from, *stores_reply);
+    moves_.take(turn, from, *stores_reply);
+  } else if (const auto* ready = std::get_if<MoveReady>(&message)) {
+    moves_.take(turn, from, *ready);
   } else {
     return false;
   }
@@ -55,15 +58,18 @@ void AntiEntropy::failed(const Turn& turn, const std::vector<std::uint64_t>& wri
 
 void AntiEntropy::tick(const Turn& turn) {
   state_.trees.tick(turn);
+  former_copies_.tick(turn);
   rounds_.tick(turn);
   converge_.tick(turn);
   rebuild_.tick(turn);
+  moves_.tick(turn);
   reaper_.tick(turn);
 }
 
 TimePoint AntiEntropy::next_tick() const {
   return std::min({state_.trees.next_tick(), rounds_.next_tick(), converge_.next_tick(),
-                   rebuild_.next_tick(), reaper_.next_tick()});
+                   rebuild_.next_tick(), moves_.next_tick(), former_copies_.next_tick(),
+                   reaper_.next_tick()});
 }
 
 }  // namespace dynamo::core

@@ -7,7 +7,9 @@
 #include "node/converge_requests.h"
 #include "node/exchange_rounds.h"
 #include "node/exchange_service.h"
+#include "node/former_copies.h"
 #include "node/generations.h"
+#include "node/moves.h"
 #include "node/node_state.h"
 #include "node/reaper.h"
 #include "node/rebuild.h"
@@ -21,6 +23,8 @@ namespace dynamo::core {
 //   service   answers other owners who do the same
 //   converge  applications that wait for rounds, here and on peers
 //   rebuild   this node, after it has lost its disk, waits for rounds
+//   moves     partitions that come to this node, and when their moves are over
+//   former_copies  gives up what this node owns no more
 //   reaper    drops deletes that rounds have found on all owners
 //
 // Thread safety: one thread at a time.
@@ -32,9 +36,11 @@ class AntiEntropy {
         service_(state, replica, service),
         converge_(state, rounds_),
         rebuild_(state, rounds_, generations),
+        moves_(state, rounds_),
+        former_copies_(state, replica, rounds_),
         reaper_(state, replica, rounds_, generations) {}
 
-  void start(const Turn& turn, const ClientConverge& converge) { converge_.start(turn, converge); }
+  void start(const Turn& turn, const ClientWait& converge) { converge_.start(turn, converge); }
   bool cancel(const Turn& turn, std::uint64_t request) { return converge_.cancel(turn, request); }
   // Returns whether the message was one of ours.
   bool take(const Turn& turn, const std::string& from, const Message& message);
@@ -51,6 +57,8 @@ class AntiEntropy {
   ExchangeService service_;
   ConvergeRequests converge_;
   Rebuild rebuild_;
+  Moves moves_;
+  FormerCopies former_copies_;
   Reaper reaper_;
 };
 

@@ -87,7 +87,41 @@ void note_generation(const NodeState& state, TimePoint now, ClusterStatus& statu
                                      fmt::join(absent, ", "), state.generation.current));
 }
 
+void note_moves(const NodeState& state, ClusterStatus& status) {
+  if (status.moves == 0 && state.former.empty()) return;
+  const MoveProgress& progress = state.move_progress;
+  std::string text = fmt::format("{} partitions are moving", status.moves);
+  if (progress.getting > 0) {
+    text += fmt::format("; this node gets {} and has {} of them", progress.getting, progress.ready);
+  }
+  if (!progress.trouble.empty()) text += fmt::format(", and is held up by {}", progress.trouble);
+  if (!state.former.empty()) {
+    text += fmt::format("; it gives up {} that it owns no more", state.former.size());
+  }
+  status.notes.push_back(std::move(text));
+}
+
+bool keeps_quorum(const NodeState& state, std::span<const MemberIndex> owners) {
+  std::size_t reachable = 0;
+  for (const std::string& name : state.names(owners)) {
+    reachable += !state.is_self(name) && state.detector.reachable(name) ? 1U : 0U;
+  }
+  return owners.empty() || reachable > owners.size() / 2;
+}
+
 }  // namespace
+
+bool can_stop(const NodeState& state) {
+  if (state.ring == nullptr) return true;
+  for (const auto& [name, entry] : state.stores.entries()) {
+    const int n = std::min(entry.facts.n, state.ring->depth());
+    for (int partition = 0; partition < state.ring->partitions(); ++partition) {
+      const bool current = keeps_quorum(state, state.ring->preference_list(partition, n));
+      if (!current || !keeps_quorum(state, state.ring->pending_owners(partition, n))) return false;
+    }
+  }
+  return true;
+}
 
 ClusterStatus cluster_status(const NodeState& state, const Now& at) {
   const TimePoint now = at.steady;
@@ -133,6 +167,7 @@ ClusterStatus cluster_status(const NodeState& state, const Now& at) {
   note_shortfalls(state, status);
   note_repair(state, now, status);
   note_generation(state, now, status);
+  note_moves(state, status);
   return status;
 }
 

@@ -37,8 +37,12 @@ ConvergeRequests::Task ConvergeRequests::make_task(const Turn& turn, TimePoint u
 }
 
 void ConvergeRequests::strike_off(Task& task) const {
-  std::erase_if(task.left,
-                [&](const auto& one) { return rounds_.completed(one.first) > one.second; });
+  // What this node owns no more was complete where it went.
+  const int n = std::min(state_.largest_n(), state_.ring->depth());
+  std::erase_if(task.left, [&](const auto& one) {
+    return rounds_.completed(one.first) > one.second ||
+           !state_.owns(state_.self.name, n, static_cast<std::uint32_t>(one.first));
+  });
 }
 
 bool ConvergeRequests::is_done(const Task& task) const {
@@ -53,9 +57,9 @@ std::string ConvergeRequests::trouble_of(const Task& task) const {
   return {};
 }
 
-void ConvergeRequests::start(const Turn& turn, const ClientConverge& converge) {
+void ConvergeRequests::start(const Turn& turn, const ClientWait& converge) {
   if (!state_.takes_writes().ok()) {
-    turn.out.converges.push_back({converge.request, state_.takes_writes()});
+    turn.out.waits.push_back({converge.request, state_.takes_writes()});
     return;
   }
   const std::uint64_t number = state_.next_number();
@@ -69,7 +73,7 @@ bool ConvergeRequests::cancel(const Turn& turn, std::uint64_t request) {
   const auto at = std::ranges::find_if(
       waiting_, [&](const auto& entry) { return entry.second.request == request; });
   if (at == waiting_.end()) return false;
-  turn.out.converges.push_back({request, absl::CancelledError("await_converged: cancelled")});
+  turn.out.waits.push_back({request, absl::CancelledError("await_converged: cancelled")});
   waiting_.erase(at);
   return true;
 }
@@ -144,7 +148,7 @@ void ConvergeRequests::look(const Turn& turn) {
     const bool done =
         waiting.begun && is_done(waiting.own) &&
         std::ranges::all_of(waiting.members, [](const auto& one) { return one.second.done; });
-    if (done) turn.out.converges.push_back({waiting.request, absl::OkStatus()});
+    if (done) turn.out.waits.push_back({waiting.request, absl::OkStatus()});
     at = done ? waiting_.erase(at) : std::next(at);
   }
 }
@@ -189,7 +193,7 @@ void ConvergeRequests::tick(const Turn& turn) {
     Waiting& waiting = at->second;
     if (waiting.deadline <= now) {
       strike_off(waiting.own);
-      turn.out.converges.push_back({waiting.request, late(turn, waiting)});
+      turn.out.waits.push_back({waiting.request, late(turn, waiting)});
       at = waiting_.erase(at);
       continue;
     }

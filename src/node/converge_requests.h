@@ -23,7 +23,7 @@ class ConvergeRequests {
 
   ConvergeRequests(NodeState& state, ExchangeRounds& rounds) : state_(state), rounds_(rounds) {}
 
-  void start(const Turn& turn, const ClientConverge& converge);
+  void start(const Turn& turn, const ClientWait& converge);
   bool cancel(const Turn& turn, std::uint64_t request);
   void take(const Turn& turn, const std::string& from, const ConvergeRequest& request);
   void take(const Turn& turn, const std::string& from, const ConvergeReply& reply);

@@ -20,14 +20,16 @@ std::uint64_t read_big_endian(std::string_view bytes) {
   return value;
 }
 
-std::string hashed(RecordKind kind, std::uint64_t store, const KeyHash& hash) {
-  std::string key = first_key(kind);
-  key.reserve(object_key_bytes);
-  append_big_endian(key, store);
-  append_big_endian(key, hash.high);
-  append_big_endian(key, hash.low);
+ObjectKeyBytes hashed(RecordKind kind, const ObjectKey& at) {
+  ObjectKeyBytes key{static_cast<char>(kind)};
+  std::size_t size = 1;
+  for (const std::uint64_t value : {at.store, at.hash.high, at.hash.low}) {
+    for (int shift = 56; shift >= 0; shift -= 8) key[size++] = static_cast<char>(value >> shift);
+  }
   return key;
 }
+
+std::string to_string(const ObjectKeyBytes& key) { return {key.data(), key.size()}; }
 
 std::string named(RecordKind kind, std::string_view name) {
   std::string key = first_key(kind);
@@ -45,6 +47,8 @@ std::string identity_key() { return first_key(RecordKind::identity); }
 
 std::string membership_key() { return first_key(RecordKind::membership); }
 
+std::string view_key() { return first_key(RecordKind::view); }
+
 std::string peer_key(std::string_view name) { return named(RecordKind::peer, name); }
 
 std::string store_key(std::string_view store) { return named(RecordKind::store, store); }
@@ -53,15 +57,15 @@ std::string object_key(std::string_view store, const KeyHash& hash) {
   return object_key(ObjectKey{store_place(store), hash});
 }
 
-std::string object_key(const ObjectKey& key) {
-  return hashed(RecordKind::object, key.store, key.hash);
-}
+std::string object_key(const ObjectKey& key) { return to_string(object_key_in_place(key)); }
+
+ObjectKeyBytes object_key_in_place(const ObjectKey& key) { return hashed(RecordKind::object, key); }
 
 std::string hint_key(std::string_view store, const KeyHash& hash) {
   return hint_key(ObjectKey{store_place(store), hash});
 }
 
-std::string hint_key(const ObjectKey& key) { return hashed(RecordKind::hint, key.store, key.hash); }
+std::string hint_key(const ObjectKey& key) { return to_string(hashed(RecordKind::hint, key)); }
 
 std::uint64_t store_place(std::string_view store) { return hash64(store, name_seed); }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -21,7 +22,8 @@ enum class RecordKind : char {
   membership = 'm',
   object = 'o',
   peer = 'p',
-  store = 's'
+  store = 's',
+  view = 'v'
 };
 
 std::string generation_key();
@@ -29,6 +31,7 @@ std::string identity_key();
 std::string membership_key();
 std::string peer_key(std::string_view name);
 std::string store_key(std::string_view store);
+std::string view_key();
 std::string object_key(std::string_view store, const KeyHash& hash);
 // What this node keeps of the key as a stand-in.
 std::string hint_key(std::string_view store, const KeyHash& hash);
@@ -44,6 +47,9 @@ struct ObjectKey {
 inline constexpr std::size_t object_key_bytes = 25;
 std::uint64_t store_place(std::string_view store);
 std::string object_key(const ObjectKey& key);
+// The same without an allocation.
+using ObjectKeyBytes = std::array<char, object_key_bytes>;
+ObjectKeyBytes object_key_in_place(const ObjectKey& key);
 std::string hint_key(const ObjectKey& key);
 // Nullopt if `key` is not of an object.
 std::optional<ObjectKey> parse_object_key(std::string_view key);

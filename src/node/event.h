@@ -47,11 +47,19 @@ struct ClientPut {
   bool sloppy = true;  // stand-ins may take it for owners that cannot be reached
   TimePoint deadline{};
 };
-// The application waits until every partition has been compared and repaired on all its owners. One
-// CompleteConverge with that number comes back.
-struct ClientConverge {
+// The application waits until this node or its cluster is so far. One CompleteWait with that number
+// comes back.
+struct ClientWait {
   std::uint64_t request = 0;
   TimePoint deadline{};
+  // converged: every partition has been compared and repaired on all its owners. drained, left: see
+  // node/departure.h.
+  enum class Goal { converged, drained, left } goal = Goal::converged;
+};
+// The application asks the membership for a change. One CompleteWait with that number comes back.
+struct ClientChange {
+  std::uint64_t request = 0;
+  Change change{};
 };
 // The application has lost interest.
 struct Cancel {
@@ -83,7 +91,7 @@ struct MembershipSends {
 };
 struct Tick {};
 
-using Event = std::variant<ClientGet, ClientPut, ClientConverge, Cancel, PacketReceived,
+using Event = std::variant<ClientGet, ClientPut, ClientWait, ClientChange, Cancel, PacketReceived,
                            BatchWritten, WriteFailed, ViewChanged, MembershipSends, Tick>;
 
 // What a get found, before any reconciler of the application.
@@ -118,7 +126,12 @@ struct CompletePut {
   std::uint64_t request = 0;
   absl::StatusOr<PutAnswer> answer{};
 };
-struct CompleteConverge {
+// To be asked of the membership; what it says is the answer to `request`, 0: to none.
+struct AskChange {
+  std::uint64_t request = 0;
+  Change change{};
+};
+struct CompleteWait {
   std::uint64_t request = 0;
   absl::Status status{};
 };
@@ -134,18 +147,22 @@ struct Actions {
   std::vector<SendPacket> packets{};
   std::vector<CompleteGet> gets{};
   std::vector<CompletePut> puts{};
-  std::vector<CompleteConverge> converges{};
+  std::vector<CompleteWait> waits{};
   std::vector<std::string> membership{};  // payloads for the membership component
+  std::vector<AskChange> changes{};
   std::vector<LogLine> log{};
+  bool flush = false;  // all that is in the object buffer is due
 
   void clear() {
     writes.clear();
     packets.clear();
     gets.clear();
     puts.clear();
-    converges.clear();
+    waits.clear();
     membership.clear();
+    changes.clear();
     log.clear();
+    flush = false;
   }
 };
 

@@ -1,6 +1,7 @@
 #include "node/exchange_rounds.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -10,23 +11,44 @@
 namespace dynamo::core {
 
 void ExchangeRounds::plan(TimePoint now) {
-  if (state_.ring == planned_) return;
+  if (state_.ring == planned_ && state_.former == planned_former_) return;
   planned_ = state_.ring;
-  const int n = std::min(state_.largest_n(), state_.ring->depth());
+  planned_former_ = state_.former;
   for (int partition = 0; partition < state_.ring->partitions(); ++partition) {
-    const bool owned = state_.owns(state_.self.name, n, static_cast<std::uint32_t>(partition));
-    const auto at = partitions_.find(partition);
-    if (owned && at == partitions_.end()) {
-      state_.horizon.own(partition, now);
-      partitions_.emplace(partition, Partition{});
-      set_due(partition, now + return_delay);
-    } else if (!owned && at != partitions_.end()) {
-      state_.horizon.disown(partition);
-      due_.erase({at->second.due, partition});
-      if (at->second.running != 0) rounds_.erase(at->second.running);
-      partitions_.erase(at);
-    }
+    plan(partition, now);
   }
+}
+
+void ExchangeRounds::plan(int partition, TimePoint now) {
+  const int n = std::min(state_.largest_n(), state_.ring->depth());
+  const bool owned = state_.owns(state_.self.name, n, static_cast<std::uint32_t>(partition));
+  const bool wanted = owned || state_.former.contains(partition);
+  const std::uint64_t owners = state_.ring->owners_mark(partition, n);
+  const auto at = partitions_.find(partition);
+  if (at == partitions_.end()) {
+    if (!wanted) return;
+    partitions_.emplace(partition, Partition{.owned = owned, .owners = owners});
+    if (owned) state_.horizon.own(partition, now);
+    set_due(partition, now + return_delay);
+    return;
+  }
+  Partition& known = at->second;
+  if (known.owners == owners && known.owned == owned && wanted) return;
+  // With other owners a round that runs says nothing any more.
+  if (known.running != 0) rounds_.erase(std::exchange(known.running, 0));
+  if (owned) {
+    state_.horizon.own(partition, now);
+  } else {
+    state_.horizon.disown(partition);
+  }
+  due_.erase({known.due, partition});
+  if (!wanted) {
+    partitions_.erase(at);
+    return;
+  }
+  known.owned = owned;
+  known.owners = owners;
+  set_due(partition, now < known.hurried_until ? now : now + return_delay);
 }
 
 void ExchangeRounds::set_due(int partition, TimePoint due) {
@@ -141,15 +163,21 @@ void ExchangeRounds::start(const Turn& turn, int partition) {
   const std::uint64_t number = ++last_round_;
   partitions_.at(partition).running = number;
   Round round{.partition = partition, .started = turn.now.steady};
+  add_legs(round);
+  go_on(turn, rounds_.emplace(number, std::move(round)).first);
+}
+
+void ExchangeRounds::add_legs(Round& round) const {
   for (const auto& [name, entry] : state_.stores.entries()) {
     const auto owners =
-        state_.ring->preference_list(partition, std::min(entry.facts.n, state_.ring->depth()));
-    if (!state_.holds(owners, state_.self.name)) continue;
+        state_.ring->all_owners(round.partition, std::min(entry.facts.n, state_.ring->depth()));
+    const bool owned = state_.holds(owners, state_.self.name);
+    if (!owned && !state_.former.contains(round.partition)) continue;
+    const auto kind = owned ? Exchange::Kind::both_ways : Exchange::Kind::give;
     for (std::string& peer : state_.names(owners)) {
-      if (!state_.is_self(peer)) round.legs.push_back({entry.facts, std::move(peer)});
+      if (!state_.is_self(peer)) round.legs.push_back({entry.facts, std::move(peer), kind});
     }
   }
-  go_on(turn, rounds_.emplace(number, std::move(round)).first);
 }
 
 bool ExchangeRounds::begin_leg(const Turn& turn, Round& round) {
@@ -159,10 +187,12 @@ bool ExchangeRounds::begin_leg(const Turn& turn, Round& round) {
     fail_leg(round, fmt::format("{} is unreachable: {}", leg.peer, why));
     return false;
   }
+  const int n = std::min(leg.store.n, state_.ring->depth());
   round.exchange.emplace(ExchangeScope{.store = leg.store,
                                        .partition = partition,
-                                       .view = state_.ring->view_number(),
-                                       .generation = state_.stored_generation.sealed});
+                                       .owners = state_.ring->owners_mark(round.partition, n),
+                                       .generation = state_.stored_generation.sealed},
+                         leg.kind);
   return true;
 }
 
@@ -299,7 +329,7 @@ void ExchangeRounds::finish(const Turn& turn, Rounds::iterator at) {
   if (counts(round)) {
     partition.completed = number;
     partition.generation = state_.generation.current;
-    state_.horizon.move(round.partition, round.started);
+    if (partition.owned) state_.horizon.move(round.partition, round.started);
     // Spread, so that partitions which were compared in one burst are not for ever.
     const std::uint64_t spread =
         hash64(fmt::format("{} {}", round.partition, number), state_.self.boot_random);

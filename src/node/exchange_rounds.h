@@ -17,7 +17,8 @@
 namespace dynamo::core {
 
 // Anti-entropy in the background (paper, 4.7): every partition that this node owns is compared with
-// each of its other owners, one after the other, again and again.
+// each of its other owners, one after the other, again and again. While it moves, these are those
+// of both sides. What this node owns no more is given to each of its owners (FormerCopies).
 //
 // A round of a partition is one exchange with each other owner for each store, and a second such
 // pass if the first brought this node anything: what it got from the last owner is then offered to
@@ -75,6 +76,8 @@ class ExchangeRounds {
     std::uint64_t completed = 0;
     std::uint64_t generation = 0;  // when that ended
     std::uint64_t running = 0;     // the number of its round; 0: none
+    bool owned = true;             // or a former copy
+    std::uint64_t owners = 0;      // as of the ring
     bool again = false;            // another one at once, when that ends
     TimePoint hurried_until{};
     std::string trouble{};
@@ -82,6 +85,7 @@ class ExchangeRounds {
   struct Leg {  // of a pass
     StoreFacts store{};
     std::string peer{};
+    Exchange::Kind kind = Exchange::Kind::both_ways;
   };
   struct Round {
     int partition = 0;
@@ -99,6 +103,8 @@ class ExchangeRounds {
   using Rounds = std::map<std::uint64_t, Round>;
 
   void plan(TimePoint now);
+  void plan(int partition, TimePoint now);
+  void add_legs(Round& round) const;
   void watch_peers(TimePoint now);
   void set_due(int partition, TimePoint due);
   std::size_t capacity(TimePoint now) const;
@@ -121,6 +127,7 @@ class ExchangeRounds {
   Replica& replica_;
   // The ring that partitions_ comes from; kept, so that no other one can have its address.
   std::shared_ptr<const PartitionMap> planned_;
+  std::set<int> planned_former_;
   std::map<int, Partition> partitions_;              // that this node owns
   std::set<std::pair<TimePoint, int>> due_;          // of those without a round
   Rounds rounds_;                                    // that run, by number

@@ -23,14 +23,24 @@ bool ExchangeService::admit(const Turn& turn, const std::string& from, const Exc
     reply.reason = std::string(admitted.message());
     return false;
   }
-  const ExchangeScope own{.view = state_.ring->view_number(),
+  const int n = std::min(scope.store.n, state_.ring->depth());
+  if (scope.partition >= static_cast<std::uint32_t>(state_.ring->partitions())) {
+    reply.reason = fmt::format("there is no partition {}", scope.partition);
+    return false;
+  }
+  const auto partition = static_cast<int>(scope.partition);
+  const ExchangeScope own{.owners = state_.ring->owners_mark(partition, n),
                           .generation = state_.stored_generation.sealed};
   reply.reason = scope_difference(scope, own);
   if (!reply.reason.empty()) return false;
-  if (!state_.owns(from, scope.store.n, scope.partition) ||
-      !state_.owns(state_.self.name, scope.store.n, scope.partition)) {
-    reply.reason = fmt::format("{} and {} are not both owners of partition {}", from,
-                               state_.self.name, scope.partition);
+  // Whoever asks is another owner, or one no more, who gives what he has.
+  if (!state_.owns(state_.self.name, scope.store.n, scope.partition)) {
+    reply.reason = fmt::format("{} is no owner of partition {}", state_.self.name, scope.partition);
+    return false;
+  }
+  // An answer is this node's word that it counts by this move from now on.
+  if (state_.ring->is_moving(partition) && state_.stored_view < state_.view.number) {
+    reply.answer = ExchangeAnswer::not_ready;
     return false;
   }
   if (!StoredPartition::ready(state_, scope.store, scope.partition)) {

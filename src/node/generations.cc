@@ -48,16 +48,19 @@ absl::Status Generations::restore(std::string_view record) {
 
 bool Generations::heard(const Turn& turn, const PacketHeader& header) {
   Generation& mine = state_.generation;
-  const bool lost = header.replaced && header.receiver == state_.self.identity.high &&
-                    mine.rebuild(header.generation);
-  bool changed = lost;
-  changed = mine.raise(header.generation) || changed;
+  // A new member is as far as the first that it hears of, and may refuse at once what that one
+  // refuses. Whoever was there before has been waited for, so it makes no difference to it.
+  const Generation before = mine;
+  if (mine == Generation{}) mine.floor = header.generation;
+  const bool replaced = header.replaced && header.receiver == state_.self.identity.high;
+  const bool lost = replaced && mine.rebuild(header.generation);
+  mine.raise(header.generation);
   // Only what is on the disk here counts: who has sealed has promised to refuse.
   const Generation& stored = state_.stored_generation;
   if (std::max(stored.settled, stored.floor) >= header.sealed) {
-    changed = mine.seal(header.sealed) || changed;
+    mine.seal(header.sealed);
   }
-  if (changed) store(turn);
+  if (mine != before) store(turn);
   return lost;
 }
 
@@ -123,7 +126,10 @@ bool Generations::busy() const {
 void Generations::settle() {
   // A hint that is stamped lower would be refused by its owners once all have settled.
   const bool ignores = mutated(Mutant::reap_without_hints);
-  if (ignores || state_.hints.oldest_stamp() >= state_.generation.current) {
+  // Nor is anything forgotten of which this node may hold a copy that it does not own.
+  const bool copies = state_.view.number > 1 && state_.settings.with_trees &&
+                      (state_.former_known != state_.view.number || !state_.former.empty());
+  if (ignores || (state_.hints.oldest_stamp() >= state_.generation.current && !copies)) {
     state_.generation.settle(state_.generation.current);
   }
 }

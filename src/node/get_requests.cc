@@ -2,52 +2,106 @@
 
 #include <algorithm>
 #include <chrono>
-#include <set>
+#include <iterator>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "base/mutant.h"
 #include "coordinator/outcome.h"
+#include "node/get_answer.h"
 
 namespace dynamo::core {
 
-namespace {
-
-// A peer may send any number; the application's clock counts nanoseconds in 63 bits.
-std::chrono::system_clock::time_point to_time_point(std::int64_t wall_us) {
-  using Clock = std::chrono::system_clock;
-  constexpr auto last =
-      std::chrono::duration_cast<std::chrono::microseconds>(Clock::duration::max());
-  return Clock::time_point(std::chrono::microseconds(
-      std::clamp(wall_us, std::int64_t{0}, static_cast<std::int64_t>(last.count()))));
+GetRequests::Owners GetRequests::choose_owners(const ClientGet& get) const {
+  Owners owners{.first = state_.owner_sides(get.key, get.store.n)};
+  std::vector<std::string>& first = owners.first.current;
+  // Which of them has seen at_least, nobody knows; and while the key moves, both sides answer.
+  const std::size_t count = first.size();
+  const bool all = !get.at_least.empty() || !owners.first.pending.empty();
+  const std::size_t asked = all ? count : std::min(static_cast<std::size_t>(get.r), count);
+  if (asked == count) return owners;
+  const auto rank = [this](const std::string& owner) {
+    const TimePoint round_trip = state_.detector.round_trip_of(owner);
+    return std::tuple(!state_.is_self(owner), !state_.detector.reachable(owner),
+                      round_trip == TimePoint{} ? TimePoint::max() : round_trip);
+  };
+  // There are few of them: each in turn is the best of the rest, and the order of the rest stays.
+  for (std::size_t i = 0; i < asked; ++i) {
+    const auto place = first.begin() + static_cast<std::ptrdiff_t>(i);
+    const auto best = std::ranges::min_element(place, first.end(), {}, rank);
+    std::rotate(place, best, std::next(best));
+  }
+  const auto rest = first.begin() + static_cast<std::ptrdiff_t>(asked);
+  if (count - asked > 1) std::ranges::stable_sort(rest, first.end(), {}, rank);
+  owners.reserve.assign(std::make_move_iterator(rest), std::make_move_iterator(first.end()));
+  first.erase(rest, first.end());
+  return owners;
 }
 
-}  // namespace
-
 void GetRequests::start(const Turn& turn, ClientGet get) {
-  const std::vector<std::string> owners = state_.owners(get.key, get.store.n);
+  const std::uint64_t number = state_.next_number();
+  const auto at =
+      operations_.emplace(number, Running{.get = std::move(get), .started = turn.now.steady}).first;
+  ++unanswered_;
+  ask_owners(turn, at);
+}
+
+void GetRequests::ask_owners(const Turn& turn, Operations::iterator at) {
+  Running& running = at->second;
+  const ClientGet& get = running.get;
+  Owners owners = choose_owners(get);
   std::vector<std::string> candidates;
   if (get.sloppy) candidates = state_.stand_ins(get.key, get.store.n);
   const ContextBody* at_least = get.at_least.body();
-  GetOperation operation(owners, get.r, get.store.conflict,
-                         at_least == nullptr ? History{} : at_least->history);
-  const TimePoint timeout = get.deadline - turn.now.steady;
-  const std::uint64_t number = state_.next_number();
-  const auto at = operations_
-                      .emplace(number, Running{.get = std::move(get),
-                                               .operation = std::move(operation),
-                                               .stand_ins = StandIns(std::move(candidates)),
-                                               .started = turn.now.steady})
-                      .first;
-  Running& running = at->second;
-  ++unanswered_;
-  timers_.emplace(running.get.deadline, number);
-  if (!running.stand_ins.exhausted()) {
-    timers_.emplace(turn.now.steady + StandIns::patience(timeout), number);
+  running.operation =
+      GetOperation(owners.first, get.r, get.store.conflict,
+                   at_least == nullptr ? History{} : at_least->history, std::move(owners.reserve));
+  running.stand_ins = StandIns(std::move(candidates));
+  running.patient_until = turn.now.steady + StandIns::patience(get.deadline - turn.now.steady);
+  running.late_at = TimePoint{0};
+  running.asked_later.clear();
+  running.stamp = UINT64_MAX;
+  for (const std::string& owner : owners.first.all()) ask(turn, at->first, running, owner, false);
+  if (settle(turn, at)) set_timer(turn, at);
+}
+
+void GetRequests::view_changed(const Turn& turn) {
+  for (auto at = operations_.begin(); at != operations_.end();) {
+    const auto current = at++;
+    if (current->second.answered) {
+      operations_.erase(current);  // who is behind now, the next comparison finds out
+    } else {
+      ask_owners(turn, current);
+    }
   }
-  for (const std::string& owner : owners) ask(turn, number, running, owner, false);
-  settle(turn, at);
+}
+
+TimePoint GetRequests::Running::asked_at(std::string_view node) const {
+  for (const auto& [name, time] : asked_later) {
+    if (name == node) return time;
+  }
+  return started;
+}
+
+bool GetRequests::ask_next(const Turn& turn, Operations::iterator at) {
+  const std::optional<std::string> owner = at->second.operation.ask_next();
+  if (!owner) return false;
+  at->second.asked_later.emplace_back(*owner, turn.now.steady);
+  ask(turn, at->first, at->second, *owner, false);
+  return true;
+}
+
+void GetRequests::set_timer(const Turn& turn, Operations::iterator at) {
+  const Running& running = at->second;
+  TimePoint next = running.get.deadline;
+  const auto consider = [&](TimePoint time) {
+    if (time > turn.now.steady) next = std::min(next, time);
+  };
+  if (!running.stand_ins.exhausted()) consider(running.patient_until);
+  if (running.operation.has_reserve()) consider(running.late_at);
+  timers_.emplace(next, at->first);
 }
 
 void GetRequests::ask(const Turn& turn, std::uint64_t number, Running& running,
@@ -55,6 +109,7 @@ void GetRequests::ask(const Turn& turn, std::uint64_t number, Running& running,
   if (!state_.is_self(node)) {
     state_.outbox.send(node, ReadRequest{number, running.get.store, running.get.key, stand_in});
     state_.detector.asked(node, turn.now.steady);
+    running.late_at = std::max(running.late_at, turn.now.steady + state_.detector.late_after(node));
     if (std::string why = state_.unreachable_reason(node, turn.now.steady); !why.empty()) {
       running.operation.unreachable(node, std::move(why));
     }
@@ -64,17 +119,26 @@ void GetRequests::ask(const Turn& turn, std::uint64_t number, Running& running,
       !stand_in && !lost.empty()) {
     return running.operation.refused(node, std::string(lost));
   }
-  absl::StatusOr<Record> record =
-      replica_.read(turn, running.get.store, running.get.key,
-                    stand_in ? ReplicaReport::Role::stand_in : ReplicaReport::Role::primary);
-  if (record.ok()) {
-    if (!record->replica.set.empty()) {
-      running.stamp = std::min(running.stamp, stand_in ? record->generation : state_.stamp());
+  absl::StatusOr<VersionSet> set = VersionSet{};
+  std::uint64_t stamp = state_.stamp();
+  if (stand_in) {
+    absl::StatusOr<Record> hint =
+        replica_.read(turn, running.get.store, running.get.key, ReplicaReport::Role::stand_in);
+    if (hint.ok()) {
+      stamp = hint->generation;
+      set = std::move(hint->replica.set);
+    } else {
+      set = hint.status();
     }
-    running.operation.answered(node, std::move(record->replica.set));
+  } else {
+    set = replica_.read_versions(turn, running.get.store, running.get.key);
+  }
+  if (set.ok()) {
+    if (!set->empty()) running.stamp = std::min(running.stamp, stamp);
+    running.operation.answered(node, *std::move(set));
   } else {
     running.operation.refused(node,
-                              fmt::format("damaged: {}", std::string(record.status().message())));
+                              fmt::format("damaged: {}", std::string(set.status().message())));
   }
 }
 
@@ -84,7 +148,7 @@ void GetRequests::reply(const Turn& turn, const std::string& from, ReadReply rep
   if (reply.answer == ReadReply::Answer::refused) {
     at->second.operation.refused(from, std::move(reply.reason));
   } else {
-    state_.detector.round_trip(from, turn.now.steady - at->second.started);
+    state_.detector.round_trip(from, turn.now.steady - at->second.asked_at(from));
     if (!reply.set.empty()) at->second.stamp = std::min(at->second.stamp, reply.generation);
     at->second.operation.answered(from, std::move(reply.set));
   }
@@ -116,10 +180,15 @@ void GetRequests::tick(const Turn& turn) {
       finish(turn, at);
       continue;
     }
-    running.stand_ins.note_silent(running.operation.tally(), [&](std::string_view node) {
-      return state_.detector.heard_since(node, running.started);
-    });
-    settle(turn, at);
+    if (running.late_at <= turn.now.steady && !running.operation.enough()) ask_next(turn, at);
+    if (running.patient_until <= turn.now.steady) {
+      while (!running.operation.enough() && ask_next(turn, at)) {
+      }
+      running.stand_ins.note_silent(running.operation.tally(), [&](std::string_view node) {
+        return state_.detector.heard_since(node, running.started);
+      });
+    }
+    if (settle(turn, at)) set_timer(turn, at);
   }
 }
 
@@ -139,10 +208,12 @@ TimePoint GetRequests::next_tick() const {
   return timers_.empty() ? TimePoint::max() : timers_.top().first;
 }
 
-void GetRequests::settle(const Turn& turn, Operations::iterator at) {
+bool GetRequests::settle(const Turn& turn, Operations::iterator at) {
   Running& running = at->second;
   GetOperation& operation = running.operation;
-  if (!operation.enough()) {
+  while (!operation.enough() && operation.falls_short() && ask_next(turn, at)) {
+  }
+  if (!operation.enough() && !operation.has_reserve()) {
     const auto usable = [this](std::string_view name) { return state_.detector.reachable(name); };
     for (auto pairs = running.stand_ins.choose(operation.tally(), usable); !pairs.empty();
          pairs = running.stand_ins.choose(operation.tally(), usable)) {
@@ -150,11 +221,19 @@ void GetRequests::settle(const Turn& turn, Operations::iterator at) {
     }
   }
   if (operation.enough()) {
-    answer(turn, running, answer_of(turn, running));
+    if (!running.answered) {
+      if (operation.complete()) {
+        repair(turn, running);
+        running.repaired = true;
+      }
+      answer(turn, running, answer_of(turn, running));
+    }
   } else if (operation.hopeless()) {
     answer(turn, running, operation.failure(absl::StatusCode::kUnavailable, running.get.key, ""));
   }
-  if (running.answered && operation.complete()) finish(turn, at);
+  if (!running.answered || !operation.complete()) return true;
+  finish(turn, at);
+  return false;
 }
 
 void GetRequests::answer(const Turn& turn, Running& running, absl::StatusOr<GetAnswer> answer) {
@@ -164,7 +243,12 @@ void GetRequests::answer(const Turn& turn, Running& running, absl::StatusOr<GetA
 }
 
 void GetRequests::finish(const Turn& turn, Operations::iterator at) {
-  const Running& running = at->second;
+  if (!at->second.repaired) repair(turn, at->second);
+  operations_.erase(at);
+  while (!timers_.empty() && !operations_.contains(timers_.top().second)) timers_.pop();
+}
+
+void GetRequests::repair(const Turn& turn, const Running& running) {
   for (const std::string& owner : running.operation.behind()) {
     if (!state_.is_self(owner)) {
       VersionSet latest;
@@ -187,25 +271,14 @@ void GetRequests::finish(const Turn& turn, Operations::iterator at) {
       replica_.write(turn, *own, false);
     }
   }
-  operations_.erase(at);
 }
 
-GetAnswer GetRequests::answer_of(const Turn& turn, const Running& running) const {
-  const VersionSet& set = running.operation.merged();
-  GetAnswer answer;
-  std::set<WriteId> shown;  // a write that was stored under two dots is one version (trap A8)
-  for (const StoredVersion& version : set.versions()) {
-    if (!version.visible_at(turn.now.wall_us) || !shown.insert(version.write_id).second) continue;
-    answer.versions.push_back({.object = *version.object,
-                               .dot = version.dot,
-                               .written_at = to_time_point(version.written_at_us)});
-  }
-  ContextBody seen = state_.context_body(running.get.store.name, running.get.key);
-  seen.history = set.history();
-  seen.latest = set.latest();
-  answer.context = make_context(std::move(seen));
-  answer.outcome = running.operation.outcome();
-  return answer;
+GetAnswer GetRequests::answer_of(const Turn& turn, Running& running) const {
+  // Once all is repaired, nobody needs the set any more.
+  VersionSet set =
+      running.repaired ? std::move(running.operation).take_merged() : running.operation.merged();
+  return make_answer(std::move(set), state_.context_body(running.get.store.name, running.get.key),
+                     running.operation.outcome(), turn.now.wall_us);
 }
 
 }  // namespace dynamo::core

@@ -16,9 +16,14 @@ namespace dynamo::core {
 
 // The gets that this node's application has under way. Any node coordinates a get (paper, 4.5).
 //
+// It asks r owners: this node if it is one, and those that lately answered fastest. The next one is
+// asked for each that fails, and when an answer is late (hedging); a late one is still listened to.
+// The owners that are not asked are brought up to date by hints and anti-entropy.
+//
 // Once r replicas have answered, the application has its answer; the get itself goes on until all
-// have, or its deadline. Then the owners that hold less than all of them together are sent the rest
-// (read repair, paper, 5). That is a merge like any other, so it can never undo a write (trap D8).
+// that were asked have, or its deadline. Then the owners that hold less than all of them together
+// are sent the rest (read repair, paper, 5). That is a merge like any other, so it can never undo a
+// write (trap D8).
 //
 // Thread safety: one thread at a time.
 class GetRequests {
@@ -29,6 +34,8 @@ class GetRequests {
   void start(const Turn& turn, ClientGet get);
   void reply(const Turn& turn, const std::string& from, ReadReply reply);
   void peer_lost(const Turn& turn, const std::string& peer);
+  // Answers from before do not count any more: asks the owners that there are now.
+  void view_changed(const Turn& turn);
   // Ends what is past its deadline.
   void tick(const Turn& turn);
   // Ends the request with CANCELLED, if it is one of these.
@@ -40,21 +47,42 @@ class GetRequests {
  private:
   struct Running {
     ClientGet get{};
-    GetOperation operation;
-    StandIns stand_ins;
+    GetOperation operation{{}, 0, Conflict::keep_siblings};
+    StandIns stand_ins{{}};
     TimePoint started{};
+    TimePoint patient_until{};         // then silent owners are replaced by stand-ins
+    TimePoint late_at = TimePoint{0};  // then the next owner is asked
+    std::vector<std::pair<std::string, TimePoint>> asked_later{};  // owners, and when
+    bool repaired = false;
     bool answered = false;
     std::uint64_t stamp = UINT64_MAX;  // the lowest of what was merged
+
+    TimePoint asked_at(std::string_view node) const;
   };
   using Operations = std::map<std::uint64_t, Running>;
 
+  // Who is asked first, and who after them, the first choice first.
+  struct Owners {
+    OwnerSides first{};
+    std::vector<std::string> reserve{};
+  };
+  Owners choose_owners(const ClientGet& get) const;
+  // Asks them, from the beginning.
+  void ask_owners(const Turn& turn, Operations::iterator at);
   void ask(const Turn& turn, std::uint64_t number, Running& running, const std::string& node,
            bool stand_in);
-  void settle(const Turn& turn, Operations::iterator at);
+  // Asks the next owner in place of one that has failed or is late; false if there is none.
+  bool ask_next(const Turn& turn, Operations::iterator at);
+  // Goes on with it as far as it can now; false if that was its end.
+  bool settle(const Turn& turn, Operations::iterator at);
   void answer(const Turn& turn, Running& running, absl::StatusOr<GetAnswer> answer);
-  // The end: whoever is behind is repaired.
+  // Whoever is behind gets the rest.
+  void repair(const Turn& turn, const Running& running);
+  // The end.
   void finish(const Turn& turn, Operations::iterator at);
-  GetAnswer answer_of(const Turn& turn, const Running& running) const;
+  // Looks at it again when the next of its times has come.
+  void set_timer(const Turn& turn, Operations::iterator at);
+  GetAnswer answer_of(const Turn& turn, Running& running) const;
 
   NodeState& state_;
   Replica& replica_;

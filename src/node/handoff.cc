@@ -41,7 +41,10 @@ void Handoff::tick(const Turn& turn) {
     if (at == hints.end()) at = hints.begin();
     if (looked_at++ == hints.size()) break;
     const std::string key = at->first;
-    for (const std::string& to : receivers_of(key, at->second)) {
+    const std::vector<std::string> receivers = receivers_of(key, at->second);
+    // Everybody has it who owns the key now: the last one that had not is no owner any more.
+    if (receivers.empty()) strike(turn, key);
+    for (const std::string& to : receivers) {
       if (!may_send(to, turn.now.steady) || sending_.contains({key, to})) continue;
       if (!send(turn, key, to)) break;
       ++sent;
@@ -65,7 +68,7 @@ std::vector<std::string> Handoff::owners(const std::string& key, const std::stri
   const StoreTable::Entry* entry = state_.stores.find(store);
   if (entry == nullptr) return {};
   const int partition = state_.ring->partition_of(hash_of(key));
-  return state_.names(state_.ring->preference_list(partition, entry->facts.n));
+  return state_.names(state_.ring->all_owners(partition, entry->facts.n));
 }
 
 std::vector<std::string> Handoff::receivers_of(const std::string& key,
@@ -86,6 +89,14 @@ std::vector<std::string> Handoff::receivers_of(const std::string& key,
     if (named || to_all) receivers.push_back(owner);
   }
   return receivers;
+}
+
+bool Handoff::can_deliver() const {
+  return std::ranges::any_of(state_.hints.hints(), [this](const auto& hint) {
+    return std::ranges::any_of(receivers_of(hint.first, hint.second), [this](const auto& to) {
+      return state_.is_self(to) || state_.detector.reachable(to);
+    });
+  });
 }
 
 bool Handoff::may_send(const std::string& to, TimePoint now) {
@@ -174,29 +185,31 @@ bool Handoff::has_its_due(const Identity& identity, const HintLog::Hint& hint,
 void Handoff::confirmed(const Turn& turn, const Sent& sent) {
   state_.hints.note_synced(sent.key, sent.revision, sent.to);
   const HintLog::Hint* hint = state_.hints.find(sent.key);
-  if (hint == nullptr || hint->revision != sent.revision) return;
-  const std::vector<std::string> owners = this->owners(sent.key, hint->store);
+  if (hint != nullptr && hint->revision == sent.revision) strike(turn, sent.key);
+}
+
+void Handoff::strike(const Turn& turn, const std::string& key) {
+  const HintLog::Hint* hint = state_.hints.find(key);
+  const std::vector<std::string> owners = this->owners(key, hint->store);
   std::vector<Identity> owed;
   for (const Identity& identity : hint->owed) {
     if (!has_its_due(identity, *hint, owners)) owed.push_back(identity);
   }
   if (owed.size() == hint->owed.size()) return;
   if (owed.empty()) {
-    state_.hints.erase(sent.key);
-    turn.write({.write = state_.next_number(), .key = sent.key, .synced = false});
+    state_.hints.erase(key);
+    turn.write({.write = state_.next_number(), .key = key, .synced = false});
     return;
   }
   absl::StatusOr<Record> record = absl::NotFoundError("");
   const absl::StatusOr<bool> found =
-      turn.read(sent.key, [&](std::string_view bytes) { record = decode_record(bytes); });
+      turn.read(key, [&](std::string_view bytes) { record = decode_record(bytes); });
   if (!found.ok() || !record.ok()) return;
   record->owed = owed;
   std::string bytes = encode_record(*record);
-  state_.hints.strike(sent.key, std::move(owed), sent.key.size() + bytes.size());
-  turn.write({.write = state_.next_number(),
-              .key = sent.key,
-              .record = std::move(bytes),
-              .synced = false});
+  state_.hints.strike(key, std::move(owed), key.size() + bytes.size());
+  turn.write(
+      {.write = state_.next_number(), .key = key, .record = std::move(bytes), .synced = false});
 }
 
 void Handoff::expire(TimePoint now) {

@@ -39,6 +39,8 @@ class Handoff {
 
   void tick(const Turn& turn);
   TimePoint next_tick() const;
+  // Some hint is owed to somebody who can be reached.
+  bool can_deliver() const;
   // Returns whether the reply was to one of ours.
   bool reply(const Turn& turn, const std::string& from, const WriteReply& reply);
   // The engine's word on a write; returns whether it was one of ours.
@@ -69,6 +71,8 @@ class Handoff {
   // Returns whether the hint is still there.
   bool send(const Turn& turn, const std::string& key, const std::string& to);
   void confirmed(const Turn& turn, const Sent& sent);
+  // Whoever has its due is owed nothing any more. REQUIRES: there is such a hint.
+  void strike(const Turn& turn, const std::string& key);
   // No longer on its way, however it ended.
   Sent land(InFlight::iterator at);
   void expire(TimePoint now);

@@ -14,18 +14,9 @@
 
 namespace dynamo::core {
 
-namespace {
-
-const Member* member_named(const NodeState& state, std::string_view name) {
-  if (state.ring == nullptr) return nullptr;
-  const auto index = state.ring->find(name);
-  return index ? &state.ring->members()[*index] : nullptr;
-}
-
-}  // namespace
-
 Machine::Machine(NodeIdentity identity, NodeSettings settings)
     : state_(std::move(identity), std::move(settings)),
+      views_(state_),
       replica_(state_),
       service_(state_, replica_),
       handoff_(state_, replica_),
@@ -33,7 +24,8 @@ Machine::Machine(NodeIdentity identity, NodeSettings settings)
       coordinator_(state_, replica_),
       puts_(state_, coordinator_),
       generations_(state_),
-      anti_entropy_(state_, replica_, service_, generations_) {}
+      anti_entropy_(state_, replica_, service_, generations_),
+      departure_(state_, handoff_, gets_, puts_, coordinator_) {}
 
 absl::Status Machine::restore(std::string_view key, std::string_view record) {
   if (is_kind(key, RecordKind::peer)) {
@@ -44,6 +36,8 @@ absl::Status Machine::restore(std::string_view key, std::string_view record) {
     absl::StatusOr<StoreTable::Entry> entry = decode_store(record);
     if (!entry.ok()) return entry.status();
     state_.stores.restore(*std::move(entry));
+  } else if (is_kind(key, RecordKind::view)) {
+    return views_.restore(record);
   } else if (is_kind(key, RecordKind::generation)) {
     return generations_.restore(record);
   } else if (is_kind(key, RecordKind::hint)) {
@@ -88,23 +82,8 @@ PacketHeader Machine::header_to(const std::string& name) const {
           .to = name};
 }
 
-void Machine::end_turn(const Now&, Actions& out) {
-  for (auto& [to, messages] : state_.outbox.by_peer()) {
-    const auto& [name, lane] = to;
-    const Member* member = member_named(state_, name);
-    if (member == nullptr || messages.empty()) continue;
-    PacketWriter writer(header_to(name));
-    for (const Message& message : messages) {
-      writer.add(message);
-      if (writer.size() < packet_bytes_target) continue;
-      out.packets.push_back({member->address, lane, std::move(writer).finish()});
-      writer = PacketWriter(header_to(name));
-    }
-    if (!writer.empty()) {
-      out.packets.push_back({member->address, lane, std::move(writer).finish()});
-    }
-  }
-  for (auto& [to, messages] : state_.outbox.by_peer()) messages.clear();
+void Machine::end_turn(const Now& now, Actions& out) {
+  seal_messages(now, out);
   std::ranges::move(unaddressed_, std::back_inserter(out.packets));
   unaddressed_.clear();
 }
@@ -133,9 +112,10 @@ void Machine::announce(const StoreTable::Entry& entry) {
 }
 
 TimePoint Machine::next_tick() const {
-  TimePoint next = std::min({gets_.next_tick(), coordinator_.next_tick(), puts_.next_tick(),
-                             state_.detector.next_tick(), handoff_.next_tick(),
-                             anti_entropy_.next_tick(), generations_.next_tick()});
+  TimePoint next =
+      std::min({gets_.next_tick(), coordinator_.next_tick(), puts_.next_tick(),
+                state_.detector.next_tick(), handoff_.next_tick(), anti_entropy_.next_tick(),
+                generations_.next_tick(), departure_.next_tick()});
   for (const auto& request : waiting_for_view_) {
     next = std::min(next, std::visit([](const auto& r) { return r.deadline; }, request));
   }
@@ -147,6 +127,10 @@ bool Machine::may_start(const Request& request, std::vector<Complete>& completio
   absl::Status refusal =
       std::is_same_v<Request, ClientPut> ? state_.takes_writes() : state_.out_of_service;
   if (refusal.ok()) refusal = state_.stores.check(request.store);
+  if (refusal.ok() && state_.draining) {
+    refusal = absl::FailedPreconditionError(
+        fmt::format("{}: node \"{}\" is draining", quote(request.key), state_.self.name));
+  }
   const auto limit = static_cast<std::size_t>(state_.settings.requests_max);
   if (refusal.ok() && gets_.size() + puts_.size() + waiting_for_view_.size() >= limit) {
     refusal = absl::ResourceExhaustedError(fmt::format(
@@ -160,6 +144,7 @@ bool Machine::may_start(const Request& request, std::vector<Complete>& completio
 // A context is checked here and not in the handle, because only the machine knows its cluster.
 absl::Status Machine::check_context(const Context& context, const StoreFacts& store,
                                     std::string_view key) const {
+  if (context.empty()) return absl::OkStatus();
   absl::Status bound =
       check_binding(context, bind_context(state_.cluster, store.name, key), store.name, key);
   if (!bound.ok() && !mutated(Mutant::foreign_context_accepted)) return bound;
@@ -195,12 +180,18 @@ void Machine::on(const Turn& turn, ClientPut put) {
   puts_.start(turn, std::move(put));
 }
 
-void Machine::on(const Turn& turn, const ClientConverge& converge) {
-  anti_entropy_.start(turn, converge);
+void Machine::on(const Turn& turn, const ClientWait& wait) {
+  if (wait.goal == ClientWait::Goal::converged) return anti_entropy_.start(turn, wait);
+  departure_.start(turn, wait);
+}
+
+void Machine::on(const Turn& turn, const ClientChange& change) {
+  turn.out.changes.push_back({change.request, change.change});
 }
 
 void Machine::on(const Turn& turn, const Cancel& cancel) {
   if (anti_entropy_.cancel(turn, cancel.request)) return;
+  if (departure_.cancel(turn, cancel.request)) return;
   if (gets_.cancel(turn, cancel.request) || puts_.cancel(turn, cancel.request)) return;
   const auto at = std::ranges::find_if(waiting_for_view_, [&](const auto& waiting) {
     return std::visit([&](const auto& r) { return r.request == cancel.request; }, waiting);
@@ -218,6 +209,8 @@ void Machine::on(const Turn& turn, const Cancel& cancel) {
 void Machine::on(const Turn& turn, const BatchWritten& written) {
   for (const std::uint64_t write : written.writes) {
     generations_.synced(write);
+    views_.synced(write);
+    departure_.synced(turn, write);
     if (!service_.synced(write) && !handoff_.synced(turn, write)) coordinator_.synced(turn, write);
   }
   anti_entropy_.synced(turn, written.writes);
@@ -242,50 +235,11 @@ void Machine::on(const Turn& turn, const WriteFailed& failed) {
   puts_.room(turn);  // what was dropped has left some
 }
 
-void Machine::on(const Turn& turn, const ViewChanged& changed) {
-  if (state_.ring != nullptr && changed.view.number <= state_.ring->view_number()) return;
-  state_.view = changed.view;
-  state_.make_ring();
-  state_.cluster = cluster_identity(state_.settings.cluster_label, changed.view.cluster);
-  if (state_.settings.with_trees) {
-    state_.trees.begin(state_.cluster.low ^ (state_.cluster.high << 1), turn.now.steady);
-  }
-  std::vector<std::string> peers;
-  for (const Member& member : state_.ring->members()) {
-    if (!state_.is_self(member.name)) peers.push_back(member.name);
-  }
-  state_.detector.set_peers(peers, turn.now.steady);
-  for (const auto& [name, entry] : state_.stores.entries()) announce(entry);
-  fill_waiting(turn);
-}
-
-void Machine::fill_waiting(const Turn& turn) {
-  auto waiting = std::exchange(waiting_for_view_, {});
-  for (auto& request : waiting) {
-    std::visit([&](auto& r) { on(turn, std::move(r)); }, request);
-  }
-}
-
-void Machine::expire_waiting(const Turn& turn) {
-  std::erase_if(waiting_for_view_, [&](const auto& waiting) {
-    return std::visit(
-        [&](const auto& request) {
-          if (request.deadline > turn.now.steady) return false;
-          absl::Status late = absl::DeadlineExceededError(
-              fmt::format("{}: this node has no view of the cluster yet", quote(request.key)));
-          if constexpr (requires { request.object; }) {
-            turn.out.puts.push_back({request.request, std::move(late)});
-          } else {
-            turn.out.gets.push_back({request.request, std::move(late)});
-          }
-          return true;
-        },
-        waiting);
-  });
-}
-
 void Machine::on(const Turn&, const MembershipSends& sends) {
-  PacketWriter writer(header_to({}));
+  // What the membership says is for whoever has none yet, too, and names its cluster itself.
+  PacketHeader header = header_to({});
+  header.cluster = {};
+  PacketWriter writer(header);
   writer.add(MembershipMessage{sends.payload});
   unaddressed_.push_back({.address = sends.address, .packet = std::move(writer).finish()});
 }
@@ -300,6 +254,7 @@ void Machine::on(const Turn& turn, const Tick&) {
   deliver_finished(turn);  // what the coordinator knows beats what the request can say
   puts_.tick(turn);
   if (state_.ring != nullptr && state_.takes_writes().ok()) handoff_.tick(turn);
+  departure_.tick(turn);
   std::vector<std::string> lost;
   for (const std::string& peer : state_.detector.tick(turn.now.steady, lost)) {
     state_.outbox.send(peer, Ping{static_cast<std::uint64_t>(turn.now.steady.count())});

@@ -11,6 +11,7 @@
 #include <absl/status/status.h>
 
 #include "node/anti_entropy.h"
+#include "node/departure.h"
 #include "node/event.h"
 #include "node/generations.h"
 #include "node/get_requests.h"
@@ -20,6 +21,7 @@
 #include "node/put_requests.h"
 #include "node/replica.h"
 #include "node/replica_service.h"
+#include "node/views.h"
 
 namespace dynamo::core {
 
@@ -31,7 +33,7 @@ namespace dynamo::core {
 //   ClientGet  ------------------> GetRequests        ReadRequest, WriteRequest --> ReplicaService
 //   ClientPut  --> PutRequests --> PutCoordinator <--------------- PutForward (a peer's put)
 //   BatchWritten, WriteFailed ---> PutCoordinator, ReplicaService, Handoff
-//   ClientConverge, exchanges ---> AntiEntropy, Generations
+//   ClientWait, exchanges ---> AntiEntropy, Generations
 //   Tick ------------------------> deadlines, FailureDetector, Handoff
 //
 // A turn is one or more step() calls and one end_turn(), which seals the messages of all of them
@@ -46,8 +48,8 @@ class Machine {
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
 
-  // A record that the engine held at start, of kind generation, peer, store or hint, in this order
-  // of kinds. DATA_LOSS if it is damaged.
+  // A record that the engine held at start, of kind view, generation, peer, store or hint, in this
+  // order of kinds. DATA_LOSS if it is damaged.
   absl::Status restore(std::string_view key, std::string_view record);
 
   // The directory has been made part of a cluster. Before the first step only.
@@ -69,15 +71,23 @@ class Machine {
  private:
   void on(const Turn& turn, ClientGet get);
   void on(const Turn& turn, ClientPut put);
-  void on(const Turn& turn, const ClientConverge& converge);
+  void on(const Turn& turn, const ClientWait& converge);
+  void on(const Turn& turn, const ClientChange& change);
   void on(const Turn& turn, const Cancel& cancel);
   void on(const Turn& turn, const PacketReceived& received);
   void on(const Turn& turn, const BatchWritten& written);
   void on(const Turn& turn, const WriteFailed& failed);
-  void on(const Turn& turn, const ViewChanged& changed);
+  void on(const Turn& turn, ViewChanged changed);
   void on(const Turn& turn, const MembershipSends& sends);
   void on(const Turn& turn, const Tick&);
 
+  void hear_view(const Turn& turn, Packet& packet);
+  void adopt(const Turn& turn, View view);
+  void join_cluster(const Turn& turn);
+  void note_own_end(const Turn& turn);
+  void seal_messages(const Now& now, Actions& out);
+  void catch_up(const Turn& turn, const std::string& from);
+  bool counts_here(const Turn& turn) const { return turn.peer_view == state_.view.number; }
   void hear_refusals(const Turn& turn, const Packet& packet);
   void on_message(const Turn& turn, const std::string& from, Message message);
   void on_forward(const Turn& turn, const std::string& from, PutForward forward);
@@ -97,6 +107,7 @@ class Machine {
   PacketHeader header_to(const std::string& name) const;
 
   NodeState state_;
+  Views views_;
   Replica replica_;
   ReplicaService service_;
   Handoff handoff_;
@@ -105,6 +116,7 @@ class Machine {
   PutRequests puts_;
   Generations generations_;
   AntiEntropy anti_entropy_;
+  Departure departure_;
   // Requests that came before the first view.
   std::deque<std::variant<ClientGet, ClientPut>> waiting_for_view_;
   std::vector<SendPacket> unaddressed_;  // of the membership component, by address rather than name

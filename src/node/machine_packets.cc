@@ -15,9 +15,13 @@ void Machine::on(const Turn& turn, const PacketReceived& received) {
   if (!packet.ok()) {
     return log_drop(turn, received.peer, std::string(packet.status().message()));
   }
-  if (!accepts(turn, received, *packet)) return;
+  const Turn received_in{turn.now, turn.own, turn.out, turn.written, packet->header.view};
+  hear_view(received_in, *packet);
+  if (!accepts(received_in, received, *packet)) return;
   const std::string& from = packet->header.from;
   state_.detector.heard(from, turn.now.steady);
+  views_.heard(from, packet->header.view);
+  if (packet->header.view != state_.view.number) catch_up(turn, from);
   if (generations_.heard(turn, packet->header)) {
     turn.log(LogLevel::warning,
              fmt::format("{} knew another disk of this node: what was on it is fetched from the "
@@ -29,7 +33,12 @@ void Machine::on(const Turn& turn, const PacketReceived& received) {
              fmt::format("{} messages from {} are of types that this version does not know",
                          packet->unknown, from));
   }
-  for (Message& message : packet->messages) on_message(turn, from, std::move(message));
+  for (Message& message : packet->messages) on_message(received_in, from, std::move(message));
+}
+
+// One of the two is behind. Whatever is sent to it tells it, or makes it tell.
+void Machine::catch_up(const Turn& turn, const std::string& from) {
+  state_.outbox.send(from, Ping{static_cast<std::uint64_t>(turn.now.steady.count())});
 }
 
 void Machine::log_drop(const Turn& turn, const std::string& from, const std::string& why) {
@@ -124,12 +133,13 @@ void Machine::on_message(const Turn& turn, const std::string& from, Message mess
   } else if (auto* read = std::get_if<ReadRequest>(&message)) {
     service_.read(turn, from, *read);
   } else if (auto* read_reply = std::get_if<ReadReply>(&message)) {
-    gets_.reply(turn, from, std::move(*read_reply));
+    // Answers count only in the view that they were given in (semantics.md 6).
+    if (counts_here(turn)) gets_.reply(turn, from, std::move(*read_reply));
   } else if (auto* write = std::get_if<WriteRequest>(&message)) {
     service_.write(turn, from, std::move(*write));
   } else if (auto* write_reply = std::get_if<WriteReply>(&message)) {
     if (handoff_.reply(turn, from, *write_reply)) return;
-    coordinator_.reply(turn, from, std::move(*write_reply));
+    if (counts_here(turn)) coordinator_.reply(turn, from, std::move(*write_reply));
   } else if (auto* forward = std::get_if<PutForward>(&message)) {
     on_forward(turn, from, std::move(*forward));
   } else if (auto* forward_reply = std::get_if<PutForwardReply>(&message)) {
@@ -149,6 +159,7 @@ void Machine::on_forward(const Turn& turn, const std::string& from, PutForward f
   if (admitted.ok()) {
     if (std::string full = turn.own.full(); !full.empty()) admitted = absl::UnavailableError(full);
   }
+  if (admitted.ok() && state_.draining) admitted = absl::UnavailableError("it is draining");
   if (admitted.ok()) return coordinator_.start(turn, from, std::move(forward));
   const bool final = absl::IsFailedPrecondition(admitted);
   state_.outbox.send(from, PutForwardReply{.operation = forward.operation,

@@ -1,8 +1,10 @@
 #include "node/node_state.h"
-#include "base/mutant.h"
 
 #include <algorithm>
 #include <utility>
+
+#include "base/mutant.h"
+#include "node/get_answer.h"
 
 namespace dynamo::core {
 
@@ -17,6 +19,7 @@ NodeState::NodeState(NodeIdentity identity, NodeSettings node_settings)
 
 std::vector<std::string> NodeState::names(std::span<const MemberIndex> members) const {
   std::vector<std::string> names;
+  names.reserve(members.size());
   for (const MemberIndex member : members) names.push_back(ring->members()[member].name);
   return names;
 }
@@ -26,8 +29,19 @@ bool NodeState::holds(std::span<const MemberIndex> members, std::string_view nam
       members, [&](const MemberIndex member) { return ring->members()[member].name == name; });
 }
 
+const Member* NodeState::member(std::string_view name) const {
+  if (ring == nullptr) return nullptr;
+  const auto index = ring->find(name);
+  return index ? &ring->members()[*index] : nullptr;
+}
+
+OwnerSides NodeState::owner_sides(std::string_view key, int n) const {
+  const int partition = ring->partition_of(hash(key));
+  return {names(ring->preference_list(partition, n)), names(ring->pending_owners(partition, n))};
+}
+
 std::vector<std::string> NodeState::owners(std::string_view key, int n) const {
-  return names(ring->preference_list(ring->partition_of(hash(key)), n));
+  return names(ring->all_owners(ring->partition_of(hash(key)), n));
 }
 
 std::vector<std::string> NodeState::stand_ins(std::string_view key, int n) const {
@@ -36,7 +50,7 @@ std::vector<std::string> NodeState::stand_ins(std::string_view key, int n) const
 
 std::optional<ReplicaReport::Role> NodeState::role_for(std::string_view key, int n) const {
   const int partition = ring->partition_of(hash(key));
-  if (holds(ring->preference_list(partition, n), self.name)) return ReplicaReport::Role::primary;
+  if (holds(ring->all_owners(partition, n), self.name)) return ReplicaReport::Role::primary;
   if (holds(ring->stand_ins(partition, n), self.name)) return ReplicaReport::Role::stand_in;
   return std::nullopt;
 }
@@ -51,7 +65,7 @@ bool NodeState::owns(std::string_view name, int n, std::uint32_t partition) cons
   if (partition >= static_cast<std::uint32_t>(ring->partitions()) || n > ring->depth()) {
     return false;
   }
-  return holds(ring->preference_list(static_cast<int>(partition), n), name);
+  return holds(ring->all_owners(static_cast<int>(partition), n), name);
 }
 
 int NodeState::largest_n() const {
@@ -87,13 +101,7 @@ std::string NodeState::unreachable_reason(std::string_view peer, TimePoint now) 
 }
 
 ContextBody NodeState::context_body(std::string_view store, std::string_view key) const {
-  ContextBody body{.binding = bind_context(cluster, store, key)};
-  if (settings.context_secrets == nullptr) return body;
-  // Shared by the copies of one context.
-  body.seal = std::make_shared<const ContextSeal>(
-      ContextSeal{settings.context_secrets,
-                  {.cluster = cluster, .store = std::string(store), .key = std::string(key)}});
-  return body;
+  return make_context_body(cluster, settings.context_secrets, store, key);
 }
 
 }  // namespace dynamo::core

@@ -17,6 +17,7 @@
 #include "causality/context_body.h"
 #include "causality/replica_key.h"
 #include "coordinator/failure_detector.h"
+#include "coordinator/replica_tally.h"
 #include "node/event.h"
 #include "node/identity.h"
 #include "node/peer_table.h"
@@ -39,6 +40,7 @@ struct Turn {
   const RecordReader& own;
   Actions& out;
   std::map<std::string, std::size_t, std::less<>>& written;  // by key: where in out.writes
+  std::uint64_t peer_view = 0;  // which the packet that is dealt with was sent in
 
   void write(WriteRecord record) const {
     written.insert_or_assign(record.key, out.writes.size());
@@ -54,6 +56,9 @@ struct Turn {
   }
   void log(LogLevel level, std::string text) const { out.log.push_back({level, std::move(text)}); }
 };
+
+// Of the hashes of this cluster's keys.
+inline std::uint64_t cluster_seed(const Identity& cluster) { return cluster.high ^ cluster.low; }
 
 // Messages on their way out, by peer. They leave as packets at the end of the turn.
 class Outbox {
@@ -79,6 +84,13 @@ struct NodeSettings {
   std::uint64_t seed = 0;                                   // of write ids and operation numbers
 };
 
+// Of the partitions that this node gets.
+struct MoveProgress {
+  int getting = 0;
+  int ready = 0;          // of these
+  std::string trouble{};  // what is in the way of the first that is not; empty: nothing known
+};
+
 // What the parts of a node share: who it is, what it knows of ring, peers and stores.
 //
 // Thread safety: one thread at a time.
@@ -90,6 +102,7 @@ struct NodeState {
 
   NodeIdentity self;
   View view{};                               // what the ring was made from
+  std::uint64_t stored_view = 0;             // the number of the last one that is on the disk
   std::shared_ptr<const PartitionMap> ring;  // null before the first view; shared with the handles
   Identity cluster{};                        // in packets and contexts; zero before the first view
   PeerTable peers;
@@ -103,6 +116,9 @@ struct NodeState {
   std::set<int> rebuilding{};  // partitions whose records were lost with a disk, and are not back
   RecordTrees trees;
   RepairHorizon horizon;
+  std::set<int> former{};          // partitions of which this node has what it owns no more
+  std::uint64_t former_known = 0;  // the view that this was found out in
+  MoveProgress move_progress{};
   std::uint64_t reaped = 0;  // records dropped, since the start
   Outbox outbox;
   ActorSource actors;
@@ -116,17 +132,23 @@ struct NodeState {
   // stamps, what it has stored. So nothing is sealed above what this node settled in last, which is
   // no higher than its stamp. Nothing is reaped meanwhile.
   absl::Status storage_failed{};
+  bool draining = false;  // this node coordinates nothing any more
   std::uint64_t last_number = 0;
 
   const absl::Status& takes_writes() const {
     return out_of_service.ok() ? storage_failed : out_of_service;
   }
   std::uint64_t next_number() { return ++last_number; }
-  KeyHash hash(std::string_view key) const { return key_hash(key, cluster.high ^ cluster.low); }
+  KeyHash hash(std::string_view key) const { return key_hash(key, cluster_seed(cluster)); }
   // Of a context of that key that this node makes: bound to it, and nothing seen yet.
   ContextBody context_body(std::string_view store, std::string_view key) const;
-  // The n owners of the key, in order; fewer if the cluster has fewer. REQUIRES: ring.
+  // The n owners of the key, in order; fewer if the cluster has fewer. REQUIRES: ring; so for the
+  // next ones.
+  OwnerSides owner_sides(std::string_view key, int n) const;
+  // Those of both sides.
   std::vector<std::string> owners(std::string_view key, int n) const;
+  // Null if no member of the ring has that name, or there is no ring.
+  const Member* member(std::string_view name) const;
   // Of members of the ring, in their order.
   std::vector<std::string> names(std::span<const MemberIndex> members) const;
   bool holds(std::span<const MemberIndex> members, std::string_view name) const;
@@ -136,7 +158,7 @@ struct NodeState {
   std::optional<ReplicaReport::Role> role_for(std::string_view key, int n) const;
   // Who fills that place in the ring, this node included; zero if nobody has been heard of yet.
   Identity identity_of(std::string_view name) const;
-  // Whether the member is one of the n owners of the partition. REQUIRES: ring.
+  // Whether the member is one of the n owners of the partition, on either side. REQUIRES: ring.
   bool owns(std::string_view name, int n, std::uint32_t partition) const;
   // Of the stores that this node knows; 3 before it knows any.
   int largest_n() const;

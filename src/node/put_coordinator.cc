@@ -10,8 +10,6 @@
 
 namespace dynamo::core {
 
-using Role = Replica::Role;
-
 namespace {
 
 PutForwardReply failed_reply(const absl::Status& status) {
@@ -62,11 +60,11 @@ void PutCoordinator::start(const Turn& turn, const std::string& from, PutForward
     finished_.push_back({from, std::move(applied)});
     return;
   }
-  replicate(turn, from, forward, record, applied, role);
+  replicate(turn, from, forward, std::move(record), applied, role);
 }
 
 PutForwardReply PutCoordinator::apply(const Turn& turn, const std::string& from,
-                                      const PutForward& forward, Record& record) {
+                                      PutForward& forward, Record& record) {
   const VersionSet& set = record.replica.set;
   const bool held = set.find_write(forward.write_id) != nullptr;
   if (forward.store.conflict == Conflict::last_write_wins && !held) {
@@ -93,12 +91,12 @@ PutForwardReply PutCoordinator::apply(const Turn& turn, const std::string& from,
                     "put with that context",
                     quote(forward.key), siblings, siblings_max)));
   }
-  const Dot dot = record.replica.put({.context = forward.context,
+  const Dot dot = record.replica.put({.context = std::move(forward.context),
                                       .write_id = forward.write_id,
                                       .clock = forward.clock,
                                       .written_at_us = forward.written_at_us,
                                       .expires_at_us = forward.expires_at_us,
-                                      .object = forward.object},
+                                      .object = std::move(forward.object)},
                                      forward.store.conflict, state_.actors);
   if (const absl::Status bounds = Replica::check_bounds(record); !bounds.ok()) {
     return failed_reply(absl::Status(bounds.code(), fmt::format("put {}: {}", quote(forward.key),
@@ -108,12 +106,7 @@ PutForwardReply PutCoordinator::apply(const Turn& turn, const std::string& from,
 }
 
 void PutCoordinator::replicate(const Turn& turn, const std::string& from, const PutForward& forward,
-                               const Record& record, const PutForwardReply& applied, Role role) {
-  const std::vector<std::string> owners = state_.owners(forward.key, forward.store.n);
-  std::vector<std::string> candidates;
-  if (forward.sloppy) candidates = state_.stand_ins(forward.key, forward.store.n);
-  std::erase(candidates, state_.self.name);
-  const TimePoint timeout = std::chrono::microseconds(forward.timeout_us);
+                               Record record, const PutForwardReply& applied, Role role) {
   const std::uint64_t number = state_.next_number();
   const auto at =
       operations_
@@ -125,34 +118,81 @@ void PutCoordinator::replicate(const Turn& turn, const std::string& from, const 
                                    .dot = applied.dot,
                                    .synced = forward.synced,
                                    .started = turn.now.steady,
-                                   .deadline = turn.now.steady + timeout,
-                                   .operation = PutOperation(owners, forward.w, forward.synced),
-                                   .stand_ins = StandIns(std::move(candidates))})
+                                   .deadline = turn.now.steady +
+                                               std::chrono::microseconds(forward.timeout_us),
+                                   .w = forward.w,
+                                   .sloppy = forward.sloppy,
+                                   .role = role,
+                                   .store = forward.store})
           .first;
-  Running& running = at->second;
-  timers_.emplace(running.deadline, number);
-
+  timers_.emplace(at->second.deadline, number);
   by_write_.emplace(replica_.write(turn, record, forward.synced, role), number);
-  running.operation.tally().add(state_.self.name, role);
+  ask_owners(turn, at,
+             {.operation = number,
+              .store = forward.store,
+              .key = forward.key,
+              .synced = forward.synced,
+              .generation = record.generation,
+              .set = std::move(record.replica.set)});
+}
+
+void PutCoordinator::ask_owners(const Turn& turn, Operations::iterator at, WriteRequest request) {
+  auto& [number, running] = *at;
+  const OwnerSides owners = state_.owner_sides(running.key, running.store.n);
+  std::vector<std::string> candidates;
+  if (running.sloppy) candidates = state_.stand_ins(running.key, running.store.n);
+  std::erase(candidates, state_.self.name);
+  running.operation = PutOperation(owners, running.w, running.synced);
+  running.stand_ins = StandIns(std::move(candidates));
+  if (running.role == Role::stand_in) running.operation.tally().add(state_.self.name, running.role);
   running.operation.stored(state_.self.name);
-  WriteRequest request{.operation = number,
-                       .store = forward.store,
-                       .key = forward.key,
-                       .synced = forward.synced,
-                       .generation = record.generation,
-                       .set = record.replica.set};
-  for (const std::string& owner : owners) {
-    if (!state_.is_self(owner)) send(turn, owner, request);
+  if (running.synced_here) running.operation.synced(state_.self.name);
+  if (running.started_over) running.operation.started_over();
+  const bool needed_later = !running.stand_ins.exhausted();
+  const std::vector<std::string> all = owners.all();
+  const std::string* last = nullptr;  // who may have the set itself, and no copy
+  for (const std::string& owner : all) {
+    if (!state_.is_self(owner) && !needed_later) last = &owner;
+  }
+  for (const std::string& owner : all) {
+    if (&owner == last) {
+      send(turn, owner, std::move(request));
+    } else if (!state_.is_self(owner)) {
+      send(turn, owner, request);
+    }
     if (std::string why = state_.unreachable_reason(owner, turn.now.steady); !why.empty()) {
       running.operation.unreachable(owner, std::move(why));
     }
   }
-  if (!running.stand_ins.exhausted()) {
+  if (needed_later) {
     running.request = std::move(request);
+    const TimePoint timeout = running.deadline - turn.now.steady;
     timers_.emplace(turn.now.steady + StandIns::patience(timeout), number);
     ask_stand_ins(turn, running);
   }
   settle(turn, at);
+}
+
+// This node may not own the key any more, but has the set until it has been given to the owners.
+void PutCoordinator::view_changed(const Turn& turn) {
+  for (auto at = operations_.begin(); at != operations_.end();) {
+    const auto current = at++;
+    Running& running = current->second;
+    absl::StatusOr<Record> record = replica_.read(turn, running.store, running.key, running.role);
+    if (!record.ok() || !record->replica.set.history().contains(running.dot)) {
+      fail(current, absl::StatusCode::kUnavailable, ", and this node does not have it any more");
+      continue;
+    }
+    const bool kept = running.role == Role::stand_in;
+    running.started_over = true;
+    ask_owners(turn, current,
+               {.operation = current->first,
+                .store = running.store,
+                .key = running.key,
+                .synced = running.synced,
+                .generation = kept ? record->generation : state_.stamp(),
+                .set = std::move(record->replica.set)});
+  }
 }
 
 void PutCoordinator::send(const Turn& turn, const std::string& to, WriteRequest request) {
@@ -212,6 +252,7 @@ void PutCoordinator::synced(const Turn& turn, std::uint64_t write) {
   const auto at = operations_.find(by_write->second);
   by_write_.erase(by_write);
   if (at == operations_.end()) return;
+  at->second.synced_here = true;
   at->second.operation.synced(state_.self.name);
   settle(turn, at);
 }
@@ -278,7 +319,7 @@ void PutCoordinator::settle(const Turn& turn, Operations::iterator at) {
                           .dot = running.dot,
                           .verdict = outcome.verdict,
                           .replicas = std::move(outcome.replicas)}});
-    operations_.erase(at);
+    end(at);
   } else if (running.operation.hopeless()) {
     fail(at, running.failure_code, "");
   }
@@ -293,7 +334,13 @@ void PutCoordinator::fail(Operations::iterator at, absl::StatusCode code, std::s
   reply.verdict = outcome.verdict;
   reply.replicas = std::move(outcome.replicas);
   finished_.push_back({running.from, std::move(reply)});
+  end(at);
+}
+
+void PutCoordinator::end(Operations::iterator at) {
   operations_.erase(at);
+  // What is over needs no timers; they would lie here until their time.
+  while (!timers_.empty() && !operations_.contains(timers_.top().second)) timers_.pop();
 }
 
 }  // namespace dynamo::core

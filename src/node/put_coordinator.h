@@ -42,14 +42,18 @@ class PutCoordinator {
   void synced(const Turn& turn, std::uint64_t write);
   void failed(const Turn& turn, std::uint64_t write, const absl::Status& status);
   void peer_lost(const Turn& turn, const std::string& peer);
+  // Answers from before do not count any more: the same set goes to the owners that there are now.
+  void view_changed(const Turn& turn);
   // Replaces who is silent, ends what is past its deadline.
   void tick(const Turn& turn);
   TimePoint next_tick() const;
+  std::size_t size() const { return operations_.size(); }
 
   // What has finished since the last call.
   std::vector<Finished> take_finished() { return std::exchange(finished_, {}); }
 
  private:
+  using Role = Replica::Role;
   struct Running {
     std::string from{};
     std::uint64_t operation_there = 0;
@@ -60,18 +64,28 @@ class PutCoordinator {
     bool synced = true;
     TimePoint started{};
     TimePoint deadline{};
-    PutOperation operation;
-    StandIns stand_ins;
+    int w = 1;
+    bool sloppy = false;
+    Role role = Role::primary;  // of this node
+    bool synced_here = false;
+    bool started_over = false;  // in another view
+    PutOperation operation{{}, 0, true};
+    StandIns stand_ins{{}};
+    StoreFacts store{};
     WriteRequest request{};  // for stand-ins to come; no copy is kept if there can be none
     absl::StatusCode failure_code = absl::StatusCode::kUnavailable;
   };
   using Operations = std::map<std::uint64_t, Running>;
 
   // Refuses or changes nothing, or applies the put to the record.
-  PutForwardReply apply(const Turn& turn, const std::string& from, const PutForward& forward,
+  // Object and context are taken out of `forward`.
+  PutForwardReply apply(const Turn& turn, const std::string& from, PutForward& forward,
                         Record& record);
+  void end(Operations::iterator at);
   void replicate(const Turn& turn, const std::string& from, const PutForward& forward,
-                 const Record& record, const PutForwardReply& applied, Replica::Role role);
+                 Record record, const PutForwardReply& applied, Replica::Role role);
+  // To all owners there are; counts who has it from the beginning.
+  void ask_owners(const Turn& turn, Operations::iterator at, WriteRequest request);
   void send(const Turn& turn, const std::string& to, WriteRequest request);
   void ask_stand_ins(const Turn& turn, Running& running);
   void renew(const Turn& turn, Running& running);

@@ -24,7 +24,7 @@ void PutRequests::start(const Turn& turn, ClientPut put) {
     waiting_for_room_.push_back(std::move(put));
     return;
   }
-  std::vector<std::string> owners = state_.owners(put.key, put.store.n);
+  const OwnerSides owners = state_.owner_sides(put.key, put.store.n);
   if (owners.size() < static_cast<std::size_t>(put.w)) {
     turn.out.puts.push_back(
         {put.request, absl::FailedPreconditionError(fmt::format(
@@ -32,7 +32,7 @@ void PutRequests::start(const Turn& turn, ClientPut put) {
                           quote(put.key), put.w, owners.size()))});
     return;
   }
-  std::vector<std::string> coordinators = coordinators_in_order(put, std::move(owners));
+  std::vector<std::string> coordinators = coordinators_in_order(put, owners.all());
   const std::uint64_t number = state_.next_number();
   const TimePoint deadline = put.deadline;
   const std::int64_t expires_at_us =
@@ -84,6 +84,17 @@ std::vector<std::string> PutRequests::coordinators_in_order(const ClientPut& put
     return state_.is_self(name) || state_.detector.reachable(name);
   });
   return all;
+}
+
+void PutRequests::view_changed(const Turn& turn) {
+  for (auto& [number, running] : operations_) {
+    const ClientPut& put = running.put;
+    running.forwarding.retarget(coordinators_in_order(put, state_.owners(put.key, put.store.n)));
+    // Whoever is asked and has gone will not answer.
+    const bool gone = state_.member(running.attempt_owner) == nullptr;
+    if (gone) timers_.emplace(turn.now.steady, number);
+    if (gone) running.forwarding.give_up_at(turn.now.steady);
+  }
 }
 
 void PutRequests::attempt(const Turn& turn, Operations::iterator at) {
@@ -207,6 +218,7 @@ void PutRequests::finish(const Turn& turn, Operations::iterator at,
                          absl::StatusOr<PutAnswer> answer) {
   turn.out.puts.push_back({at->second.put.request, std::move(answer)});
   operations_.erase(at);
+  while (!timers_.empty() && !operations_.contains(timers_.top().second)) timers_.pop();
 }
 
 void PutRequests::tick(const Turn& turn) {

@@ -36,6 +36,8 @@ class PutRequests {
   // Tries the next owner where one is silent; ends what is past its deadline.
   void tick(const Turn& turn);
   void peer_lost(const Turn& turn, const std::string& peer);
+  // There may be other owners to hand puts to.
+  void view_changed(const Turn& turn);
   bool cancel(const Turn& turn, std::uint64_t request);
   // The object buffer may have room again.
   void room(const Turn& turn);

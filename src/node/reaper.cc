@@ -39,6 +39,7 @@ void Reaper::gather(const Turn& turn) {
   for (const ObjectKey& at : state_.trees.deletes()) {
     if (gathered == gathered_max) break;
     const int partition = state_.ring->partition_of(at.hash);
+    if (state_.ring->is_moving(partition)) continue;
     const auto owners = state_.ring->preference_list(partition, 1);
     if (owners.empty() || !state_.is_self(state_.ring->members()[owners.front()].name)) continue;
     std::vector<KeyDigest>& list = records[{at.store, partition}];

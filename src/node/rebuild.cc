@@ -20,8 +20,9 @@ void Rebuild::begin() {
 void Rebuild::add_partitions() {
   const int before = std::exchange(depth_, state_.ring->depth());
   if (before == depth_) return;
+  // What it is only going to own, Moves brings.
   const auto owns = [&](int n, int partition) {
-    return n > 0 && state_.owns(state_.self.name, n, static_cast<std::uint32_t>(partition));
+    return n > 0 && state_.holds(state_.ring->preference_list(partition, n), state_.self.name);
   };
   for (int partition = 0; partition < state_.ring->partitions(); ++partition) {
     if (owns(depth_, partition) && !owns(before, partition)) state_.rebuilding.insert(partition);

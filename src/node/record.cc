@@ -1,6 +1,7 @@
 #include "node/record.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -12,6 +13,7 @@ namespace dynamo::core {
 namespace {
 
 constexpr std::size_t checksum_bytes = 8;
+constexpr std::size_t record_bytes_usual = 64;  // without names and versions
 
 }  // namespace
 
@@ -48,8 +50,11 @@ absl::StatusOr<std::string_view> open_record(std::string_view record) {
 }
 
 std::string encode_record(const Record& record) {
-  std::string content;
-  Encoder out(content);
+  std::string bytes;
+  bytes.reserve(record_bytes_usual + record.store.size() + record.key.size() +
+                record.replica.set.bytes());
+  Encoder out(bytes);
+  out.fixed8(record_version);
   out.bytes(record.store);
   out.bytes(record.key);
   out.fixed64(record.replica.actor.boot);
@@ -61,36 +66,77 @@ std::string encode_record(const Record& record) {
     out.fixed64(identity.low);
   }
   record.replica.set.encode(out);
-  return seal_record(content);
+  out.fixed64(checksum(bytes));
+  return bytes;
 }
+
+namespace {
+
+// What stands in a record before the versions. The names are views into it.
+struct RecordHead {
+  std::string_view store{};
+  std::string_view key{};
+  ActorId actor{};
+  std::uint64_t generation = 0;
+  std::vector<Identity> owed{};
+};
+
+RecordHead decode_head(Decoder& in) {
+  RecordHead head;
+  head.store = in.bytes(name_bytes_max);
+  head.key = in.bytes(key_bytes_max);
+  head.actor.boot = in.fixed64();
+  head.actor.sequence = in.varint();
+  head.generation = in.varint();
+  const std::uint64_t owed = in.count(owed_max, 16);
+  for (std::uint64_t i = 0; i < owed && in.ok(); ++i) {
+    const std::uint64_t high = in.fixed64();
+    head.owed.push_back({high, in.fixed64()});
+  }
+  return head;
+}
+
+absl::Status malformed() { return absl::DataLossError("record is malformed"); }
+
+absl::Status same_hash() {
+  return absl::InternalError("two keys have the same 128-bit hash; the second cannot be stored");
+}
+
+}  // namespace
 
 absl::StatusOr<Record> decode_record(std::string_view bytes) {
   const absl::StatusOr<std::string_view> content = open_record(bytes);
   if (!content.ok()) return content.status();
   Decoder in(*content);
-  Record record;
-  record.store = std::string(in.bytes(name_bytes_max));
-  record.key = std::string(in.bytes(key_bytes_max));
-  record.replica.actor.boot = in.fixed64();
-  record.replica.actor.sequence = in.varint();
-  record.generation = in.varint();
-  const std::uint64_t owed = in.count(owed_max, 16);
-  for (std::uint64_t i = 0; i < owed && in.ok(); ++i) {
-    const std::uint64_t high = in.fixed64();
-    record.owed.push_back({high, in.fixed64()});
-  }
+  RecordHead head = decode_head(in);
+  Record record{.store = std::string(head.store),
+                .key = std::string(head.key),
+                .generation = head.generation,
+                .owed = std::move(head.owed)};
+  record.replica.actor = head.actor;
   record.replica.set = VersionSet::decode(in);
-  if (!in.ok()) return absl::DataLossError("record is malformed");
+  if (!in.ok()) return malformed();
   return record;
 }
 
 absl::StatusOr<Record> decode_record(std::string_view bytes, std::string_view store,
                                      std::string_view key) {
   absl::StatusOr<Record> record = decode_record(bytes);
-  if (record.ok() && (record->key != key || record->store != store)) {
-    return absl::InternalError("two keys have the same 128-bit hash; the second cannot be stored");
-  }
+  if (record.ok() && (record->key != key || record->store != store)) return same_hash();
   return record;
+}
+
+absl::StatusOr<VersionSet> decode_versions(std::string_view bytes, std::string_view store,
+                                           std::string_view key) {
+  const absl::StatusOr<std::string_view> content = open_record(bytes);
+  if (!content.ok()) return content.status();
+  Decoder in(*content);
+  const RecordHead head = decode_head(in);
+  const bool same = head.key == key && head.store == store;
+  absl::StatusOr<VersionSet> set = VersionSet::decode(in);
+  if (!in.ok()) return malformed();
+  if (!same) return same_hash();
+  return set;
 }
 
 }  // namespace dynamo::core

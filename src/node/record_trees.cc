@@ -66,6 +66,14 @@ std::optional<Hash128> RecordTrees::root(std::uint64_t store, std::uint32_t part
   return at == trees_.end() ? Hash128{} : at->second.root();
 }
 
+bool RecordTrees::holds(std::uint64_t store, std::uint32_t partition) const {
+  const Place place{store, partition};
+  const auto tree = trees_.find(place);
+  if (tree != trees_.end() && tree->second.root() != Hash128{}) return true;
+  const auto damaged = damaged_.lower_bound(first_of(place));
+  return damaged != damaged_.end() && place_of(*damaged) == place;
+}
+
 void RecordTrees::apply(const ObjectKey& key, const Hash128& before, const Hash128& now) {
   const Place place = place_of(key);
   if (built(place)) tree_at(place).update(key.hash, before, now);

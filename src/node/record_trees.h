@@ -71,6 +71,8 @@ class RecordTrees {
 
   // Null if the tree is not ready. Valid until the next call of anything else here.
   const MerkleTree* tree(std::uint64_t store, std::uint32_t partition);
+  // Whether there are records of it, damaged ones too.
+  bool holds(std::uint64_t store, std::uint32_t partition) const;
   // The first walk is over.
   bool complete() const { return walks_ > 0; }
 

@@ -48,6 +48,19 @@ absl::StatusOr<Record> Replica::read(const Turn& turn, const StoreFacts& store,
   return record;
 }
 
+absl::StatusOr<VersionSet> Replica::read_versions(const Turn& turn, const StoreFacts& store,
+                                                  std::string_view key) const {
+  const ObjectKey at{store_place(store.name), state_.hash(key)};
+  const ObjectKeyBytes place = object_key_in_place(at);
+  absl::StatusOr<VersionSet> set = VersionSet{};
+  const absl::StatusOr<bool> found =
+      turn.read({place.data(), place.size()},
+                [&](std::string_view bytes) { set = decode_versions(bytes, store.name, key); });
+  if (absl::IsDataLoss(set.status())) state_.trees.damaged(at);
+  if (!found.ok()) return found.status();
+  return set;
+}
+
 absl::StatusOr<Record> Replica::read_to_write(const Turn& turn, const StoreFacts& store,
                                               std::string_view key, Role role) const {
   absl::StatusOr<Record> record = read(turn, store, key, role);

@@ -27,6 +27,10 @@ class Replica {
   absl::StatusOr<Record> read(const Turn& turn, const StoreFacts& store, std::string_view key,
                               Role role = Role::primary) const;
 
+  // The same, of what an owner answers a get with.
+  absl::StatusOr<VersionSet> read_versions(const Turn& turn, const StoreFacts& store,
+                                           std::string_view key) const;
+
   // The same, with what write() has to know of the record as it was. Whoever only answers with it
   // does without.
   absl::StatusOr<Record> read_to_write(const Turn& turn, const StoreFacts& store,

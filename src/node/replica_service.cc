@@ -57,20 +57,27 @@ void ReplicaService::read(const Turn& turn, const std::string& from, const ReadR
   if (!lost.empty()) {
     reply.reason = std::string(lost);
   } else if (role.ok()) {
-    absl::StatusOr<Record> record = replica_.read(turn, request.store, request.key, *role);
-    if (!record.ok() && mutated(Mutant::damaged_is_absent)) {
-      reply.answer = ReadReply::Answer::not_found;
-      reply.generation = state_.stamp();
-    } else if (record.ok()) {
-      reply.answer = record->replica.set.versions().empty() ? ReadReply::Answer::not_found
-                                                            : ReadReply::Answer::found;
-      reply.generation = owner ? state_.stamp() : record->generation;
-      reply.set = std::move(record->replica.set);
+    absl::StatusOr<VersionSet> set = VersionSet{};
+    reply.generation = state_.stamp();
+    if (owner) {
+      set = replica_.read_versions(turn, request.store, request.key);
     } else {
-      reply.reason = fmt::format("damaged: {}", std::string(record.status().message()));
+      absl::StatusOr<Record> hint = replica_.read(turn, request.store, request.key, *role);
+      if (hint.ok()) reply.generation = hint->generation;
+      set = hint.ok() ? absl::StatusOr<VersionSet>(std::move(hint->replica.set)) : hint.status();
+    }
+    if (set.ok()) {
+      reply.answer =
+          set->versions().empty() ? ReadReply::Answer::not_found : ReadReply::Answer::found;
+      reply.set = *std::move(set);
+    } else if (mutated(Mutant::damaged_is_absent)) {
+      reply.answer = ReadReply::Answer::not_found;
+    } else {
+      reply.generation = 0;
+      reply.reason = fmt::format("damaged: {}", std::string(set.status().message()));
       turn.log(LogLevel::error,
                fmt::format("a record of store \"{}\" is unreadable: {}", request.store.name,
-                           std::string(record.status().message())));
+                           std::string(set.status().message())));
     }
   }
   state_.outbox.send(from, std::move(reply));

@@ -33,6 +33,7 @@ bool smaller(const StoreFacts& a, const StoreFacts& b) {
 
 StoreTable::Verdict StoreTable::open(const StoreFacts& facts) {
   const auto [at, added] = entries_.try_emplace(facts.name, Entry{.facts = facts});
+  if (added) ++changes_;
   if (at->second.facts == facts) return {.changed = added};
   return {.status = differs(facts, at->second.facts)};
 }
@@ -40,6 +41,7 @@ StoreTable::Verdict StoreTable::open(const StoreFacts& facts) {
 StoreTable::Verdict StoreTable::claimed(const StoreFacts& facts, bool established) {
   const auto [at, added] = entries_.try_emplace(facts.name, Entry{facts, established});
   Entry& entry = at->second;
+  if (added) ++changes_;
   if (entry.facts == facts) {
     const bool news = established && !entry.established;
     entry.established = entry.established || established;
@@ -48,6 +50,7 @@ StoreTable::Verdict StoreTable::claimed(const StoreFacts& facts, bool establishe
   const bool yields = established == entry.established ? smaller(facts, entry.facts) : established;
   if (!yields) return {.status = differs(facts, entry.facts)};
   entry = {facts, established};
+  ++changes_;
   return {.changed = true};
 }
 
@@ -71,6 +74,7 @@ const StoreTable::Entry* StoreTable::find(std::string_view name) const {
 
 void StoreTable::restore(Entry entry) {
   std::string name = entry.facts.name;
+  ++changes_;
   entries_.insert_or_assign(std::move(name), std::move(entry));
 }
 

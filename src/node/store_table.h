@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -47,11 +48,15 @@ class StoreTable {
   const Entry* find(std::string_view name) const;
   const std::map<std::string, Entry, std::less<>>& entries() const { return entries_; }
 
+  // Rises with every change of an entry's facts, and of what entries there are.
+  std::uint64_t changes() const { return changes_; }
+
   // From the engine, at start.
   void restore(Entry entry);
 
  private:
   std::map<std::string, Entry, std::less<>> entries_;
+  std::uint64_t changes_ = 0;
 };
 
 std::string encode_store(const StoreTable::Entry& entry);

@@ -104,6 +104,7 @@ absl::Status Exchange::take(const LeafReply& reply, PartitionRecords& records) {
     break;
   }
   compare(mine, reply.keys, covered);
+  if (kind_ == Kind::give) want_.clear();
   drop_leaves(covered, records);
   return absl::OkStatus();
 }

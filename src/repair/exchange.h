@@ -33,7 +33,10 @@ class Exchange {
  public:
   using Request = std::variant<TreeRequest, LeafRequest, SetsRequest>;
 
-  explicit Exchange(ExchangeScope scope) : scope_(std::move(scope)) {}
+  // give: this side keeps nothing of what the other one has; it is giving up what it holds.
+  enum class Kind { both_ways, give };
+  explicit Exchange(ExchangeScope scope, Kind kind = Kind::both_ways)
+      : scope_(std::move(scope)), kind_(kind) {}
 
   // What to ask next; `operation` is the caller's to fill in. Nullopt: the exchange is done.
   // REQUIRES: the last request was answered.
@@ -59,6 +62,7 @@ class Exchange {
   void drop_leaves(const KeyHash& covered, const PartitionRecords& records);
 
   ExchangeScope scope_;
+  Kind kind_;
   bool begun_ = false;
   std::deque<TreeNode> nodes_;     // differ, to be descended into
   std::vector<NodeDigest> asked_;  // of them, what the other side has been asked about

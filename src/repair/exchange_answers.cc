@@ -31,9 +31,7 @@ std::string scope_difference(const ExchangeScope& asked, const ExchangeScope& ow
   if (asked.format != own.format) {
     return fmt::format("trees of format {}, asked for format {}", own.format, asked.format);
   }
-  if (asked.view != own.view) {
-    return fmt::format("in view {}, asked in view {}", own.view, asked.view);
-  }
+  if (asked.owners != own.owners) return "its owners are others here";
   if (asked.generation != own.generation) {
     return fmt::format("at generation {}, asked at generation {}", own.generation,
                        asked.generation);

@@ -28,6 +28,7 @@ Hash128 difference(const Hash128& a, const Hash128& b) {
 Hash128 set_digest(const VersionSet& set, const KeyHash& key, std::uint64_t seed) {
   if (set.empty()) return {};
   std::string bytes;
+  bytes.reserve(32 + 32 * (set.history().size() + set.versions().size()));
   Encoder out(bytes);
   out.fixed64(key.high);
   out.fixed64(key.low);

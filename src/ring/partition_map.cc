@@ -6,12 +6,15 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/coding.h"
+#include "base/hash.h"
 
 namespace dynamo::core {
 namespace {
 
 // A view is a peer's word: of two members of one name the first one counts.
 std::vector<Member> sorted_by_name(std::vector<Member> members) {
+  std::erase_if(members, [](const Member& member) { return !is_present(member); });
   std::stable_sort(members.begin(), members.end(),
                    [](const Member& a, const Member& b) { return a.name < b.name; });
   const auto same = [](const Member& a, const Member& b) { return a.name == b.name; };
@@ -53,9 +56,6 @@ void PartitionMap::add(const Move& move) {
   if (move.partition < 0 || move.partition >= partitions_) return;
   Moving moving{.current = indices(move.from), .pending = indices(move.to)};
   if (moving.current.empty() || moving.pending.empty()) return;
-  for (const MemberIndex member : placement_[static_cast<std::size_t>(move.partition)]) {
-    if (!contains(moving.current, member)) moving.current.push_back(member);
-  }
   moves_.insert_or_assign(move.partition, std::move(moving));
 }
 
@@ -76,16 +76,16 @@ std::optional<MemberIndex> PartitionMap::find(std::string_view name) const {
   return static_cast<MemberIndex>(found - members_.begin());
 }
 
-std::span<const MemberIndex> PartitionMap::whole_list(int partition) const {
+std::span<const MemberIndex> PartitionMap::placed(int partition) const {
   DYNAMO_CHECK(partition >= 0);
   DYNAMO_CHECK(partition < partitions_);
-  const auto moving = moves_.find(partition);
-  if (moving != moves_.end()) return moving->second.current;
   return placement_[static_cast<std::size_t>(partition)];
 }
 
 std::span<const MemberIndex> PartitionMap::preference_list(int partition, int n) const {
-  return part(whole_list(partition), 0, n);
+  const std::span<const MemberIndex> placed = this->placed(partition);
+  const auto moving = moves_.find(partition);
+  return part(moving == moves_.end() ? placed : moving->second.current, 0, n);
 }
 
 std::span<const MemberIndex> PartitionMap::pending_owners(int partition, int n) const {
@@ -94,8 +94,54 @@ std::span<const MemberIndex> PartitionMap::pending_owners(int partition, int n) 
   return part(moving->second.pending, 0, n);
 }
 
-std::span<const MemberIndex> PartitionMap::stand_ins(int partition, int n) const {
-  return part(whole_list(partition), n, 2 * n);
+std::vector<MemberIndex> PartitionMap::all_owners(int partition, int n) const {
+  const std::span<const MemberIndex> current = preference_list(partition, n);
+  std::vector<MemberIndex> owners(current.begin(), current.end());
+  for (const MemberIndex member : pending_owners(partition, n)) {
+    if (!contains(owners, member)) owners.push_back(member);
+  }
+  return owners;
+}
+
+std::vector<MemberIndex> PartitionMap::stand_ins(int partition, int n) const {
+  const std::span<const MemberIndex> placed = this->placed(partition);
+  if (!is_moving(partition)) {
+    const std::span<const MemberIndex> after = part(placed, n, 2 * n);
+    return {after.begin(), after.end()};
+  }
+  const std::vector<MemberIndex> owners = all_owners(partition, n);
+  std::vector<MemberIndex> stand_ins;
+  for (const MemberIndex member : placed) {
+    if (stand_ins.size() == static_cast<std::size_t>(n)) break;
+    if (!contains(owners, member)) stand_ins.push_back(member);
+  }
+  return stand_ins;
+}
+
+std::vector<int> PartitionMap::moving() const {
+  std::vector<int> partitions;
+  for (const auto& [partition, sides] : moves_) partitions.push_back(partition);
+  return partitions;
+}
+
+std::uint64_t PartitionMap::mark(std::span<const MemberIndex> current,
+                                 std::span<const MemberIndex> pending) const {
+  std::string bytes;
+  Encoder out(bytes);
+  out.varint(current.size());
+  for (const MemberIndex member : current) out.bytes(members_[member].name);
+  for (const MemberIndex member : pending) out.bytes(members_[member].name);
+  return hash64(bytes, 0);
+}
+
+std::uint64_t PartitionMap::owners_mark(int partition, int n) const {
+  return mark(preference_list(partition, n), pending_owners(partition, n));
+}
+
+std::uint64_t PartitionMap::move_mark(int partition) const {
+  const auto moving = moves_.find(partition);
+  if (moving == moves_.end()) return 0;
+  return mark(moving->second.current, moving->second.pending);
 }
 
 RingView PartitionMap::ring_view(int n) const {

@@ -19,8 +19,9 @@ namespace dynamo::core {
 // partitions, and each partition has a preference list (paper, 4.2, 4.3, 6.2).
 //
 // Of a partition that is not moving, the list is the placement of the view's members. While it
-// moves, it has current owners and pending ones, as the view says, and both serve: the list begins
-// with the current owners, and goes on with the placement's members that are not among them.
+// moves, it has current owners and pending ones, as the view says, and both serve. Members that
+// have left or were removed are in the view so that they are not forgotten; here there are none of
+// them, and of a move's two sides they are left out.
 //
 // Thread safety: immutable; any thread.
 class PartitionMap {
@@ -34,7 +35,8 @@ class PartitionMap {
   int partitions() const { return partitions_; }
   int depth() const { return depth_; }
 
-  // All of the view, those that own nothing too, sorted by name. Indices are into this.
+  // Those of the view that have not left, those that own nothing too, sorted by name. Indices are
+  // into this.
   std::span<const Member> members() const { return members_; }
   std::optional<MemberIndex> find(std::string_view name) const;
 
@@ -44,27 +46,38 @@ class PartitionMap {
   }
 
   // The current owners for a store of n replicas, the first choice first: n distinct members, fewer
-  // if the cluster has fewer that own anything. Valid as long as the map.
-  // REQUIRES: a partition of this ring, 1 <= n <= depth(); so for the next three.
+  // if the cluster has fewer that own anything, or while it moves and some of them are gone. Valid
+  // as long as the map.
+  // REQUIRES: a partition of this ring, 1 <= n <= depth(); so for the next four.
   std::span<const MemberIndex> preference_list(int partition, int n) const;
   // The owners it is moving to; empty if it is not moving. A member may be on both sides.
   std::span<const MemberIndex> pending_owners(int partition, int n) const;
-  // Who keeps hints for unreachable owners: those after the first n, up to 2n in all.
-  std::span<const MemberIndex> stand_ins(int partition, int n) const;
+  // Current and pending ones, each once.
+  std::vector<MemberIndex> all_owners(int partition, int n) const;
+  // Who keeps hints for unreachable owners: up to n that follow them on the preference list.
+  std::vector<MemberIndex> stand_ins(int partition, int n) const;
   bool is_moving(int partition) const { return moves_.contains(partition); }
+  std::vector<int> moving() const;  // those that are
+  // Of the names of its owners, current and pending: equal if nodes mean the same owners, whatever
+  // the numbers of their views are.
+  std::uint64_t owners_mark(int partition, int n) const;
+  // Of both sides of its move, for all n; 0 if it is not moving.
+  std::uint64_t move_mark(int partition) const;
 
   // For people: the first n names of each partition.
   RingView ring_view(int n) const;
 
  private:
   struct Moving {
-    std::vector<MemberIndex> current;  // and then the rest of the preference list
+    std::vector<MemberIndex> current;
     std::vector<MemberIndex> pending;
   };
 
   std::vector<MemberIndex> indices(std::span<const std::string> names) const;
   void add(const Move& move);
-  std::span<const MemberIndex> whole_list(int partition) const;
+  std::span<const MemberIndex> placed(int partition) const;
+  std::uint64_t mark(std::span<const MemberIndex> current,
+                     std::span<const MemberIndex> pending) const;
 
   const std::uint64_t view_number_;
   const int partitions_;

@@ -170,6 +170,10 @@ PreferenceLists Placement::run() && {
 
 }  // namespace
 
+bool is_present(const Member& member) {
+  return member.state != MemberState::left && member.state != MemberState::removed;
+}
+
 bool owns(const Member& member) {
   return member.weight > 0 &&
          (member.state == MemberState::joining || member.state == MemberState::up);

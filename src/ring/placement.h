@@ -39,6 +39,9 @@ class PreferenceLists {
   std::vector<MemberIndex> members_;
 };
 
+// True for members that have neither left nor been removed.
+bool is_present(const Member& member);
+
 // True for members that placement gives partitions: those that are joining or up, of a weight
 // above 0. A member that is leaving hands its partitions to them.
 bool owns(const Member& member);

@@ -1,5 +1,7 @@
 #include "runtime/asio_environment.h"
 
+#include <sched.h>
+
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -32,6 +34,13 @@ TimePoint steady_now() {
   return std::chrono::duration_cast<TimePoint>(std::chrono::steady_clock::now().time_since_epoch());
 }
 
+// Those that this process may run on.
+int usable_processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return ::sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
 // Work posted to an application's executor may run long after the node is gone, or never. It holds
 // this, and this lets go of the host at stop().
 class HostGate {
@@ -55,6 +64,18 @@ class HostGate {
     if (host::Host* host = host_) host->turn();
     running_on_ = std::thread::id();
   }
+  // By a thread that is going to wait; false if another one is at it, or this one is.
+  bool try_turn() {
+    if (runs_here()) return false;
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    host::Host* const host = lock.owns_lock() ? host_.load() : nullptr;
+    if (host == nullptr) return false;
+    running_on_ = std::this_thread::get_id();
+    host->turn(host::Host::By::caller);
+    running_on_ = std::thread::id();
+    return true;
+  }
+  bool runs_here() const { return running_on_ == std::this_thread::get_id(); }
 
  private:
   std::mutex mutex_;  // held during a turn, so that turns run one at a time
@@ -205,6 +226,8 @@ class Environment final : public AsioEnvironment {
     asio::post(turns_, [gate = gate_] { gate->turn(); });
   }
 
+  bool turn_here() override { return !given_ && gate_->try_turn(); }
+
   void wake_at(TimePoint at) override {
     const std::lock_guard lock(timer_->mutex);
     // A timer that fires too early costs one idle turn; one that is re-armed at every turn costs a
@@ -247,7 +270,8 @@ class Environment final : public AsioEnvironment {
   }
 
   absl::Status may_block() const override {
-    const bool ours = (loop_ && loop_->runs_here()) || (calls_ && calls_->runs_here());
+    const bool ours =
+        (loop_ && loop_->runs_here()) || (calls_ && calls_->runs_here()) || gate_->runs_here();
     if (!ours && !(given_ && runs_on_this_thread(given_))) return absl::OkStatus();
     return absl::FailedPreconditionError(
         "a blocking call on a thread that runs the node would wait for itself; use the async form "
@@ -255,10 +279,20 @@ class Environment final : public AsioEnvironment {
   }
 
   bool wait(host::Waiter& waiter, TimePoint until) override {
-    return waiter.wait_until(std::chrono::steady_clock::time_point(until));
+    const TimePoint began = steady_now();
+    if (processors_ > 1 && calls_are_quick_.load(std::memory_order_relaxed)) {
+      while (!waiter.looks_done() && steady_now() - began < spin_max) {
+      }
+    }
+    const bool done = waiter.wait_until(std::chrono::steady_clock::time_point(until));
+    calls_are_quick_.store(steady_now() - began < spin_max, std::memory_order_relaxed);
+    return done;
   }
 
  private:
+  // To be woken takes longer than this, if another processor can do the work meanwhile.
+  static constexpr TimePoint spin_max = std::chrono::microseconds(50);
+
   // REQUIRES: late_mutex_ is held.
   void resume_calls() {
     if (calls_ && !std::exchange(resumed_, true)) calls_->resume();
@@ -281,6 +315,8 @@ class Environment final : public AsioEnvironment {
   std::shared_ptr<Timer> timer_;     // shared with its own wait
   std::optional<Flusher> flusher_;
   std::atomic<bool> stopped_{false};
+  const int processors_ = usable_processors();
+  std::atomic<bool> calls_are_quick_{true};  // the last one that blocked was
   mutable std::mutex late_mutex_;
   bool handlers_stopped_ = false;  // guarded by late_mutex_: stop_handlers() has begun
   bool handlers_ended_ = false;    // guarded by late_mutex_: and is over

@@ -1,12 +1,22 @@
 #include "storage/lmdb_readers.h"
 
+#include <thread>
+
+#include "base/thread_number.h"
+
 namespace dynamo::storage {
 
 ReaderPool::~ReaderPool() {
   for (MDB_txn* transaction : idle_) mdb_txn_abort(transaction);
+  for (const Place& place : places_) {
+    if (place.transaction != nullptr) mdb_txn_abort(place.transaction);
+  }
 }
 
-void ReaderPool::abandon() { idle_.clear(); }
+void ReaderPool::abandon() {
+  idle_.clear();
+  for (Place& place : places_) place.transaction = nullptr;
+}
 
 void ReaderPool::close() {
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -14,52 +24,81 @@ void ReaderPool::close() {
 }
 
 ReaderPool::Hold::Hold(ReaderPool& pool) : pool_(pool) {
+  // Reads are short, and a hold is made when the map doubles.
+  for (Place& place : pool_.places_) {
+    while (place.taken.exchange(true, std::memory_order_acquire)) std::this_thread::yield();
+  }
   std::unique_lock<std::mutex> lock(pool_.mutex_);
   pool_.held_ = true;
   pool_.all_idle_.wait(lock, [&] { return pool_.idle_.size() == pool_.made_; });
 }
 
 ReaderPool::Hold::~Hold() {
+  bool closed = false;
   {
     const std::lock_guard<std::mutex> lock(pool_.mutex_);
     pool_.held_ = false;
+    closed = pool_.closed_;
   }
   pool_.freed_.notify_all();
+  // Those of a closed pool stay taken: everybody has to hear of it.
+  if (closed) return;
+  for (Place& place : pool_.places_) place.taken.store(false, std::memory_order_release);
 }
 
 int ReaderPool::Reader::begin() {
-  {
-    std::unique_lock<std::mutex> lock(pool_.mutex_);
-    pool_.freed_.wait(
-        lock, [&] { return !pool_.held_ && (!pool_.idle_.empty() || pool_.made_ < readers_max); });
-    if (pool_.closed_) return MDB_PANIC;
-    if (pool_.idle_.empty()) {
-      ++pool_.made_;
-    } else {
-      transaction_ = pool_.idle_.back();
-      pool_.idle_.pop_back();
+  if (take_place()) {
+    transaction_ = place_->transaction;
+    const int error = renew();
+    place_->transaction = transaction_;
+    if (error != 0) {
+      place_->taken.store(false, std::memory_order_release);
+      place_ = nullptr;
     }
+    return error;
   }
-  int error = 0;
-  if (transaction_ == nullptr) {
-    error = mdb_txn_begin(pool_.environment_, nullptr, MDB_RDONLY, &transaction_);
-    if (error != 0) transaction_ = nullptr;
+  if (const int error = take_shared(); error != 0) return error;
+  const int error = renew();
+  if (error != 0) give_back_shared();
+  return error;
+}
+
+bool ReaderPool::Reader::take_place() {
+  Place& place = pool_.places_[core::thread_number() % places];
+  if (place.taken.load(std::memory_order_relaxed)) return false;
+  if (place.taken.exchange(true, std::memory_order_acquire)) return false;
+  place_ = &place;
+  return true;
+}
+
+int ReaderPool::Reader::take_shared() {
+  std::unique_lock<std::mutex> lock(pool_.mutex_);
+  pool_.freed_.wait(lock, [&] {
+    return !pool_.held_ && (!pool_.idle_.empty() || pool_.made_ < readers_max - places);
+  });
+  if (pool_.closed_) return MDB_PANIC;
+  if (pool_.idle_.empty()) {
+    ++pool_.made_;
   } else {
-    error = mdb_txn_renew(transaction_);
+    transaction_ = pool_.idle_.back();
+    pool_.idle_.pop_back();
   }
+  return 0;
+}
+
+// On an error the transaction is gone.
+int ReaderPool::Reader::renew() {
+  int error = transaction_ == nullptr
+                  ? mdb_txn_begin(pool_.environment_, nullptr, MDB_RDONLY, &transaction_)
+                  : mdb_txn_renew(transaction_);
   while (error == 0 && overtaken()) {
     mdb_txn_reset(transaction_);
     error = mdb_txn_renew(transaction_);
   }
   if (error == 0) return 0;
+  // A begin that has failed leaves the pointer as it was.
   if (transaction_ != nullptr) mdb_txn_abort(transaction_);
   transaction_ = nullptr;
-  {
-    const std::lock_guard<std::mutex> lock(pool_.mutex_);
-    --pool_.made_;
-    if (pool_.held_) pool_.all_idle_.notify_one();
-  }
-  pool_.freed_.notify_one();
   return error;
 }
 
@@ -76,9 +115,21 @@ bool ReaderPool::Reader::overtaken() const {
 ReaderPool::Reader::~Reader() {
   if (transaction_ == nullptr) return;
   mdb_txn_reset(transaction_);
+  if (place_ != nullptr) {
+    place_->taken.store(false, std::memory_order_release);
+  } else {
+    give_back_shared();
+  }
+}
+
+void ReaderPool::Reader::give_back_shared() {
   {
     const std::lock_guard<std::mutex> lock(pool_.mutex_);
-    pool_.idle_.push_back(transaction_);
+    if (transaction_ != nullptr) {
+      pool_.idle_.push_back(transaction_);
+    } else {
+      --pool_.made_;
+    }
     if (pool_.held_) pool_.all_idle_.notify_one();
   }
   pool_.freed_.notify_one();

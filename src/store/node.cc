@@ -1,7 +1,9 @@
 #include <dynamo/node.h>
 
+#include <string_view>
 #include <utility>
 
+#include <fmt/format.h>
 #include <asio/post.hpp>
 
 #include "causality/last_write_wins.h"
@@ -52,14 +54,15 @@ namespace {
 // to it does the caller's own clock have to.
 constexpr auto grace = std::chrono::milliseconds(100);
 
-}  // namespace
-
-absl::Status Node::await_converged(std::chrono::milliseconds deadline) {
+// Blocks until the node is so far, or `deadline` has passed.
+// `start` begins the call and returns its number.
+absl::Status await(host::Host& host, std::chrono::milliseconds deadline, std::string_view call_name,
+                   absl::FunctionRef<std::uint64_t(core::TimePoint, host::Host::WaitDone)> start) {
   if (detail::in_handler()) {
     return absl::FailedPreconditionError(
         "a blocking call inside a handler or a reconciler; use the async form");
   }
-  if (absl::Status status = host_->may_block(); !status.ok()) return status;
+  if (absl::Status status = host.may_block(); !status.ok()) return status;
   if (absl::Status status = host::check_timeout(deadline); !status.ok()) return status;
   struct Call {
     host::Waiter waiter;
@@ -67,32 +70,80 @@ absl::Status Node::await_converged(std::chrono::milliseconds deadline) {
   };
   // Shared with the node, which may answer after we have stopped waiting.
   const auto call = std::make_shared<Call>();
-  const core::TimePoint until = host_->now().steady + deadline;
-  const std::uint64_t request = host_->converge({.deadline = until}, [call](absl::Status status) {
+  const core::TimePoint until = host.now().steady + deadline;
+  const std::uint64_t request = start(until, [call](absl::Status status) {
     call->status = std::move(status);
     call->waiter.set();
   });
-  if (host_->wait(call->waiter, until + grace)) return call->status;
-  host_->cancel(request);
+  if (host.wait(call->waiter, until + grace)) return call->status;
+  host.cancel(request);
   return absl::DeadlineExceededError(
-      "await_converged: nothing ran the executor that was given to the node");
+      fmt::format("{}: nothing ran the executor that was given to the node", call_name));
 }
 
-asio::any_io_executor Node::handler_executor(host::Host& host) { return host.executor(); }
+absl::Status await(host::Host& host, core::ClientWait::Goal goal,
+                   std::chrono::milliseconds deadline, std::string_view call_name) {
+  return await(host, deadline, call_name, [&](core::TimePoint until, host::Host::WaitDone done) {
+    return host.start_wait({.deadline = until, .goal = goal}, std::move(done));
+  });
+}
 
-void Node::start_converge(std::shared_ptr<host::Host> host, std::chrono::milliseconds deadline,
-                          detail::ErasedHandler<absl::Status> handler) {
+void start_await(std::shared_ptr<host::Host> host, core::ClientWait::Goal goal,
+                 std::chrono::milliseconds deadline, detail::ErasedHandler<absl::Status> handler) {
   if (absl::Status status = host::check_timeout(deadline); !status.ok()) {
     handler.complete([status = std::move(status)]() mutable { return std::move(status); });
     return;
   }
   const auto hook = handler.cancel;
-  const std::uint64_t request = host->converge(
-      {.deadline = host->now().steady + deadline},
+  const std::uint64_t request = host->start_wait(
+      {.deadline = host->now().steady + deadline, .goal = goal},
       [complete = std::move(handler.complete)](absl::Status status) mutable {
         complete([status = std::move(status)]() mutable { return std::move(status); });
       });
   if (hook) hook->arm([host = std::move(host), request] { host->cancel(request); });
+}
+
+}  // namespace
+
+using Goal = core::ClientWait::Goal;
+
+absl::Status Node::await_converged(std::chrono::milliseconds deadline) {
+  return await(*host_, Goal::converged, deadline, "await_converged");
+}
+
+absl::Status Node::drain(std::chrono::milliseconds deadline) {
+  return await(*host_, Goal::drained, deadline, "drain");
+}
+
+absl::Status Node::leave(std::chrono::milliseconds deadline) {
+  return await(*host_, Goal::left, deadline, "leave");
+}
+
+absl::Status Node::remove(const std::string& name, bool force) {
+  constexpr auto timeout = std::chrono::seconds(10);
+  return await(*host_, timeout, "remove", [&](core::TimePoint, host::Host::WaitDone done) {
+    return host_->change({.kind = Change::Kind::remove, .member = {.name = name}, .force = force},
+                         std::move(done));
+  });
+}
+
+bool Node::can_stop() const { return host_->can_stop(); }
+
+asio::any_io_executor Node::handler_executor(host::Host& host) { return host.executor(); }
+
+void Node::start_converge(std::shared_ptr<host::Host> host, std::chrono::milliseconds deadline,
+                          detail::ErasedHandler<absl::Status> handler) {
+  start_await(std::move(host), Goal::converged, deadline, std::move(handler));
+}
+
+void Node::start_drain(std::shared_ptr<host::Host> host, std::chrono::milliseconds deadline,
+                       detail::ErasedHandler<absl::Status> handler) {
+  start_await(std::move(host), Goal::drained, deadline, std::move(handler));
+}
+
+void Node::start_leave(std::shared_ptr<host::Host> host, std::chrono::milliseconds deadline,
+                       detail::ErasedHandler<absl::Status> handler) {
+  start_await(std::move(host), Goal::left, deadline, std::move(handler));
 }
 
 asio::any_io_executor Node::stopping_executor(host::Host& host) { return host.stopping_executor(); }

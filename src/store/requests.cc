@@ -9,13 +9,44 @@
 
 namespace dynamo::host {
 
+namespace {
+
+int r_of(const StoreState& state, const ReadOptions& options) {
+  return options.r.value_or(state.options.quorum.r);
+}
+
+std::chrono::milliseconds timeout_of(const StoreState& state, const ReadOptions& options) {
+  return options.timeout.value_or(state.options.timeout);
+}
+
+absl::Status check_get(const StoreState& state, std::string_view key, const ReadOptions& options) {
+  if (absl::Status status = check_key("get", key); !status.ok()) return status;
+  if (absl::Status status = check_quorum("r", r_of(state, options), state.facts.n); !status.ok()) {
+    return status;
+  }
+  return check_timeout(timeout_of(state, options));
+}
+
+}  // namespace
+
+std::optional<absl::StatusOr<core::GetAnswer>> answer_here(const StoreState& state,
+                                                           std::string_view key,
+                                                           const ReadOptions& options) {
+  // Only the machine knows whether a context belongs to this cluster.
+  const bool demands = options.at_least != nullptr && !options.at_least->empty();
+  if (r_of(state, options) != 1 || demands || !check_get(state, key, options).ok()) {
+    return std::nullopt;
+  }
+  std::optional<core::GetAnswer> answer = state.host->get_here(state.facts, key);
+  if (!answer) return std::nullopt;
+  return *std::move(answer);
+}
+
 absl::StatusOr<core::ClientGet> checked_get(const StoreState& state, std::string key,
                                             const ReadOptions& options) {
-  const int r = options.r.value_or(state.options.quorum.r);
-  const auto timeout = options.timeout.value_or(state.options.timeout);
-  if (absl::Status status = check_key("get", key); !status.ok()) return status;
-  if (absl::Status status = check_quorum("r", r, state.facts.n); !status.ok()) return status;
-  if (absl::Status status = check_timeout(timeout); !status.ok()) return status;
+  const int r = r_of(state, options);
+  const auto timeout = timeout_of(state, options);
+  if (absl::Status status = check_get(state, key, options); !status.ok()) return status;
   return core::ClientGet{.store = state.facts,
                          .key = std::move(key),
                          .r = r,

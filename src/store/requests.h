@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <absl/status/statusor.h>
 #include <dynamo/store.h>
@@ -15,6 +16,11 @@ namespace dynamo::host {
 
 absl::StatusOr<core::ClientGet> checked_get(const StoreState& state, std::string key,
                                             const ReadOptions& options);
+// The answer to a get that this node can give on the caller's thread: r is 1, the options are in
+// order, and it owns the key. Nullopt for all others.
+std::optional<absl::StatusOr<core::GetAnswer>> answer_here(const StoreState& state,
+                                                           std::string_view key,
+                                                           const ReadOptions& options);
 // `object`: nullopt erases.
 absl::StatusOr<core::ClientPut> checked_put(const StoreState& state, std::string key,
                                             Context context, std::optional<std::string> object,

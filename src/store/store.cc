@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -39,12 +40,14 @@ struct Call {
 
 template <class Answer>
 absl::StatusOr<Answer> await(host::Host& host, const std::shared_ptr<Call<Answer>>& call,
-                             std::uint64_t request, core::TimePoint deadline,
-                             std::string_view what) {
+                             std::uint64_t request, core::TimePoint deadline, const char* operation,
+                             std::string_view key) {
   if (host.wait(call->waiter, deadline + grace)) return std::move(call->answer);
   host.cancel(request);
-  return absl::DeadlineExceededError(fmt::format(
-      "{}: nothing ran the executor that was given to the node, so the outcome is unknown", what));
+  return absl::DeadlineExceededError(
+      fmt::format("{} {}: nothing ran the executor that was given to the node, so the outcome is "
+                  "unknown",
+                  operation, core::quote(key)));
 }
 
 }  // namespace
@@ -63,6 +66,7 @@ namespace {
 
 // A get that is under way, or was refused.
 struct Asked {
+  std::optional<absl::StatusOr<core::GetAnswer>> here{};  // answered already
   // Shared with the node, which may answer after we have stopped waiting.
   std::shared_ptr<Call<core::GetAnswer>> call{};
   std::uint64_t request = 0;
@@ -70,30 +74,35 @@ struct Asked {
   absl::Status refused{};
 };
 
-Asked ask(const StoreState& state, std::string_view key, const ReadOptions& options) {
+Asked ask(const StoreState& state, std::string_view key, const ReadOptions& options,
+          host::Host::By by) {
+  if (auto here = host::answer_here(state, key, options)) return {.here = std::move(here)};
   absl::StatusOr<core::ClientGet> get = host::checked_get(state, std::string(key), options);
   if (!get.ok()) return {.refused = get.status()};
   Asked asked{.call = std::make_shared<Call<core::GetAnswer>>(), .deadline = get->deadline};
-  asked.request =
-      state.host->get(*std::move(get), [call = asked.call](absl::StatusOr<core::GetAnswer> answer) {
+  asked.request = state.host->get(
+      *std::move(get),
+      [call = asked.call](absl::StatusOr<core::GetAnswer> answer) {
         call->answer = std::move(answer);
         call->waiter.set();
-      });
+      },
+      by);
   return asked;
 }
 
 absl::StatusOr<GetResult> answer_of(const StoreState& state, std::string_view key, Asked asked) {
   if (!asked.refused.ok()) return asked.refused;
+  const Reconciler* const reconciler = state.options.reconciler.get();
+  if (asked.here) return host::reconciled(key, reconciler, *std::move(asked.here));
   return host::reconciled(
-      key, state.options.reconciler.get(),
-      await(*state.host, asked.call, asked.request, asked.deadline, "get " + core::quote(key)));
+      key, reconciler, await(*state.host, asked.call, asked.request, asked.deadline, "get", key));
 }
 
 }  // namespace
 
 absl::StatusOr<GetResult> Store::get(std::string_view key, const ReadOptions& options) const {
   if (absl::Status status = may_block(*state_); !status.ok()) return status;
-  return answer_of(*state_, key, ask(*state_, key, options));
+  return answer_of(*state_, key, ask(*state_, key, options, host::Host::By::caller));
 }
 
 namespace {
@@ -103,14 +112,16 @@ absl::StatusOr<PutResult> blocking_put(const StoreState& state,
   if (absl::Status status = may_block(state); !status.ok()) return status;
   if (!put.ok()) return put.status();
   const core::TimePoint deadline = put->deadline;
-  const std::string what = "put " + core::quote(put->key);
+  const std::string key = put->key;
   const auto call = std::make_shared<Call<core::PutAnswer>>();  // shared as in get()
-  const std::uint64_t request =
-      state.host->put(*std::move(put), [call](absl::StatusOr<core::PutAnswer> answer) {
+  const std::uint64_t request = state.host->put(
+      *std::move(put),
+      [call](absl::StatusOr<core::PutAnswer> answer) {
         call->answer = std::move(answer);
         call->waiter.set();
-      });
-  absl::StatusOr<core::PutAnswer> answer = await(*state.host, call, request, deadline, what);
+      },
+      host::Host::By::caller);
+  absl::StatusOr<core::PutAnswer> answer = await(*state.host, call, request, deadline, "put", key);
   if (!answer.ok()) return answer.status();
   return host::to_result(*std::move(answer));
 }
@@ -150,7 +161,9 @@ std::vector<absl::StatusOr<GetResult>> Store::get_many(std::span<const std::stri
   // All are under way before the first is waited for.
   std::vector<Asked> asked;
   asked.reserve(keys.size());
-  for (const std::string_view key : keys) asked.push_back(ask(*state_, key, options));
+  for (const std::string_view key : keys) {
+    asked.push_back(ask(*state_, key, options, host::Host::By::environment));
+  }
   for (std::size_t i = 0; i < keys.size(); ++i) {
     results[i] = answer_of(*state_, keys[i], std::move(asked[i]));
   }

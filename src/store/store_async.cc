@@ -14,6 +14,13 @@ namespace dynamo {
 
 void Store::start_get(std::string key, const ReadOptions& options,
                       detail::ErasedHandler<absl::StatusOr<GetResult>> handler) const {
+  if (auto here = host::answer_here(*state_, key, options)) {
+    handler.complete([reconciler = state_->options.reconciler, key = std::move(key),
+                      answer = *std::move(here)]() mutable {
+      return host::reconciled(key, reconciler.get(), std::move(answer));
+    });
+    return;
+  }
   absl::StatusOr<core::ClientGet> get = host::checked_get(*state_, std::move(key), options);
   if (!get.ok()) {
     handler.complete([status = get.status()]() -> absl::StatusOr<GetResult> { return status; });

@@ -16,6 +16,13 @@ SimCluster::~SimCluster() = default;
 
 int SimCluster::size() const { return world_->size(); }
 
+int SimCluster::add() {
+  const absl::StatusOr<int> index = world_->add();
+  if (index.ok()) return *index;
+  throw std::runtime_error(fmt::format("SimCluster: node {}: {}", SimWorld::name_of(size() - 1),
+                                       index.status().ToString()));
+}
+
 absl::StatusOr<Store> SimCluster::open(int node, std::string name, StoreOptions options) {
   if (node < 0 || node >= size()) {
     return absl::InvalidArgumentError(

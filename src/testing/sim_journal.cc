@@ -100,7 +100,7 @@ void SimJournal::step(core::TimePoint at, std::string_view node, const core::Act
     if (put.answer.ok()) entry.outcome(put.answer->outcome);
     add(entry.text());
   }
-  for (const core::CompleteConverge& converge : actions.converges) {
+  for (const core::CompleteWait& converge : actions.waits) {
     Entry entry(Kind::converge, at, node);
     entry.status(converge.status);
     add(entry.text());

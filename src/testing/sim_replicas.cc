@@ -1,5 +1,6 @@
 // What the nodes of a simulated cluster hold, and whether they agree.
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -66,7 +67,12 @@ class Inventory {
       const auto n = n_.find(copies.store);
       if (n == n_.end()) return fmt::format("nobody knows store {}", copies.store);
       const core::Hash128* first = nullptr;
-      for (const std::string& owner : state.owners(copies.key, n->second)) {
+      const std::vector<std::string> owners = state.owners(copies.key, n->second);
+      for (const auto& [holder, copy] : copies.sets) {
+        if (std::ranges::find(owners, holder) != owners.end()) continue;
+        return fmt::format("{} holds {}/{} and does not own it", holder, copies.store, copies.key);
+      }
+      for (const std::string& owner : owners) {
         const auto copy = copies.sets.find(owner);
         if (copy == copies.sets.end()) {
           return fmt::format("{} lacks {}/{}", owner, copies.store, copies.key);
@@ -157,6 +163,7 @@ std::string SimWorld::compare_records(const host::Host& host) {
   std::string missing;
   Inventory inventory;
   for (int i = 0; i < size(); ++i) {
+    if (!is_member(i)) continue;  // what it has is lost, or was given away
     scan(i, "", [&](std::string_view key, std::string_view record) {
       missing = inventory.take(name_of(i), key, record);
       return missing.empty();

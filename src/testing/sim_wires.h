@@ -60,6 +60,11 @@ class SimWires {
   // Ends all partitions, cuts and clogs, and connects whoever was disconnected.
   void heal();
 
+  // Whether what `from` sends now gets to `to`, if chance does not lose it.
+  bool reaches(const std::string& from, const std::string& to) const { return passes({from, to}); }
+  // Whether a process is there.
+  bool listens(const std::string& address) const { return receivers_.contains(address); }
+
   // The process at `address` is paused: up to a mebibyte waits for it, the rest is lost.
   void hold(const std::string& address) { held_.try_emplace(address); }
   void release(const std::string& address);

@@ -1,13 +1,14 @@
 #include "testing/sim_world.h"
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 #include <utility>
 
-#include <dynamo/membership/fixed.h>
 #include <fmt/format.h>
 
 #include "base/hash.h"
+#include "ring/placement.h"
 
 namespace dynamo::testing {
 
@@ -54,15 +55,10 @@ std::int64_t draw_drift(double clock_drift, std::uint64_t seed) {
 SimWorld::SimWorld(SimOptions options)
     : options_(checked(std::move(options))),
       wires_(std::make_shared<SimWires>(context_, options_.network, options_.seed, journal_)) {
-  for (int i = 0; i < options_.nodes; ++i) {
-    const NodeOptions node = options_of(i, options_);
-    members_.push_back(
-        {.name = node.name, .address = node.name, .zone = node.zone, .weight = node.weight});
-    computers_.push_back(
-        {.storage = std::make_shared<SimStorage>(context_, node.name, options_.disk, options_.seed,
-                                                 journal_),
-         .drift_ppm = draw_drift(options_.clock_drift, core::hash64(node.name, options_.seed))});
-  }
+  std::vector<Member> members;
+  for (int i = 0; i < options_.nodes; ++i) members.push_back(make_computer(i));
+  views_ = std::make_shared<SimViews>(wires_, std::move(members), options_.node.partitions,
+                                      options_.seed);
   for (int i = 0; i < options_.nodes; ++i) {
     const absl::Status status = start(i);
     if (!status.ok()) refuse("node " + name_of(i), status);
@@ -70,6 +66,23 @@ SimWorld::SimWorld(SimOptions options)
   // Each node takes in its first view, so that a test begins with a cluster that knows itself.
   constexpr core::TimePoint beginning{0};
   run_until([] { return false; }, beginning);
+}
+
+// Returns who is going to be on it.
+Member SimWorld::make_computer(int index) {
+  const NodeOptions node = options_of(index, options_);
+  computers_.push_back(
+      {.storage = std::make_shared<SimStorage>(context_, node.name, options_.disk, options_.seed,
+                                               journal_),
+       .drift_ppm = draw_drift(options_.clock_drift, core::hash64(node.name, options_.seed))});
+  return {.name = node.name, .address = node.name, .zone = node.zone, .weight = node.weight};
+}
+
+absl::StatusOr<int> SimWorld::add() {
+  const int index = size();
+  make_computer(index);
+  if (absl::Status status = start(index); !status.ok()) return status;
+  return index;
 }
 
 SimWorld::~SimWorld() {
@@ -109,7 +122,7 @@ absl::StatusOr<host::Host::Parts> SimWorld::parts_of(int index, const NodeOption
   parts.transport = given.transport != nullptr ? std::move(given.transport)
                                                : SimWires::transport(wires_, node.name);
   parts.membership =
-      given.membership != nullptr ? std::move(given.membership) : fixed_membership(members_);
+      given.membership != nullptr ? std::move(given.membership) : SimViews::membership(views_);
   parts.storage = SimStorage::open(computer.storage, std::move(given.storage));
   computer.alive = std::make_shared<bool>(true);
   if (given.log) {
@@ -141,6 +154,12 @@ absl::Status SimWorld::start(int index) {
   return absl::OkStatus();
 }
 
+bool SimWorld::is_member(int node) const {
+  const std::vector<Member>& members = latest_view().members;
+  const auto at = std::ranges::find(members, name_of(node), &Member::name);
+  return at == members.end() || core::is_present(*at);
+}
+
 Node& SimWorld::node(int index) {
   Computer& computer = this->computer(index);
   if (!computer.node) {
@@ -160,15 +179,17 @@ host::Host& SimWorld::host(int node) {
 }
 
 host::Host* SimWorld::any_host() {
+  host::Host* latest = nullptr;
+  std::uint64_t number = 0;
   for (Computer& computer : computers_) {
     if (computer.host == nullptr || computer.host->stopped()) continue;
-    bool has_view = false;
     computer.host->inspect([&](const core::NodeState& state, const core::RecordReader&) {
-      has_view = state.ring != nullptr;
+      if (state.ring == nullptr || state.ring->view_number() <= number) return;
+      number = state.ring->view_number();
+      latest = computer.host;
     });
-    if (has_view) return computer.host;
   }
-  return nullptr;
+  return latest;
 }
 
 void SimWorld::run_until(absl::FunctionRef<bool()> done, core::TimePoint limit) {

@@ -19,6 +19,7 @@
 #include "testing/sim_environment.h"
 #include "testing/sim_journal.h"
 #include "testing/sim_storage.h"
+#include "testing/sim_views.h"
 #include "testing/sim_wires.h"
 
 namespace dynamo::testing {
@@ -35,6 +36,11 @@ class SimWorld {
   SimWorld& operator=(const SimWorld&) = delete;
 
   int size() const { return static_cast<int>(computers_.size()); }
+  // As SimCluster's.
+  absl::StatusOr<int> add();
+  const View& latest_view() const { return views_->latest(); }
+  // It has neither left nor been removed.
+  bool is_member(int node) const;
   SimContext& context() { return *context_; }
   const SimContext& context() const { return *context_; }
   SimWires& network() { return *wires_; }
@@ -99,19 +105,21 @@ class SimWorld {
 
   Computer& computer(int node);
   const Computer& computer(int node) const;
+  Member make_computer(int index);
   absl::Status start(int index);
   absl::StatusOr<host::Host::Parts> parts_of(int index, const NodeOptions& node);
   void kill(int node, SimFault how);
   void bury(Computer& computer);
   std::string compare_records(const host::Host& host);
-  // Any node that runs and has a view, which says who owns what; null if there is none.
+  // Of the nodes that run the one in the latest view, which says who owns what; null if none has
+  // one.
   host::Host* any_host();
 
   const SimOptions options_;
-  std::vector<Member> members_;
   const std::shared_ptr<SimContext> context_ = std::make_shared<SimContext>();
   const std::shared_ptr<SimJournal> journal_ = std::make_shared<SimJournal>();
   const std::shared_ptr<SimWires> wires_;
+  std::shared_ptr<SimViews> views_;
   std::vector<Computer> computers_;
   // What the records say, and as of which SimJournal::changes(): run_until() asks at every event.
   std::string differences_;

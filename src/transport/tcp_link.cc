@@ -11,6 +11,7 @@
 #include <utility>
 
 #include <asio/buffer.hpp>
+#include <asio/error.hpp>
 #include <asio/ip/address.hpp>
 #include <asio/ip/tcp.hpp>
 
@@ -49,7 +50,8 @@ struct TcpLink::Channel {
   bool preamble_sent = false;
   char unexpected = 0;  // a peer sends nothing on our link
 
-  // The write under way: buffers from first_buffer on are still to be written.
+  // The write under way: buffers from first_buffer on are still to be written. `writing`: once the
+  // system takes more.
   bool writing = false;
   TimePoint progress{};
   std::vector<std::string> batch;
@@ -87,6 +89,13 @@ void TcpLink::flush() {
   flush_arranged_ = false;  // before looking: a later push arranges another
   if (state_ == State::idle && !queue_.empty()) dial();
   if (state_ == State::connected) write();
+}
+
+bool TcpLink::flush_here() {
+  if (state_ != State::connected || channel_->writing) return false;
+  flush_arranged_ = false;
+  write();
+  return true;
 }
 
 void TcpLink::sweep(TimePoint now) {
@@ -225,6 +234,8 @@ void TcpLink::connected() {
   ++shared_->counters.connects;
   state_ = State::connected;
   connected_at_ = steady_clock::now();
+  asio::error_code ignored;
+  channel_->socket->non_blocking(true, ignored);  // see write()
   shared_->counters.dropped += queue_.drop_before(connected_at_ - shared_->timing.stale);
   watch_for_end();
   write();
@@ -236,11 +247,11 @@ void TcpLink::watch_for_end() {
       on_channel([](TcpLink& link, const asio::error_code&, std::size_t) { link.disconnect(); }));
 }
 
-void TcpLink::write() {
+// False if nothing is to be written.
+bool TcpLink::next_batch() {
   auto& channel = *channel_;
-  if (channel.writing) return;
   queue_.take(batch_packets_max, batch_bytes_max, channel.batch);
-  if (channel.batch.empty() && channel.preamble_sent) return;
+  if (channel.batch.empty() && channel.preamble_sent) return false;
 
   channel.headers.reserve(batch_packets_max);  // buffers point into it
   if (!channel.preamble_sent) {
@@ -253,41 +264,60 @@ void TcpLink::write() {
     channel.buffers.push_back(asio::buffer(header));
     if (!packet.empty()) channel.buffers.push_back(asio::buffer(packet));
   }
-  channel.writing = true;
   channel.progress = steady_clock::now();
-  write_some();
+  return true;
 }
 
-void TcpLink::write_some() {
-  auto& channel = *channel_;
-  ++shared_->counters.writes;
-  const auto* data = channel.buffers.data();
-  channel.socket->async_write_some(
-      BufferView{data + channel.first_buffer, data + channel.buffers.size()},
-      on_channel([](TcpLink& link, const asio::error_code& error, std::size_t size) {
-        if (error) return link.disconnect();
-        link.wrote(size);
-      }));
+// At once as long as the system takes it: a handler for each write would cost a turn of the loop.
+void TcpLink::write() {
+  if (channel_->writing) return;
+  while (next_batch()) {
+    if (!write_batch()) return;
+  }
 }
 
-void TcpLink::wrote(std::size_t size) {
+bool TcpLink::write_batch() {
   auto& channel = *channel_;
-  channel.progress = steady_clock::now();
   while (channel.first_buffer < channel.buffers.size()) {
-    auto& buffer = channel.buffers[channel.first_buffer];
-    const std::size_t part = std::min(size, buffer.size());
-    buffer += part;
-    size -= part;
-    if (buffer.size() > 0) return write_some();
-    ++channel.first_buffer;
+    ++shared_->counters.writes;
+    const auto* data = channel.buffers.data();
+    const BufferView rest{data + channel.first_buffer, data + channel.buffers.size()};
+    asio::error_code error;
+    const std::size_t size = channel.socket->write_some(rest, error);
+    if (error == asio::error::would_block || error == asio::error::try_again) {
+      channel.writing = true;
+      channel.socket->async_wait(tcp::socket::wait_write,
+                                 on_channel([](TcpLink& link, const asio::error_code& failed) {
+                                   if (failed) return link.disconnect();
+                                   link.channel_->writing = false;
+                                   if (link.write_batch()) link.write();
+                                 }));
+      return false;
+    }
+    if (error) {
+      disconnect();
+      return false;
+    }
+    wrote(size);
   }
   shared_->counters.sent += channel.batch.size();
   channel.batch.clear();
   channel.headers.clear();
   channel.buffers.clear();
   channel.first_buffer = 0;
-  channel.writing = false;
-  write();
+  return true;
+}
+
+void TcpLink::wrote(std::size_t size) {
+  auto& channel = *channel_;
+  channel.progress = steady_clock::now();
+  while (size > 0) {
+    auto& buffer = channel.buffers[channel.first_buffer];
+    const std::size_t part = std::min(size, buffer.size());
+    buffer += part;
+    size -= part;
+    if (buffer.size() == 0) ++channel.first_buffer;
+  }
 }
 
 }  // namespace dynamo::transport

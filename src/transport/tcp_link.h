@@ -42,6 +42,8 @@ class TcpLink : public std::enable_shared_from_this<TcpLink> {
   bool push(std::string packet);
   // Sends what waits, or dials.
   void flush();
+  // Sends what waits, if it can leave at once; false if the arranged flush() is still needed.
+  bool flush_here();
   // Looks at the deadlines.
   void sweep(TimePoint now);
   // Unused for so long that it may be forgotten. No push() may run at the same time.
@@ -58,8 +60,10 @@ class TcpLink : public std::enable_shared_from_this<TcpLink> {
   bool open_socket(const asio::ip::tcp& protocol);
   void connected();
   void watch_for_end();
+  bool next_batch();
   void write();
-  void write_some();
+  // False if the rest has to wait, or the connection is lost.
+  bool write_batch();
   void wrote(std::size_t size);
   void dial_failed();
   void disconnect();

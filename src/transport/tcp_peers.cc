@@ -11,20 +11,33 @@ TcpPeers::TcpPeers(std::shared_ptr<TcpShared> shared)
     : shared_(std::move(shared)), executor_(shared_->executor) {}
 
 void TcpPeers::send(std::string_view address, Lane lane, std::string packet) {
+  const std::shared_ptr<TcpLink> link = push(address, lane, std::move(packet));
+  if (link == nullptr || flush_here(*link)) return;
+  const std::lock_guard lock(mutex_);
+  if (!open_) return;
+  to_flush_.push_back(link);
+  if (std::exchange(flush_posted_, true)) return;
+  // Under the mutex: once close() has had it, the executor is not touched again.
+  asio::post(executor_, in_turn(shared_, [self = shared_from_this()] { self->flush(); }));
+}
+
+// The link, if a flush of it has to be arranged.
+std::shared_ptr<TcpLink> TcpPeers::push(std::string_view address, Lane lane, std::string packet) {
   const std::lock_guard lock(mutex_);
   if (!open_ || packet.size() > shared_->options.packet_bytes_max) {
     ++shared_->counters.dropped;
-    return;
+    return nullptr;
   }
   auto found = links_.find(address);
   if (found == links_.end()) found = links_.emplace(std::string(address), Lanes{}).first;
   auto& link = found->second[lane == Lane::bulk ? 1 : 0];
   if (!link) link = std::make_shared<TcpLink>(shared_, found->first, lane);
-  if (!link->push(std::move(packet))) return;
-  to_flush_.push_back(link);
-  if (std::exchange(flush_posted_, true)) return;
-  // Under the mutex: once close() has had it, the executor is not touched again.
-  asio::post(executor_, in_turn(shared_, [self = shared_from_this()] { self->flush(); }));
+  return link->push(std::move(packet)) ? link : nullptr;
+}
+
+bool TcpPeers::flush_here(TcpLink& link) {
+  const std::unique_lock turn(shared_->turn, std::try_to_lock);
+  return turn.owns_lock() && (shared_->stopped || link.flush_here());
 }
 
 void TcpPeers::flush() {

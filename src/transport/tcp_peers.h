@@ -18,8 +18,9 @@ namespace dynamo::transport {
 
 // The outgoing side: a link per address and lane, made on first use.
 //
-// send() only queues the packet and, if none is on its way, posts one handler that flushes all
-// links with something to send: what one turn of the application sends leaves together.
+// send() queues the packet and writes it at once if the link is up and idle: a packet holds all
+// that one turn of the application has for the peer. Else, if none is on its way, it posts one
+// handler that flushes all links with something to send.
 //
 // Thread safety: send() from any thread; the rest in turn.
 class TcpPeers : public std::enable_shared_from_this<TcpPeers> {
@@ -32,6 +33,8 @@ class TcpPeers : public std::enable_shared_from_this<TcpPeers> {
  private:
   using Lanes = std::array<std::shared_ptr<TcpLink>, 2>;  // shared with pending handlers
 
+  std::shared_ptr<TcpLink> push(std::string_view address, Lane lane, std::string packet);
+  bool flush_here(TcpLink& link);
   void flush();
   void sweep_later();
   void sweep();

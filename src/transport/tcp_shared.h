@@ -20,7 +20,8 @@
 // the transport's own thread, or a strand over the application's. So handlers never wait for one
 // another. stop() however must close everything before it returns, from any thread, and must not
 // wait for an executor that perhaps nobody runs; hence each handler also holds the mutex `turn`,
-// and so does stop(). Only stop() ever contends for it. `receive` is called without it.
+// and so does stop(). A sender may take it, if it is free, to write without a detour over the
+// executor; nobody else contends for it. `receive` is called without it.
 //
 // Order of locks: turn, then TcpPeers::mutex_, then SendQueue::mutex_.
 namespace dynamo::transport {

@@ -6,6 +6,7 @@
 #include "wire/coding_parts.h"
 #include "wire/exchange_codec.h"
 #include "wire/generation_codec.h"
+#include "wire/view_codec.h"
 
 namespace dynamo::core {
 
@@ -273,10 +274,11 @@ std::uint8_t message_type(const Message& message) {
 
 std::string_view message_name(std::uint8_t type) {
   static constexpr std::array<std::string_view, std::variant_size_v<Message>> names = {
-      "ping",           "pong",       "boot refused",  "read",           "read reply",  "write",
-      "write reply",    "forward",    "forward reply", "store announce", "membership",  "tree",
-      "tree reply",     "leaf",       "leaf reply",    "sets",           "sets reply",  "converge",
-      "converge reply", "generation", "drop",          "stores",         "stores reply"};
+      "ping",       "pong",        "boot refused", "read",           "read reply",
+      "write",      "write reply", "forward",      "forward reply",  "store announce",
+      "membership", "tree",        "tree reply",   "leaf",           "leaf reply",
+      "sets",       "sets reply",  "converge",     "converge reply", "generation",
+      "drop",       "stores",      "stores reply", "view",           "move ready"};
   return type >= 1 && type <= names.size() ? names[type - 1U] : "unknown";
 }
 

@@ -17,7 +17,7 @@ std::string_view cut(std::string_view reason) { return reason.substr(0, reason_b
 void encode_scope(const ExchangeScope& scope, Encoder& out) {
   encode_facts(scope.store, out);
   out.varint(scope.partition);
-  out.varint(scope.view);
+  out.varint(scope.owners);
   out.varint(scope.generation);
   out.fixed8(scope.format);
 }
@@ -26,7 +26,7 @@ ExchangeScope decode_scope(Decoder& in) {
   ExchangeScope scope;
   scope.store = decode_facts(in);
   scope.partition = static_cast<std::uint32_t>(in.varint_up_to(partitions_max - 1));
-  scope.view = in.varint();
+  scope.owners = in.varint();
   scope.generation = in.varint();
   scope.format = in.fixed8();
   return scope;

@@ -59,7 +59,7 @@ struct KeyedSet {
 struct ExchangeScope {
   StoreFacts store{};
   std::uint32_t partition = 0;
-  std::uint64_t view = 0;
+  std::uint64_t owners = 0;      // PartitionMap::owners_mark()
   std::uint64_t generation = 0;  // sealed: one has dropped what the other may still hold
   std::uint8_t format = tree_format;
   friend bool operator==(const ExchangeScope&, const ExchangeScope&) = default;

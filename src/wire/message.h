@@ -15,6 +15,7 @@
 #include "wire/exchange_messages.h"
 #include "wire/generation_messages.h"
 #include "wire/store_facts.h"
+#include "wire/view_messages.h"
 
 // What nodes say to each other. Plain structs; codec.h turns them into bytes.
 namespace dynamo::core {
@@ -133,6 +134,7 @@ using Message =
     std::variant<Ping, Pong, BootRefused, ReadRequest, ReadReply, WriteRequest, WriteReply,
                  PutForward, PutForwardReply, StoreAnnounce, MembershipMessage, TreeRequest,
                  TreeReply, LeafRequest, LeafReply, SetsRequest, SetsReply, ConvergeRequest,
-                 ConvergeReply, GenerationReport, DropRequest, StoresRequest, StoresReply>;
+                 ConvergeReply, GenerationReport, DropRequest, StoresRequest, StoresReply, ViewNews,
+                 MoveReady>;
 
 }  // namespace dynamo::core

@@ -1,5 +1,7 @@
 #include "wire/packet.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include <fmt/format.h>
@@ -14,6 +16,8 @@ namespace dynamo::core {
 namespace {
 
 constexpr std::size_t checksum_bytes = 8;
+constexpr std::size_t packet_bytes_usual = 512;
+constexpr std::size_t messages_reserved_max = 64;
 
 absl::Status damaged(std::string_view why) { return absl::DataLossError(fmt::format("{}", why)); }
 
@@ -38,6 +42,7 @@ PacketHeader decode_header(Decoder& in) {
 }  // namespace
 
 PacketWriter::PacketWriter(const PacketHeader& header) {
+  bytes_.reserve(packet_bytes_usual);
   Encoder out(bytes_);
   out.fixed8(protocol_version);
   out.fixed64(header.cluster.high);
@@ -56,13 +61,16 @@ PacketWriter::PacketWriter(const PacketHeader& header) {
 }
 
 void PacketWriter::add(const Message& message) {
-  std::string body;
-  Encoder body_out(body);
-  encode_body(message, body_out);
-  Encoder out(bytes_);
   ++messages_;
+  Encoder out(bytes_);
   out.fixed8(message_type(message));
-  out.bytes(body);
+  // Behind the body first: its length is known only then.
+  const std::size_t begin = bytes_.size();
+  encode_body(message, out);
+  const std::size_t end = bytes_.size();
+  out.varint(end - begin);
+  const auto first = bytes_.begin() + static_cast<std::ptrdiff_t>(begin);
+  std::rotate(first, bytes_.begin() + static_cast<std::ptrdiff_t>(end), bytes_.end());
 }
 
 std::string PacketWriter::finish() && {
@@ -98,6 +106,11 @@ absl::StatusOr<Packet> read_packet(std::string_view bytes) {
     auto message = decode_body(type, body);
     if (!message)
       return damaged(fmt::format("malformed message of type \"{}\"", message_name(type)));
+    // Most are of one kind and size.
+    if (packet.messages.empty()) {
+      packet.messages.reserve(1 +
+                              std::min(messages_reserved_max, in.remaining() / (body.size() + 2)));
+    }
     packet.messages.push_back(std::move(*message));
   }
   if (!in.ok()) return damaged("its header or a length is malformed");

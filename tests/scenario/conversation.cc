@@ -108,6 +108,8 @@ std::string Conversation::words(const PacketHeader& header, const Message& messa
           [](const DropRequest& drop) { return fmt::format("drop {}", drop.records.size()); },
           [](const StoresRequest&) { return std::string("stores"); },
           [](const StoresReply& reply) { return fmt::format("{} stores", reply.stores.size()); },
+          [](const ViewNews& news) { return fmt::format("view {}", news.view.number); },
+          [](const MoveReady& ready) { return fmt::format("ready for {}", ready.partition); },
       },
       message);
 }

@@ -90,7 +90,7 @@ TEST_CASE("stats: percentiles are those of the times that requests took") {
   CHECK(stats.puts == count);
   CHECK(stats.failed == 6);
   // The tail is another number than the middle, or this would prove nothing.
-  CHECK(gets.at(0.999) > 10 * gets.at(0.99));
+  CHECK(gets.at(0.999) > 5 * gets.at(0.99));
   CHECK(gets.at(0.99) > 2 * gets.at(0.5));
   // What other nodes coordinate for it is not theirs.
   CHECK(cluster.node(1).stats().puts == 0);

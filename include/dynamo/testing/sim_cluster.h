@@ -83,7 +83,8 @@ struct SimOptions {
   // Steady clocks run that much too fast or too slow at most, each by its own share. 0 to 0.01.
   double clock_drift = 0;
   // The application's own parts for node i, asked for at each start of it. Each part that is left
-  // empty gets the simulator's: its network, fixed_membership() of all nodes, its disk. A node's
+  // empty gets the simulator's: its network, its membership (numbered views, decided
+  // where a majority is reached), its disk. A node's
   // address is its name; a transport or membership of the application's own has to agree with that.
   // The network's faults do not reach a transport of the application's own; an engine of its own
   // takes the disk's time and errors, keeps its own data, and has no wipe(), disk_of() or
@@ -123,7 +124,13 @@ class SimCluster {
   SimCluster(const SimCluster&) = delete;
   SimCluster& operator=(const SimCluster&) = delete;
 
+  // Those that have left or were removed too.
   int size() const;
+  // A new node joins: it is started, asks to become a member, and gets its share of the data while
+  // the cluster goes on. Returns its index. Made of the same template as the others; a cluster
+  // whose `components` bring a membership of their own decides by that. Throws std::runtime_error
+  // with the node's error if it does not start.
+  int add();
   // As Node::open() on node `node`. INVALID_ARGUMENT if there is no such node, FAILED_PRECONDITION
   // if it is down.
   absl::StatusOr<Store> open(int node, std::string name, StoreOptions options = {});

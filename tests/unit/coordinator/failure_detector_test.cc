@@ -279,3 +279,18 @@ TEST_CASE("a change of peers keeps what is known of those that stay") {
   wire.detector.set_peers({"b", "d"}, wire.now);
   CHECK(wire.detector.reachable("b"));
 }
+
+TEST_CASE("detector: an answer is late when 19 of 20 were sooner") {
+  FailureDetector detector;
+  detector.set_peers({"b"}, 0ms);
+  CHECK(detector.late_after("b") == FailureDetector::late_unknown);
+  for (int i = 0; i < 4000; ++i) detector.round_trip("b", i % 20 == 0 ? 40ms : 10ms);
+  CHECK(detector.late_after("b") >= 10ms);
+  CHECK(detector.late_after("b") <= 42ms);
+  for (int i = 0; i < 4000; ++i) detector.round_trip("b", i % 5 == 0 ? 80ms : 10ms);
+  CHECK(detector.late_after("b") >= 70ms);  // one in five is no rarity
+  for (int i = 0; i < 4000; ++i) detector.round_trip("b", 5ms);
+  CHECK(detector.late_after("b") < 6ms);
+  for (int i = 0; i < 4000; ++i) detector.round_trip("b", std::chrono::microseconds(20));
+  CHECK(detector.late_after("b") == FailureDetector::late_min);
+}

@@ -213,3 +213,23 @@ TEST_CASE("a failed get says who answered what") {
   REQUIRE(outcome->replicas.size() == 3);
   CHECK(outcome->replicas[1].reason == "damaged: checksum");
 }
+
+TEST_CASE("owners in reserve are asked one by one, and as long as there are some there is hope") {
+  const std::vector<std::string> first = {"a"};
+  GetOperation operation(first, 1, Conflict::keep_siblings, {}, {"b", "c"});
+  CHECK_FALSE(operation.falls_short());
+  operation.answered("b", nothing);  // has not been asked
+  CHECK_FALSE(operation.enough());
+  operation.refused("a", "damaged");
+  CHECK(operation.falls_short());
+  CHECK_FALSE(operation.hopeless());
+  CHECK(operation.ask_next() == "b");
+  CHECK_FALSE(operation.falls_short());
+  operation.unreachable("b", "silent for 3.1 s");
+  CHECK(operation.ask_next() == "c");
+  CHECK_FALSE(operation.has_reserve());
+  CHECK(operation.ask_next() == std::nullopt);
+  CHECK_FALSE(operation.hopeless());
+  operation.answered("c", nothing);
+  CHECK(operation.enough());
+}

@@ -6,6 +6,7 @@
 #include "catch.hpp"
 
 using dynamo::ReplicaReport;
+using dynamo::core::OwnerSides;
 using dynamo::core::ReplicaTally;
 using Answer = ReplicaReport::Answer;
 
@@ -67,4 +68,45 @@ TEST_CASE("only what is stored can be retracted") {
     CHECK(tally.reports()[0].answer == (retracted ? Answer::refused : first));
     CHECK(tally.reports()[0].reason == (retracted ? "disk full" : ""));
   }
+}
+
+// A moving partition: a and b own it on both sides, c until the move ends, d from then on.
+TEST_CASE("both sides of a moving partition have to answer") {
+  const auto stored = [](const ReplicaReport& report) { return report.answer == Answer::stored; };
+  ReplicaTally tally(OwnerSides({"a", "b", "c"}, {"d", "b", "a"}));
+  REQUIRE(tally.reports().size() == 4);
+  tally.note("c", Answer::stored);
+  tally.note("a", Answer::stored);
+  CHECK(tally.reached(2, stored) == 1);
+  tally.note("d", Answer::stored);
+  CHECK(tally.reached(2, stored) == 2);
+  CHECK(tally.reached(3, stored) == 2);
+  tally.note("b", Answer::stored);
+  CHECK(tally.reached(3, stored) == 3);
+}
+
+TEST_CASE("a stand-in counts on the sides of its owner") {
+  const auto stored = [](const ReplicaReport& report) { return report.answer == Answer::stored; };
+  ReplicaTally tally(OwnerSides({"a", "c"}, {"a", "d"}));
+  tally.note("a", Answer::stored);
+  tally.add_stand_in("e", "c");
+  tally.note("e", Answer::stored);
+  CHECK(tally.reached(2, stored) == 1);
+  tally.add_stand_in("f", "d");
+  tally.note("f", Answer::stored);
+  CHECK(tally.reached(2, stored) == 2);
+}
+
+TEST_CASE("a side with fewer owners than are needed needs all of them") {
+  const auto found = [](const ReplicaReport& report) { return report.answer == Answer::found; };
+  ReplicaTally tally(OwnerSides({"a"}, {"a", "b", "c"}));
+  tally.note("b", Answer::found);
+  tally.note("c", Answer::found);
+  CHECK(tally.reached(2, found) == 1);
+  tally.note("a", Answer::found);
+  CHECK(tally.reached(2, found) == 2);
+  ReplicaTally small(OwnerSides({"a"}, {"a", "b"}));
+  small.note("a", Answer::found);
+  small.note("b", Answer::found);
+  CHECK(small.reached(3, found) < 3);
 }

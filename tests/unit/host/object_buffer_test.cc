@@ -190,3 +190,28 @@ TEST_CASE("buffer: all is taken at the end, due or not") {
   CHECK(buffer.written(buffer.take(at(0), true)).size() == 2);
   CHECK(buffer.bytes() == 0);
 }
+
+TEST_CASE("buffer: what waits for the flush interval goes to the disk together") {
+  ObjectBuffer buffer(interval);
+  buffer.put(write(1, "b", "1", false), at(0));
+  buffer.put(write(2, "c", "2", false), at(900));
+  buffer.put(write(3, "a", "3"), at(950));
+  CHECK(buffer.written(buffer.take(at(950), false)) ==
+        Numbers{3});  // a synced one takes none along
+  buffer.put(write(4, "a", "4"), at(1000));
+  CHECK(buffer.written(buffer.take(at(1000), false)) == Numbers{4, 1, 2});
+  CHECK(buffer.due() == TimePoint::max());
+}
+
+TEST_CASE("buffer: keys of all shards are found, and seen in order") {
+  ObjectBuffer buffer(interval);
+  std::vector<std::string> keys;
+  for (int i = 100; i < 400; ++i) {
+    keys.push_back(std::to_string(i));
+    buffer.put(write(1, keys.back(), keys.back()), at(0));
+  }
+  for (const std::string& key : keys) CHECK(found(buffer, key) == key);
+  const ObjectBuffer::Batch part = buffer.range("150", 200);
+  REQUIRE(part.size() == 200);
+  for (std::size_t i = 0; i < part.size(); ++i) CHECK(part[i].key == keys[50 + i]);
+}

@@ -106,7 +106,7 @@ std::uint64_t MachineCluster::put(const std::string& at, const std::string& key,
 }
 
 std::uint64_t MachineCluster::converge(const std::string& at, std::chrono::milliseconds timeout) {
-  step(at, ClientConverge{.request = ++last_request_, .deadline = now.steady + timeout});
+  step(at, ClientWait{.request = ++last_request_, .deadline = now.steady + timeout});
   return last_request_;
 }
 
@@ -144,7 +144,7 @@ void MachineCluster::take(const std::string& from, Actions& actions) {
     if (!puts_.emplace(put.request, std::move(put.answer)).second)
       throw std::runtime_error("a put was answered twice");
   }
-  for (CompleteConverge& converge : actions.converges) {
+  for (CompleteWait& converge : actions.waits) {
     if (!converges_.emplace(converge.request, std::move(converge.status)).second)
       throw std::runtime_error("a converge was answered twice");
   }

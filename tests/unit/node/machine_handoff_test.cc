@@ -234,7 +234,7 @@ TEST_CASE("a get repairs the owners that are behind") {
   CHECK_FALSE(has(cluster, "c", "k"));
 
   SECTION("where another node has asked") {
-    REQUIRE(cluster.get_now("a", "k", {.r = 2}).ok());
+    REQUIRE(cluster.get_now("a", "k", {.r = 3}).ok());
     cluster.run();
     CHECK(has(cluster, "c", "k"));
   }
@@ -244,7 +244,8 @@ TEST_CASE("a get repairs the owners that are behind") {
     CHECK(has(cluster, "c", "k"));
   }
   SECTION("with an answer that came after the get was done") {
-    const std::uint64_t get = cluster.get("a", "k", {.r = 1});
+    const auto seen = cluster.get_now("a", "k", {.r = 1});
+    const std::uint64_t get = cluster.get("a", "k", {.r = 1, .at_least = seen->context});
     CHECK(cluster.finished(get));
     cluster.run();
     CHECK(has(cluster, "c", "k"));
@@ -253,4 +254,25 @@ TEST_CASE("a get repairs the owners that are behind") {
   CHECK(cluster.objects("b", "k") == Strings{"tea"});
   cluster.run();
   CHECK(cluster.sent<WriteRequest>() == writes);  // and then nothing is left to repair
+}
+
+TEST_CASE("a get asks r owners, and the next one when an answer is late") {
+  MachineCluster cluster({"a", "b", "c"});
+  REQUIRE(cluster.put_now("a", "k", "tea", {.w = 3}).ok());
+  const int before = cluster.sent<ReadRequest>();
+  REQUIRE(cluster.get_now("a", "k", {.r = 2}).ok());
+  CHECK(cluster.sent<ReadRequest>() == before + 1);
+  // Whoever is asked is silent, and nobody knows yet that it is away.
+  const auto asked = cluster.get_now("a", "k", {.r = 2})->outcome.replicas;
+  REQUIRE(asked.size() == 2);
+  cluster.node(asked[1].node).up = false;
+  const std::uint64_t get = cluster.get("a", "k", {.r = 2});
+  cluster.run();
+  CHECK_FALSE(cluster.finished(get));
+  cluster.advance(std::chrono::milliseconds(100));
+  const auto hedged = cluster.got(get);
+  REQUIRE(hedged.ok());
+  REQUIRE(hedged->outcome.replicas.size() == 3);
+  CHECK(hedged->outcome.replicas[1].answer == dynamo::ReplicaReport::Answer::no_answer);
+  CHECK(hedged->outcome.replicas[2].answer == dynamo::ReplicaReport::Answer::found);
 }

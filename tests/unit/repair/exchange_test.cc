@@ -159,11 +159,11 @@ TEST_CASE("exchange: a side that takes no writes ends it, and says so") {
 }
 
 TEST_CASE("exchange: scopes that mean different things are told apart") {
-  const ExchangeScope own{.partition = 3, .view = 7, .generation = 2};
+  const ExchangeScope own{.partition = 3, .owners = 7, .generation = 2};
   CHECK(scope_difference(own, own).empty());
   ExchangeScope asked = own;
-  asked.view = 8;
-  CHECK(scope_difference(asked, own) == "in view 7, asked in view 8");
+  asked.owners = 8;
+  CHECK(scope_difference(asked, own) == "its owners are others here");
   asked = own;
   asked.generation = 1;
   CHECK(scope_difference(asked, own) == "at generation 2, asked at generation 1");

@@ -87,7 +87,7 @@ TEST_CASE("a moving partition has its current owners and its pending ones") {
   CHECK(names(map, map.pending_owners(3, 1)) == std::vector<std::string>{"b"});
   std::vector<std::string> rest = names(map, map.stand_ins(3, 3));
   std::sort(rest.begin(), rest.end());
-  CHECK(rest == std::vector<std::string>{"c", "d"});
+  CHECK(rest == std::vector<std::string>{"d"});
   for (int other = 0; other < 8; ++other) {
     if (other == 3) continue;
     CHECK(!map.is_moving(other));
@@ -95,6 +95,34 @@ TEST_CASE("a moving partition has its current owners and its pending ones") {
     const auto owners = names(map, map.preference_list(other, 3));
     CHECK(std::find(owners.begin(), owners.end(), "e") == owners.end());
   }
+}
+
+TEST_CASE("owners whose names are the same have the same mark") {
+  View view{.number = 2, .members = lettered_members(5)};
+  view.moves = {{.partition = 3, .from = {"e", "b", "a"}, .to = {"b", "c", "a"}}};
+  const PartitionMap before(view, 8, 3);
+  CHECK(before.all_owners(3, 3) == std::vector<MemberIndex>{4, 1, 0, 2});
+  view.number = 3;
+  CHECK(PartitionMap(view, 8, 4).owners_mark(3, 3) == before.owners_mark(3, 3));
+  view.moves[0].to = {"b", "d", "a"};
+  const PartitionMap elsewhere(view, 8, 3);
+  CHECK(elsewhere.owners_mark(3, 3) != before.owners_mark(3, 3));
+  CHECK(elsewhere.owners_mark(3, 1) == before.owners_mark(3, 1));
+  view.moves.clear();
+  CHECK(PartitionMap(view, 8, 3).owners_mark(3, 3) != before.owners_mark(3, 3));
+}
+
+TEST_CASE("whoever has left owns nothing and is nobody") {
+  View view{.number = 2, .members = lettered_members(4)};
+  view.members[0].state = MemberState::left;
+  view.members.push_back({.name = "a"});
+  view.members[1].state = MemberState::removed;
+  view.moves = {{.partition = 3, .from = {"b", "c"}, .to = {"a", "c", "d"}}};
+  const PartitionMap map(view, 8, 3);
+  CHECK(map.members().size() == 3);
+  CHECK(map.find("a"));
+  CHECK(!map.find("b"));
+  CHECK(names(map, map.preference_list(3, 3)) == std::vector<std::string>{"c"});
 }
 
 TEST_CASE("what makes no sense in a view is ignored") {
@@ -109,7 +137,7 @@ TEST_CASE("what makes no sense in a view is ignored") {
   CHECK(map.members().size() == 3);
   CHECK(!map.is_moving(1));
   CHECK(!map.is_moving(2));
-  CHECK(map.preference_list(5, 3).size() == 3);
+  CHECK(map.preference_list(5, 3).size() == 1);
   CHECK(names(map, map.preference_list(5, 1)) == std::vector<std::string>{"a"});
   CHECK(names(map, map.pending_owners(5, 3)) == std::vector<std::string>{"b"});
 }

@@ -1,5 +1,6 @@
 // Nodes on real threads: the library's, an application's io_context, a thread_pool.
 
+#include <atomic>
 #include <future>
 #include <memory>
 #include <optional>
@@ -63,6 +64,36 @@ TEST_CASE("threads: nodes on the library's own, which end with them") {
   }
   CHECK(test::threads_end_at(threads));
   CHECK(test::descriptors_now() == descriptors);
+}
+
+// Each runs turns of the node itself while it waits, and reads its own node's records without one.
+TEST_CASE("threads: many callers that block, each for keys of its own") {
+  std::vector<Node> nodes = start_all(std::make_shared<Exchange>());
+  const Store store = nodes[0].open("carts", {.durability = dynamo::Durability::buffered}).value();
+  constexpr int rounds = 100;
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < 4; ++caller) {
+    callers.emplace_back([&, caller] {
+      const std::string key = "key" + std::to_string(caller);
+      Context context;
+      for (int i = 0; i < rounds; ++i) {
+        const std::string object = std::to_string(i);
+        const auto put = store.put(key, context, object);
+        const auto got = store.get(key);
+        const auto own = store.get(key, {.r = 1});  // this node coordinated, so it has it
+        const bool right = put.ok() && got.ok() && own.ok() && got->found() && own->found() &&
+                           got->object() == object && own->object() == object;
+        if (!right) ++wrong;
+        if (put.ok()) context = put->context;
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  CHECK(wrong == 0);
+  const dynamo::Stats stats = nodes[0].stats();
+  CHECK(stats.puts == 4 * rounds);
+  CHECK(stats.gets == 8 * rounds);
 }
 
 TEST_CASE("threads: nodes on an application's io_context") {

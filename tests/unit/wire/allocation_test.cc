@@ -19,18 +19,21 @@ std::size_t allocated_bytes = 0;
 }  // namespace
 
 // Of this program only; the other forms of new and delete end here, if no sanitizer has its own.
-void* operator new(std::size_t size) {
+// Never inlined: the compiler would see free() and not that what it frees is from malloc().
+[[gnu::noinline]] void* operator new(std::size_t size) {
   if (counting) allocated_bytes += size;
   if (void* memory = std::malloc(size > 0 ? size : 1)) return memory;
   throw std::bad_alloc();
 }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   if (counting) allocated_bytes += size;
   return std::malloc(size > 0 ? size : 1);
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, const std::nothrow_t&) noexcept {
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 using namespace dynamo::core;
 

@@ -33,6 +33,13 @@ const std::string set =
 
 const std::string scope = store + "ac02 c801 05 01";  // partition, view, generation, format
 
+// Number, cluster, members, moves.
+const std::string view_bytes =
+    "c801 7100000000000000 7200000000000000 02"
+    "7300000000000000 7400000000000000 01 61 03 683a31 01 7a 0000000000000040 02"
+    "0000000000000000 0000000000000000 02 6263 03 683a32 00 000000000000f03f 01"
+    "01 ac02 01 01 61 02 02 6263 01 61";
+
 // Spaces stand between fields, for the reader.
 std::string without_spaces(std::string text) {
   std::erase(text, ' ');
@@ -104,6 +111,9 @@ const std::vector<std::string>& golden() {
       operation,
       // stores reply: established
       operation + "01" + store + "01",
+      view_bytes,
+      // move ready: partition, mark
+      "ac02 9700000000000000",
   };
   return bytes;
 }
@@ -139,17 +149,16 @@ TEST_CASE("a forwarded erase has the bytes of format 1") {
 
 TEST_CASE("a packet has the bytes of format 1") {
   const std::string packet = test::packet_of({Ping{1}, Pong{2}});
-  CHECK(test::hex(packet) ==
-        without_spaces("01"                                 // protocol version
-                       "7100000000000000 7200000000000000"  // cluster
-                       "7300000000000000 7400000000000000"  // sender
-                       "ac02 7500000000000000"              // boot, its random number
-                       "7600000000000000 01"                // receiver, replaced
-                       "c801 c901 c701"                     // view, generation, sealed
-                       "01 61 02 6263"                      // from a to bc
-                       "01 08 0100000000000000"             // ping
-                       "02 08 0200000000000000"             // pong
-                       "5aa98c94247c108f"));
+  CHECK(test::hex(packet) == without_spaces("01"                                 // protocol version
+                                            "7100000000000000 7200000000000000"  // cluster
+                                            "7300000000000000 7400000000000000"  // sender
+                                            "ac02 7500000000000000"   // boot, its random number
+                                            "7600000000000000 01"     // receiver, replaced
+                                            "c801 c901 c701"          // view, generation, sealed
+                                            "01 61 02 6263"           // from a to bc
+                                            "01 08 0100000000000000"  // ping
+                                            "02 08 0200000000000000"  // pong
+                                            "5aa98c94247c108f"));
   const auto back = read_packet(packet);
   REQUIRE(back.ok());
   CHECK(back->header == test::sample_header());
@@ -170,8 +179,9 @@ TEST_CASE("every type has a name, numbers of later versions have none") {
   CHECK(message_name(11) == "membership");
   CHECK(message_name(19) == "converge reply");
   CHECK(message_name(23) == "stores reply");
-  CHECK(message_name(24) == "unknown");
+  CHECK(message_name(25) == "move ready");
+  CHECK(message_name(26) == "unknown");
   CHECK(message_name(255) == "unknown");
   CHECK_FALSE(decode_body(0, "").has_value());
-  CHECK_FALSE(decode_body(24, test::body_of(Ping{1})).has_value());
+  CHECK_FALSE(decode_body(26, test::body_of(Ping{1})).has_value());
 }

@@ -75,7 +75,7 @@ inline dynamo::core::PutForwardReply sample_forward_reply() {
 }
 
 inline dynamo::core::ExchangeScope sample_scope() {
-  return {.store = sample_facts(), .partition = 300, .view = 200, .generation = 5, .format = 1};
+  return {.store = sample_facts(), .partition = 300, .owners = 200, .generation = 5, .format = 1};
 }
 
 inline dynamo::core::NodeChildren sample_children() {
@@ -83,6 +83,19 @@ inline dynamo::core::NodeChildren sample_children() {
   children.digests[0] = {0x91, 0x92};
   children.digests[9] = {0x93, 0x94};
   return children;
+}
+
+inline dynamo::View sample_view() {
+  return {.number = 200,
+          .cluster = {0x71, 0x72},
+          .members = {{.identity = {0x73, 0x74},
+                       .name = "a",
+                       .address = "h:1",
+                       .zone = "z",
+                       .weight = 2,
+                       .state = dynamo::MemberState::leaving},
+                      {.name = "bc", .address = "h:2"}},
+          .moves = {{.partition = 300, .from = {"a"}, .to = {"bc", "a"}}}};
 }
 
 // One message of every type, in the order of their numbers, no field at its default.
@@ -140,11 +153,12 @@ inline std::vector<dynamo::core::Message> samples() {
       ConvergeRequest{.operation = operation, .timeout_us = 1'000'000},
       ConvergeReply{.operation = operation, .left = 200, .hints = 300, .reason = "why"},
       GenerationReport{.settled = 200, .wished = 202, .members = {0x91, 0x92}},
-      DropRequest{.store = sample_facts(),
-                  .confirmed = 200,
-                  .records = {{{0x93, 0x94}, {0x95, 0x96}}}},
+      DropRequest{
+          .store = sample_facts(), .confirmed = 200, .records = {{{0x93, 0x94}, {0x95, 0x96}}}},
       StoresRequest{.operation = operation},
       StoresReply{.operation = operation, .stores = {{sample_facts(), true}}},
+      ViewNews{.view = sample_view()},
+      MoveReady{.partition = 300, .mark = 0x97},
   };
 }
 

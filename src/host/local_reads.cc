@@ -1,0 +1,36 @@
+#include "host/local_reads.h"
+
+#include "base/thread_number.h"
+
+namespace dynamo::host {
+
+void LocalReads::publish(const std::shared_ptr<const core::LocalView>& view) {
+  for (Place& place : places_) {
+    const std::lock_guard lock(place.mutex);
+    place.view = view;
+  }
+}
+
+std::optional<core::GetAnswer> LocalReads::get(const core::StoreFacts& store,
+                                               std::string_view key) {
+  Place& place = places_[core::thread_number() % places];
+  // For the whole read: whoever publishes another view, or takes the engine away, waits for it.
+  const std::lock_guard lock(place.mutex);
+  if (place.view == nullptr) return std::nullopt;
+  const core::Now began = environment_.now();
+  std::optional<core::GetAnswer> answer = place.view->get(own_, store, key, began.wall_us);
+  if (!answer) return answer;
+  if (place.counts == nullptr) place.counts = std::make_unique<Counts>();
+  place.counts->get_finished(environment_.now().steady - began.steady,
+                             {.ok = true, .versions = answer->versions.size()});
+  return answer;
+}
+
+void LocalReads::add_to(Counts& counts) const {
+  for (const Place& place : places_) {
+    const std::lock_guard lock(place.mutex);
+    if (place.counts != nullptr) counts.add(*place.counts);
+  }
+}
+
+}  // namespace dynamo::host

@@ -1,0 +1,131 @@
+#include "node/departure.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "node/engine_keys.h"
+
+namespace dynamo::core {
+
+void Departure::start(const Turn& turn, const ClientWait& wait) {
+  if (wait.goal == ClientWait::Goal::drained) {
+    state_.draining = true;
+  } else if (state_.ring != nullptr && state_.member(state_.self.name) != nullptr) {
+    leaving_ = true;
+    change_at_ = {};
+  }
+  waiting_.emplace(wait.request, wait);
+  look(turn);
+}
+
+bool Departure::cancel(const Turn& turn, std::uint64_t request) {
+  if (waiting_.erase(request) == 0) return false;
+  turn.out.waits.push_back({request, absl::CancelledError("cancelled; what was begun goes on")});
+  return true;
+}
+
+std::size_t Departure::in_flight() const {
+  return gets_.size() + puts_.size() + coordinator_.size();
+}
+
+std::string Departure::left_to_drain() const {
+  if (const std::size_t requests = in_flight(); requests > 0) {
+    return fmt::format("{} requests are in flight", requests);
+  }
+  if (!flushed_) return "what was acknowledged is on its way to the disk";
+  if (handoff_.can_deliver()) {
+    return fmt::format("{} hints are on their way to others", state_.hints.hints().size());
+  }
+  return {};
+}
+
+// Everything that is acknowledged goes to the disk, with this as the last write.
+void Departure::drain(const Turn& turn) {
+  if (in_flight() > 0 || flushing_ != 0 || !state_.takes_writes().ok()) return;
+  flushing_ = state_.next_number();
+  turn.write({.write = flushing_, .key = identity_key(), .record = encode_identity(state_.self)});
+  turn.out.flush = true;
+}
+
+void Departure::synced(const Turn& turn, std::uint64_t write) {
+  if (flushing_ == 0 || write != flushing_) return;
+  flushed_ = true;
+  look(turn);
+}
+
+// Whether some move still needs this node on its old side.
+bool Departure::serves() const {
+  return std::ranges::any_of(state_.view.moves, [&](const Move& move) {
+    return std::ranges::find(move.from, state_.self.name) != move.from.end();
+  });
+}
+
+std::string Departure::left_to_leave() const {
+  const Member* self = state_.member(state_.self.name);
+  if (self == nullptr) return {};
+  if (self->state != MemberState::leaving) return "no view of the cluster says yet that it leaves";
+  if (serves()) return fmt::format("{} partitions are moving", state_.view.moves.size());
+  if (state_.former_known != state_.view.number || !state_.former.empty()) {
+    return fmt::format("what it held of {} partitions is being given to their owners",
+                       state_.former.size());
+  }
+  if (!state_.hints.hints().empty()) {
+    return fmt::format("{} hints are owed to others", state_.hints.hints().size());
+  }
+  return "no view of the cluster says yet that it has left";
+}
+
+void Departure::leave(const Turn& turn) {
+  const Member* self = state_.member(state_.self.name);
+  if (self == nullptr) {
+    leaving_ = false;  // it has left
+    return;
+  }
+  const bool gone = self->state == MemberState::leaving && !serves() && state_.former.empty() &&
+                    state_.former_known == state_.view.number && state_.hints.hints().empty();
+  if (self->state == MemberState::leaving && !gone) return;
+  turn.out.changes.push_back({.change = {.kind = Change::Kind::leave, .member = *self}});
+}
+
+void Departure::look(const Turn& turn) {
+  if (state_.draining) drain(turn);
+  std::erase_if(waiting_, [&](const auto& entry) {
+    const ClientWait& wait = entry.second;
+    const bool leave = wait.goal == ClientWait::Goal::left;
+    if (leave && state_.ring == nullptr) return false;
+    const std::string left = leave ? left_to_leave() : left_to_drain();
+    if (left.empty()) {
+      turn.out.waits.push_back({wait.request, absl::OkStatus()});
+    } else if (wait.deadline <= turn.now.steady) {
+      turn.out.waits.push_back(
+          {wait.request, absl::DeadlineExceededError(
+                             fmt::format("{}: {}; it goes on", leave ? "leave" : "drain", left))});
+    } else {
+      return false;
+    }
+    return true;
+  });
+}
+
+void Departure::tick(const Turn& turn) {
+  // It may have been asked to by an earlier life of this node.
+  const Member* self = state_.member(state_.self.name);
+  leaving_ = leaving_ || (self != nullptr && self->state == MemberState::leaving);
+  if (leaving_ && change_at_ <= turn.now.steady) {
+    change_at_ = turn.now.steady + again;
+    leave(turn);
+  }
+  if (waiting_.empty() || look_at_ > turn.now.steady) return;
+  look_at_ = turn.now.steady + look_again;
+  look(turn);
+}
+
+TimePoint Departure::next_tick() const {
+  return std::min(leaving_ ? change_at_ : TimePoint::max(),
+                  waiting_.empty() ? TimePoint::max() : look_at_);
+}
+
+}  // namespace dynamo::core

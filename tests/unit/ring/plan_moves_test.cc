@@ -1,0 +1,104 @@
+#include "ring/plan_moves.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+#include "ring/partition_map.h"
+#include "unit/ring/members.h"
+
+namespace dynamo::core {
+namespace {
+
+View first_view(int members) { return {.number = 1, .members = lettered_members(members)}; }
+
+View next_view(const View& before, std::vector<Member> members) {
+  View after{.number = before.number + 1, .members = std::move(members)};
+  after.moves = plan_moves(before, after.members, 32);
+  return after;
+}
+
+std::set<std::string> owners(const View& view, int partition, int n) {
+  const PartitionMap map(view, 32, moves_depth);
+  std::set<std::string> names;
+  for (const MemberIndex one : map.preference_list(partition, n)) {
+    names.insert(map.members()[one].name);
+  }
+  return names;
+}
+
+TEST_CASE("members who stay the same move nothing") {
+  const View view = first_view(5);
+  CHECK(plan_moves(view, view.members, 32).empty());
+  std::vector<Member> weightless = view.members;
+  weightless.push_back({.name = "z", .weight = 0});
+  CHECK(plan_moves(view, weightless, 32).empty());
+}
+
+TEST_CASE("whoever serves goes on to serve, whatever the change of members") {
+  const View one = first_view(1);
+  const View three = next_view(one, lettered_members(3));
+  REQUIRE(three.moves.size() == 32);
+  std::vector<Member> four = lettered_members(4);
+  four[1].state = MemberState::leaving;
+  const View overlapping = next_view(three, four);
+  for (int partition = 0; partition < 32; ++partition) {
+    CHECK(owners(three, partition, 3) == std::set<std::string>{"a"});
+    CHECK(owners(overlapping, partition, 3) == std::set<std::string>{"a"});
+  }
+  const PartitionMap map(overlapping, 32, 3);
+  for (const Move& move : overlapping.moves) {
+    CHECK(std::ranges::find(move.to, "b") == move.to.end());
+    CHECK(map.pending_owners(move.partition, 3).size() == 3);
+  }
+}
+
+TEST_CASE("only what changes its owners moves") {
+  const View four = first_view(4);
+  const View five = next_view(four, lettered_members(5));
+  const PartitionMap after({.number = 3, .members = five.members}, 32, moves_depth);
+  std::set<int> moving;
+  for (const Move& move : five.moves) {
+    moving.insert(move.partition);
+    CHECK(move.from != move.to);
+  }
+  for (int partition = 0; partition < 32; ++partition) {
+    bool changes = false;
+    for (int n = 1; n <= moves_depth; ++n) {
+      std::set<std::string> now;
+      for (const MemberIndex one : after.preference_list(partition, n)) {
+        now.insert(after.members()[one].name);
+      }
+      changes = changes || now != owners(four, partition, n);
+    }
+    CHECK(moving.contains(partition) == changes);
+  }
+}
+
+TEST_CASE("a change that is taken back leaves nothing to move") {
+  const View four = first_view(4);
+  const View five = next_view(four, lettered_members(5));
+  REQUIRE(!five.moves.empty());
+  std::vector<Member> back = five.members;
+  back[4].state = MemberState::removed;
+  CHECK(plan_moves(five, back, 32).empty());
+}
+
+TEST_CASE("who is removed is on neither side, and where nobody is left there is no move") {
+  const View two = first_view(2);
+  std::vector<Member> members = lettered_members(3);
+  members[0].state = MemberState::removed;
+  const View after = next_view(two, members);
+  REQUIRE(after.moves.size() == 32);
+  for (const Move& move : after.moves) {
+    CHECK(move.from == std::vector<std::string>{"b"});
+    CHECK(move.to.size() == 2);
+  }
+  members[1].state = MemberState::removed;
+  CHECK(next_view(two, members).moves.empty());
+}
+
+}  // namespace
+}  // namespace dynamo::core
