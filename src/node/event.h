@@ -53,8 +53,9 @@ struct ClientWait {
   std::uint64_t request = 0;
   TimePoint deadline{};
   // converged: every partition has been compared and repaired on all its owners. drained, left: see
-  // node/departure.h.
-  enum class Goal { converged, drained, left } goal = Goal::converged;
+  // node/departure.h. removed: a view says so of `member`.
+  enum class Goal { converged, drained, left, removed } goal = Goal::converged;
+  std::string member{};
 };
 // The application asks the membership for a change. One CompleteWait with that number comes back.
 struct ClientChange {

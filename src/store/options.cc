@@ -69,6 +69,9 @@ absl::Status check_secrets(const NodeOptions& options) {
 absl::Status NodeOptions::validate() const {
   if (absl::Status status = check_name("cluster", cluster); !status.ok()) return status;
   if (absl::Status status = check_name("name", name); !status.ok()) return status;
+  for (const std::string& seed : seeds) {
+    if (absl::Status status = check_name("seeds", seed); !status.ok()) return status;
+  }
   if (zone.size() > core::name_bytes_max) {
     return invalid("zone: {} bytes, the limit is {}", zone.size(), core::name_bytes_max);
   }
