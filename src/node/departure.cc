@@ -57,6 +57,11 @@ void Departure::synced(const Turn& turn, std::uint64_t write) {
   look(turn);
 }
 
+// The next look makes another.
+void Departure::failed(std::uint64_t write) {
+  if (write == flushing_) flushing_ = 0;
+}
+
 // Whether some move still needs this node on its old side.
 bool Departure::serves() const {
   return std::ranges::any_of(state_.view.moves, [&](const Move& move) {

@@ -182,6 +182,8 @@ void FaultPlan::end(const Ending& ending) {
     note("the network heals");
     return cluster_.heal();
   }
+  const bool is_change = ending.fault >= FaultClass::join;
+  if (is_change) return meddle(ending.fault, ending.node);
   note(fmt::format("{} at {} ends", to_string(ending.fault), SimWorld::name_of(ending.node)));
   switch (ending.fault) {
     case FaultClass::pause:
@@ -197,10 +199,6 @@ void FaultPlan::end(const Ending& ending) {
       return;
     case FaultClass::old_copy:
       return judge_old_copy(ending.node);
-    case FaultClass::join:
-    case FaultClass::leave:
-    case FaultClass::remove:
-      return meddle(ending.fault, ending.node);
     default:
       return;
   }

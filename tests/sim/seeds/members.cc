@@ -259,6 +259,21 @@ std::string Members::unsettled_node(int node) {
   return "";
 }
 
+std::string Members::describe() {
+  std::string text;
+  for (int node = 0; node < cluster_.size(); ++node) {
+    text += fmt::format("\n  {}:", SimWorld::name_of(node));
+    if (!cluster_.is_up(node)) {
+      text += " down";
+      continue;
+    }
+    const dynamo::ClusterStatus status = cluster_.node(node).status();
+    text += fmt::format(" view {}, {} moves, {} hints", status.view, status.moves, status.hints);
+    for (const std::string& note : status.notes) text += "; " + note;
+  }
+  return text;
+}
+
 std::string Members::unsettled() {
   for (int node = 0; node < cluster_.size(); ++node) {
     std::string why = unsettled_node(node);

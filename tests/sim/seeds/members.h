@@ -54,6 +54,8 @@ class Members {
   // Empty if the members are who they should be, all know it, and nothing moves any more; else the
   // first thing that is missing.
   std::string unsettled();
+  // How far every node is, for people: a line for each.
+  std::string describe();
 
  private:
   using Ring = std::shared_ptr<const dynamo::core::PartitionMap>;

@@ -170,7 +170,9 @@ class SeedRun {
       return findings_.fail("C14", "an operation never ends");
     }
     const auto settled = [this] { return !well() || members_.unsettled().empty(); };
-    if (!cluster_.run_until(settled, 15min)) return findings_.fail("C10", members_.unsettled());
+    if (!cluster_.run_until(settled, 15min)) {
+      return findings_.fail("C10", members_.unsettled() + members_.describe());
+    }
     if (!cluster_.run_until([this] { return !well() || cluster_.converged(); }, 30min)) {
       return findings_.fail("C8", "no convergence: " + cluster_.world().not_converged());
     }
