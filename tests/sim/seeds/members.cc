@@ -192,14 +192,27 @@ void Members::count_changes(const View& before, const View& after) {
   }
 }
 
-std::vector<int> Members::owners(const Ring& ring, std::string_view key) const {
+std::vector<int> Members::nodes(const core::PartitionMap& ring,
+                                std::span<const core::MemberIndex> members) const {
   std::vector<int> nodes;
-  const int partition = ring->partition_of(core::key_hash(key, hash_seed_));
-  for (const core::MemberIndex index : ring->all_owners(partition, options_.store.quorum.n)) {
-    const int node = index_of(cluster_, ring->members()[index].name);
+  for (const core::MemberIndex index : members) {
+    const int node = index_of(cluster_, ring.members()[index].name);
     if (node >= 0) nodes.push_back(node);
   }
   return nodes;
+}
+
+std::vector<int> Members::owners(const Ring& ring, std::string_view key) const {
+  const int partition = ring->partition_of(core::key_hash(key, hash_seed_));
+  return nodes(*ring, ring->all_owners(partition, options_.store.quorum.n));
+}
+
+std::vector<int> Members::current_owners_of(std::string_view key, int node) const {
+  const auto at = by_node_.find(SimWorld::name_of(node));
+  if (at == by_node_.end()) return {};
+  const core::PartitionMap& ring = *at->second;
+  const int partition = ring.partition_of(core::key_hash(key, hash_seed_));
+  return nodes(ring, ring.preference_list(partition, options_.store.quorum.n));
 }
 
 std::vector<int> Members::owners_of(std::string_view key, int node) const {

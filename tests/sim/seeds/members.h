@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +44,8 @@ class Members {
   // The owners of the key, of both sides while it moves: in the view that the node is in, and in
   // the latest that any node has been in. Without start() nobody owns anything.
   std::vector<int> owners_of(std::string_view key, int node) const;
+  // Only those of the side that has all of it.
+  std::vector<int> current_owners_of(std::string_view key, int node) const;
   std::vector<int> latest_owners_of(std::string_view key) const;
 
   // Of any partition, on any side, in the latest view; n at most.
@@ -65,6 +68,8 @@ class Members {
   void check_gone(const dynamo::View& before, const dynamo::View& after);
   void count_changes(const dynamo::View& before, const dynamo::View& after);
   std::vector<int> owners(const Ring& ring, std::string_view key) const;
+  std::vector<int> nodes(const dynamo::core::PartitionMap& ring,
+                         std::span<const dynamo::core::MemberIndex> members) const;
   std::string unsettled_node(int node);
 
   dynamo::testing::SimCluster& cluster_;

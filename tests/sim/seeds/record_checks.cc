@@ -222,7 +222,8 @@ void RecordChecks::see_copy_go(int node, const std::string& engine_key, int key,
     return fmt::format("{} owns {} no more and drops its copy", SimWorld::name_of(node),
                        Ghosts::key_name(key));
   });
-  for (const int owner : members_.owners_of(Ghosts::key_name(key), node)) {
+  // Those that are to own it get it from those that do.
+  for (const int owner : members_.current_owners_of(Ghosts::key_name(key), node)) {
     const Write* write = missing_at(owner, key, engine_key, copy);
     if (write == nullptr) continue;
     findings_.fail("C2",

@@ -146,7 +146,7 @@ void draw_changes(Prng prng, const Overrides& overrides, SeedOptions& options) {
   }
   if (!elastic) return;
   options.zones = zones;
-  options.members_min = std::max(fewest, 2);
+  options.members_min = std::max(fewest, 3);  // of two, neither can be replaced
   options.computers_max = options.nodes + more;
 }
 

@@ -174,24 +174,26 @@ class SeedRun {
       return findings_.fail("C10", members_.unsettled() + members_.describe());
     }
     if (!cluster_.run_until([this] { return !well() || cluster_.converged(); }, 30min)) {
-      return findings_.fail("C8", "no convergence: " + cluster_.world().not_converged());
+      return findings_.fail("C8", "no convergence: " + cluster_.world().not_converged() +
+                                      members_.describe());
     }
     if (!cluster_.run_until([this] { return !well() || plan_.all_rebuilt(); }, 30min)) {
-      return findings_.fail("C8", "a lost disk is never rebuilt");
+      return findings_.fail("C8", "a lost disk is never rebuilt" + members_.describe());
     }
     if (disks_lost_ > 0) findings_.visit(Visit::rebuilt);
     cluster_.run_for(30s);  // until everybody has heard of everybody
     judge();
     const auto dropped = [this] { return !well() || end_.deletes_left() == 0; };
     if (well() && !cluster_.run_until(dropped, 60min)) {
-      return findings_.fail("C3", "deletes are kept for ever");
+      return findings_.fail("C3", "deletes are kept for ever" + members_.describe());
     }
     judge();
   }
 
   void judge() {
     if (!cluster_.run_until([this] { return !well() || cluster_.converged(); }, 30min)) {
-      return findings_.fail("C8", "no convergence: " + cluster_.world().not_converged());
+      return findings_.fail("C8", "no convergence: " + cluster_.world().not_converged() +
+                                      members_.describe());
     }
     if (const std::string why = members_.unsettled(); well() && !why.empty()) {
       return findings_.fail("C10", why);
