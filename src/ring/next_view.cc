@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/mutant.h"
 #include "ring/placement.h"
 #include "ring/plan_moves.h"
 
@@ -195,6 +196,9 @@ void NextView::settle_newcomers(View& view) const {
 View NextView::finish() && {
   View view{.number = before_.number + 1, .cluster = before_.cluster};
   view.members = std::move(members_);
+  if (mutated(Mutant::gone_forgotten)) {
+    std::erase_if(view.members, [](const Member& member) { return !is_present(member); });
+  }
   std::ranges::stable_sort(view.members, {}, &Member::name);
   if (members_changed_) {
     View ended{.number = before_.number, .cluster = before_.cluster};
