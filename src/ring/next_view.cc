@@ -36,7 +36,7 @@ const Member* present_member(const View& view, std::string_view name) {
 }
 
 bool same_move(const Move& a, const Move& b) {
-  return a.partition == b.partition && a.from == b.from && a.to == b.to;
+  return a.partition == b.partition && a.begun == b.begun && a.from == b.from && a.to == b.to;
 }
 
 bool is_done(const View& view, const Change& change) {

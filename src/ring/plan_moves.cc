@@ -72,7 +72,11 @@ std::vector<Move> plan_moves(const View& before, std::span<const Member> members
     }
     Names to = names_of(new_lists[index], new_members);
     if (from.empty() || to.empty() || same_owners(from, to)) continue;
-    moves.push_back({.partition = partition, .from = std::move(from), .to = std::move(to)});
+    const bool goes_on = !begins && at->second->from == from && at->second->to == to;
+    moves.push_back({.partition = partition,
+                     .begun = goes_on ? at->second->begun : before.number + 1,
+                     .from = std::move(from),
+                     .to = std::move(to)});
   }
   return moves;
 }
