@@ -342,7 +342,9 @@ void FaultPlan::calm_but(const std::vector<int>& away) {
 bool FaultPlan::all_rebuilt() {
   for (int node = 0; node < cluster_.size(); ++node) {
     if (!cluster_.is_up(node)) return false;
-    for (const std::string& text : cluster_.node(node).status().notes) {
+    const dynamo::ClusterStatus status = cluster_.node(node).status();
+    if (status.view == 0) return false;  // its disk was lost, and too few are there to let it in
+    for (const std::string& text : status.notes) {
       if (text.starts_with("this node's disk was lost")) return false;
     }
   }
