@@ -62,6 +62,7 @@ SimWorld::SimWorld(SimOptions options)
 
 bool SimWorld::all_in(const View& view) const {
   if (view.number == 0 || static_cast<int>(view.members.size()) < size()) return false;
+  if (!view.moves.empty()) return false;  // of those that were not there when it was founded
   return std::ranges::all_of(computers_, [&](const Computer& computer) {
     std::uint64_t number = 0;
     computer.host->inspect([&](const core::NodeState& state, const core::RecordReader&) {

@@ -364,7 +364,7 @@ bool FaultPlan::all_rebuilt() {
     if (seeds::is_gone(cluster_, node)) continue;
     if (!cluster_.is_up(node)) return false;
     const dynamo::ClusterStatus status = cluster_.node(node).status();
-    if (status.view == 0) return false;  // its new disk is not a member yet
+    if (status.view == 0) return false;  // its disk was lost, and too few are there to let it in
     for (const std::string& text : status.notes) {
       if (text.starts_with("this node's disk was lost")) return false;
     }
