@@ -158,9 +158,9 @@ void Members::check_gone(const View& before, const View& after) {
     if (core::is_present(member)) continue;
     const Member* now = find(after, member.identity);
     if (now != nullptr && now->state == member.state) continue;
-    findings_.fail("C10", fmt::format("\"{}\" had gone by view {}, and view {} {}", member.name,
-                                      before.number, after.number,
-                                      now == nullptr ? "has forgotten it" : "has it back"));
+    findings_.fail(
+        "C10", fmt::format("\"{}\" had gone by view {}, and view {} {}", member.name, before.number,
+                           after.number, now == nullptr ? "has forgotten it" : "has it back"));
   }
 }
 
@@ -265,7 +265,8 @@ std::string Members::unsettled_node(int node) {
     return fmt::format("{} is {}", name,
                        member->state == MemberState::leaving ? "still leaving" : "still joining");
   }
-  if (view != latest.number) return fmt::format("{} is in view {} of {}", name, view, latest.number);
+  if (view != latest.number)
+    return fmt::format("{} is in view {} of {}", name, view, latest.number);
   for (const dynamo::MemberStatus& other : cluster_.node(node).status().members) {
     if (!other.reachable) return fmt::format("{} does not reach {}", name, other.name);
   }

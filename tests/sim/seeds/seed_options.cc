@@ -17,10 +17,9 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr std::array<std::string_view, fault_classes> names = {
-    "loss",      "duplication", "reordering", "replay",    "delay",    "write_error",
-    "crash",     "power_loss",  "pause",      "partition", "clog",     "full_disk",
-    "slow_disk", "data_loss",   "bit_rot",    "wipe",      "old_copy", "clock",
-    "join",      "leave",       "remove"};
+    "loss",       "duplication", "reordering", "replay", "delay",     "write_error", "crash",
+    "power_loss", "pause",       "partition",  "clog",   "full_disk", "slow_disk",   "data_loss",
+    "bit_rot",    "wipe",        "old_copy",   "clock",  "join",      "leave",       "remove"};
 
 constexpr std::size_t index(FaultClass fault) { return static_cast<std::size_t>(fault); }
 

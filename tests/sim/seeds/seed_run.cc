@@ -174,8 +174,8 @@ class SeedRun {
       return findings_.fail("C10", members_.unsettled() + members_.describe());
     }
     if (!cluster_.run_until([this] { return !well() || cluster_.converged(); }, 30min)) {
-      return findings_.fail("C8", "no convergence: " + cluster_.world().not_converged() +
-                                      members_.describe());
+      return findings_.fail(
+          "C8", "no convergence: " + cluster_.world().not_converged() + members_.describe());
     }
     if (!cluster_.run_until([this] { return !well() || plan_.all_rebuilt(); }, 30min)) {
       return findings_.fail("C8", "a lost disk is never rebuilt" + members_.describe());
@@ -192,8 +192,8 @@ class SeedRun {
 
   void judge() {
     if (!cluster_.run_until([this] { return !well() || cluster_.converged(); }, 30min)) {
-      return findings_.fail("C8", "no convergence: " + cluster_.world().not_converged() +
-                                      members_.describe());
+      return findings_.fail(
+          "C8", "no convergence: " + cluster_.world().not_converged() + members_.describe());
     }
     if (const std::string why = members_.unsettled(); well() && !why.empty()) {
       return findings_.fail("C10", why);
