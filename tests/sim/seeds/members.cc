@@ -188,7 +188,13 @@ void Members::count_changes(const View& before, const View& after) {
   for (const dynamo::Move& move : before.moves) {
     const bool goes_on = std::ranges::any_of(
         after.moves, [&](const dynamo::Move& one) { return core::same_move(one, move); });
-    if (!goes_on) findings_.visit(Visit::move_finished);
+    if (goes_on) continue;
+    findings_.visit(Visit::move_finished);
+    const Ring& ring = views_.at(after.number).ring;
+    const bool waits = move.partition >= ring->partitions() || ring->is_moving(move.partition);
+    if (waits || !on_move_end_) continue;
+    const int n = options_.store.quorum.n;
+    on_move_end_(move.partition, nodes(*ring, ring->preference_list(move.partition, n)));
   }
 }
 
@@ -202,8 +208,16 @@ std::vector<int> Members::nodes(const core::PartitionMap& ring,
   return nodes;
 }
 
+core::KeyHash Members::hash_of(std::string_view key) const {
+  return core::key_hash(key, hash_seed_);
+}
+
+int Members::partition_of(std::string_view key) const {
+  return views_.begin()->second.ring->partition_of(hash_of(key));
+}
+
 std::vector<int> Members::owners(const Ring& ring, std::string_view key) const {
-  const int partition = ring->partition_of(core::key_hash(key, hash_seed_));
+  const int partition = ring->partition_of(hash_of(key));
   return nodes(*ring, ring->all_owners(partition, options_.store.quorum.n));
 }
 
@@ -211,7 +225,7 @@ std::vector<int> Members::current_owners_of(std::string_view key, int node) cons
   const auto at = by_node_.find(SimWorld::name_of(node));
   if (at == by_node_.end()) return {};
   const core::PartitionMap& ring = *at->second;
-  const int partition = ring.partition_of(core::key_hash(key, hash_seed_));
+  const int partition = ring.partition_of(hash_of(key));
   return nodes(ring, ring.preference_list(partition, options_.store.quorum.n));
 }
 

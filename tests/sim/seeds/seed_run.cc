@@ -57,6 +57,9 @@ class SeedRun {
               {.disk_lost = [this](int node) { lose_disk(node); },
                .going_down = [this](int) { end_.check_disks(disks_lost_); }}) {
     findings_.show_with(show);
+    members_.on_move_end([this](int partition, const std::vector<int>& owners) {
+      if (disks_lost_ == 0) end_.check_moved(partition, owners);
+    });
     cluster_.world().journal().observe_steps(
         [this](std::string_view node, const dynamo::core::Actions& actions) {
           members_.see(node, actions);
