@@ -189,9 +189,9 @@ void Machine::on(const Turn& turn, const ClientChange& change) {
   const std::string& name = change.change.member.name;
   const bool removes = change.change.kind == Change::Kind::remove && !change.change.force;
   if (removes && state_.member(name) != nullptr && state_.detector.reachable(name)) {
-    turn.out.waits.push_back({change.request, absl::FailedPreconditionError(fmt::format(
-                                                  "remove: \"{}\" can be reached; let it leave",
-                                                  name))});
+    turn.out.waits.push_back(
+        {change.request, absl::FailedPreconditionError(
+                             fmt::format("remove: \"{}\" can be reached; let it leave", name))});
     return;
   }
   turn.out.changes.push_back({change.request, change.change});

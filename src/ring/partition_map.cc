@@ -54,8 +54,7 @@ PartitionMap::PartitionMap(const View& view, int partitions, int depth)
 
 void PartitionMap::add(const Move& move) {
   if (move.partition < 0 || move.partition >= partitions_) return;
-  Moving moving{
-      .begun = move.begun, .current = indices(move.from), .pending = indices(move.to)};
+  Moving moving{.begun = move.begun, .current = indices(move.from), .pending = indices(move.to)};
   if (moving.current.empty() || moving.pending.empty()) return;
   moves_.insert_or_assign(move.partition, std::move(moving));
 }

@@ -129,15 +129,28 @@ void draw_faults(std::uint64_t seed, const Overrides& overrides, SeedOptions& op
 }
 
 // Reads see what was acknowledged before, all through the run: no disk is lost, and quorums
-// overlap.
-void make_regular(SeedOptions& options) {
+// overlap. Members come and go all the time, and moves take long, under many writes that not all
+// get at once.
+void make_regular(Prng prng, const Overrides& overrides, SeedOptions& options) {
   options.store.sloppy = false;
   options.store.durability = dynamo::Durability::synced;
   dynamo::Quorum& quorum = options.store.quorum;
-  quorum.r = std::max(quorum.r, quorum.n - quorum.w + 1);
+  if (prng.chance(0.4)) quorum.w = quorum.n;
+  quorum.r = prng.chance(0.8) ? quorum.n - quorum.w + 1 : quorum.n;
   for (const FaultClass loses : {FaultClass::bit_rot, FaultClass::wipe, FaultClass::old_copy}) {
     options.period[index(loses)] = milliseconds(0);
   }
+  options.think = milliseconds(between(prng, 20, 80));
+  options.disk.write_latency = milliseconds(between(prng, 1, 30));
+  const milliseconds latency(between(prng, 2, 15));
+  const double loss = 0.02 + share(prng, 0.25);
+  if (!overrides.without[index(FaultClass::delay)]) options.network.latency_mean = latency;
+  if (!overrides.without[index(FaultClass::loss)]) options.network.loss = loss;
+  for (const FaultClass change : {FaultClass::join, FaultClass::leave}) {
+    const milliseconds mean(between(prng, 2'000, 8'000));
+    if (options.has(change)) options.period[index(change)] = mean;
+  }
+  options.computers_max += between(prng, 4, 8);
 }
 
 // In half of the seeds the members stay the same. A few of the others go down to the fewest members
@@ -161,7 +174,7 @@ void draw_changes(Prng prng, const Overrides& overrides, SeedOptions& options) {
   options.zones = zones;
   options.members_min = std::max(fewest, 3);  // of two, neither can be replaced
   options.computers_max = options.nodes + more;
-  if (regular) make_regular(options);
+  if (regular) make_regular(prng, overrides, options);
   options.members_min = std::max({options.members_min, quorum.r, quorum.w});
 }
 

@@ -82,8 +82,7 @@ TEST_CASE("the same sides at another time are another move") {
   }
   for (const Move& move : goes_on.moves) {
     const auto same = std::ranges::find(five.moves, move.partition, &Move::partition);
-    const bool is_same =
-        same != five.moves.end() && same->from == move.from && same->to == move.to;
+    const bool is_same = same != five.moves.end() && same->from == move.from && same->to == move.to;
     CHECK(move.begun == (is_same ? five.number : goes_on.number));
   }
 }
