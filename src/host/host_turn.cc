@@ -118,6 +118,7 @@ void Host::complete(Effects& effects) {
 }
 
 void Host::perform(Effects& effects, By by) {
+  for (const std::string& address : effects.actions.redials) parts_.transport->redial(address);
   for (core::SendPacket& packet : effects.actions.packets) {
     parts_.transport->send(packet.address, packet.lane, std::move(packet.packet));
   }

@@ -131,6 +131,9 @@ void GossipMembership::receive(std::string payload) {
 
 void GossipMembership::on(const Head& head, const Hello& hello) {
   send(head.address, Greeting{.tag = hello.tag, .label = options_.cluster, .self = self_});
+  if (has_view() || head.sender == self_.identity) return;
+  // It has just come, so it is asked at once and not in a while.
+  if (const auto tag = seeds_.tag_of_silent(head.address, now_)) send(head.address, Hello{*tag});
 }
 
 void GossipMembership::on(const Head& head, Greeting greeting) {
