@@ -66,6 +66,10 @@ struct NodeOptions {
   // Writes that this node keeps for owners that cannot be reached, in bytes. Beyond it, it refuses
   // to stand in; what it has accepted is never dropped. 0: it never stands in.
   std::size_t hint_bytes_max = std::size_t{1} << 30;
+  // Bytes a second that this node sends in the background: records that owners lack, partitions that
+  // move, hints on their way home. 0: no limit. The background yields to requests in any case: when
+  // they take longer than they do without it, it makes longer pauses.
+  std::size_t background_bytes_per_second = 0;
   // Requests in flight on this node, as coordinator; beyond it RESOURCE_EXHAUSTED. 1 to 1,048,576.
   int requests_max = 16384;
   // Opens a data directory that peers refuse, because it is a restored backup or a copy, as a new

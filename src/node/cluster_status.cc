@@ -87,6 +87,13 @@ void note_generation(const NodeState& state, TimePoint now, ClusterStatus& statu
                                      fmt::join(absent, ", "), state.generation.current));
 }
 
+void note_background(const NodeState& state, ClusterStatus& status) {
+  if (state.background.slowdown_now() == 1) return;
+  status.notes.push_back(
+      fmt::format("requests take long, so background work makes pauses {} times as long as usual",
+                  state.background.slowdown_now()));
+}
+
 void note_moves(const NodeState& state, ClusterStatus& status) {
   if (status.moves == 0 && state.former.empty()) return;
   const MoveProgress& progress = state.move_progress;
@@ -168,6 +175,7 @@ ClusterStatus cluster_status(const NodeState& state, const Now& at) {
   note_repair(state, now, status);
   note_generation(state, now, status);
   note_moves(state, status);
+  note_background(state, status);
   return status;
 }
 

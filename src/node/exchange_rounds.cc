@@ -10,6 +10,19 @@
 
 namespace dynamo::core {
 
+namespace {
+
+std::size_t bytes_of(const std::vector<KeyedSet>& sets) {
+  std::size_t bytes = 0;
+  for (const KeyedSet& set : sets) {
+    bytes += set.key.size();
+    for (const StoredVersion& version : set.set.versions()) bytes += version.object.size();
+  }
+  return bytes;
+}
+
+}  // namespace
+
 void ExchangeRounds::plan(TimePoint now) {
   if (state_.ring == planned_ && state_.former == planned_former_) return;
   planned_ = state_.ring;
@@ -139,7 +152,7 @@ void ExchangeRounds::tick(const Turn& turn) {
   if (!state_.trees.complete()) return;
   while (!due_.empty() && due_.begin()->first <= now && next_start_ <= now &&
          rounds_.size() < capacity(now)) {
-    if (now >= hurried_until_) next_start_ = now + gap();
+    if (now >= hurried_until_) next_start_ = now + gap() * state_.background.slowdown(now);
     start(turn, due_.begin()->second);
   }
 }
@@ -223,6 +236,8 @@ bool ExchangeRounds::ask(const Turn& turn, Round& round, std::uint64_t number) {
   if (!request) return false;
   round.operation = state_.next_number();
   round.due = turn.now.steady + answer_timeout;
+  const auto* sets = std::get_if<SetsRequest>(&*request);
+  round.page_bytes = sets == nullptr ? 0 : bytes_of(sets->sets);
   std::visit(
       [&](auto& message) {
         message.operation = round.operation;
@@ -277,7 +292,8 @@ void ExchangeRounds::take_reply(const Turn& turn, const std::string& from, const
   if constexpr (std::is_same_v<Reply, SetsReply>) {
     // Bulk makes way: the next page waits.
     if (round.exchange) {
-      round.due = turn.now.steady + page_pause;
+      round.due = state_.background.done(Background::Work::exchange, turn.now.steady, page_pause,
+                                         round.page_bytes + bytes_of(reply.sets));
       return;
     }
   }

@@ -97,6 +97,7 @@ class ExchangeRounds {
     std::string trouble{};  // the first
     std::optional<Exchange> exchange{};
     std::uint64_t operation = 0;  // of the question that is out; 0: none
+    std::size_t page_bytes = 0;   // of sets in it
     TimePoint due{};              // of its answer; without one, when to go on
     std::set<std::uint64_t> unsynced{};
   };

@@ -63,6 +63,8 @@ class Machine {
   absl::Status open_store(const StoreFacts& facts, Actions& out);
 
   // When a Tick is due if nothing happens before.
+  // A request of the application, begun by an event, took so long.
+  void note_latency(TimePoint now, TimePoint took) { state_.background.foreground(now, took); }
   TimePoint next_tick() const;
 
   // What the host and its handles may show.
