@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
+#include "base/mutant.h"
 #include "node/stored_partition.h"
 
 namespace dynamo::core {
@@ -182,8 +183,12 @@ void ExchangeRounds::start(const Turn& turn, int partition) {
 
 void ExchangeRounds::add_legs(Round& round) const {
   for (const auto& [name, entry] : state_.stores.entries()) {
-    const auto owners =
-        state_.ring->all_owners(round.partition, std::min(entry.facts.n, state_.ring->depth()));
+    const int n = std::min(entry.facts.n, state_.ring->depth());
+    auto owners = state_.ring->all_owners(round.partition, n);
+    if (mutated(Mutant::move_from_new_side_only) && state_.ring->is_moving(round.partition)) {
+      const auto pending = state_.ring->pending_owners(round.partition, n);
+      owners.assign(pending.begin(), pending.end());
+    }
     const bool owned = state_.holds(owners, state_.self.name);
     if (!owned && !state_.former.contains(round.partition)) continue;
     const auto kind = owned ? Exchange::Kind::both_ways : Exchange::Kind::give;

@@ -84,6 +84,7 @@ std::vector<std::string> Handoff::receivers_of(const std::string& key,
   const std::vector<std::string> all = owners(key, hint.store);
   // Owed to somebody who is no owner: then to all of them.
   const bool to_all = std::ranges::any_of(hint.owed, [&](const Identity& owed) {
+    if (mutated(Mutant::hint_goes_with_owner) && !owed.is_zero()) return false;
     return owed.is_zero() || std::ranges::none_of(all, [&](const std::string& name) {
              return state_.identity_of(name) == owed;
            });
@@ -186,6 +187,7 @@ bool Handoff::has_its_due(const Identity& identity, const HintLog::Hint& hint,
   for (const std::string& owner : owners) {
     if (!identity.is_zero() && state_.identity_of(owner) == identity) return has(owner);
   }
+  if (mutated(Mutant::hint_goes_with_owner) && !identity.is_zero()) return true;
   return !owners.empty() && std::ranges::all_of(owners, has);
 }
 

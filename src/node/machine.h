@@ -10,6 +10,7 @@
 
 #include <absl/status/status.h>
 
+#include "base/mutant.h"
 #include "node/anti_entropy.h"
 #include "node/departure.h"
 #include "node/event.h"
@@ -89,7 +90,9 @@ class Machine {
   void note_own_end(const Turn& turn);
   void seal_messages(const Now& now, Actions& out);
   void catch_up(const Turn& turn, const std::string& from);
-  bool counts_here(const Turn& turn) const { return turn.peer_view == state_.view.number; }
+  bool counts_here(const Turn& turn) const {
+    return turn.peer_view == state_.view.number || mutated(Mutant::answers_of_other_views);
+  }
   void hear_refusals(const Turn& turn, const Packet& packet);
   void on_message(const Turn& turn, const std::string& from, Message message);
   void on_forward(const Turn& turn, const std::string& from, PutForward forward);
