@@ -86,13 +86,6 @@ struct NodeSettings {
   std::uint64_t seed = 0;                                   // of write ids and operation numbers
 };
 
-// Of the partitions that this node gets.
-struct MoveProgress {
-  int getting = 0;
-  int ready = 0;          // of these
-  std::string trouble{};  // what is in the way of the first that is not; empty: nothing known
-};
-
 // What the parts of a node share: who it is, what it knows of ring, peers and stores.
 //
 // Thread safety: one thread at a time.
@@ -121,7 +114,14 @@ struct NodeState {
   Background background;
   std::set<int> former{};          // partitions of which this node has what it owns no more
   std::uint64_t former_known = 0;  // the view that this was found out in
-  MoveProgress move_progress{};
+  struct Transfer {
+    bool is_ready = false;
+    TimePoint since{};
+    std::uint64_t begun = 0;  // rounds
+    std::uint64_t bytes = 0;
+    std::string trouble{};
+  };
+  std::map<int, Transfer> transfers;  // of partitions that this node gets
   std::uint64_t reaped = 0;  // records dropped, since the start
   Outbox outbox;
   ActorSource actors;
