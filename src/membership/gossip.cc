@@ -48,6 +48,7 @@ absl::Status GossipMembership::start(Member self, std::string state, std::uint64
   seeds_ = SeedTable(options_.seeds, options_.lookup != nullptr, self_.address);
   running_ = true;
   ++state_.incarnation;
+  life_ = static_cast<std::uint32_t>(prng_.next());
   if (!persist()) {
     running_ = false;
     return absl::UnavailableError("the state of the membership could not be stored");
@@ -72,6 +73,7 @@ Head GossipMembership::head() const {
           .cluster = has_view() ? state_.view->cluster : Identity{},
           .sender = self_.identity,
           .incarnation = state_.incarnation,
+          .life = life_,
           .view = has_view() ? state_.view->number : 0,
           .name = self_.name,
           .address = self_.address};
@@ -107,7 +109,9 @@ bool GossipMembership::note_heard(const Head& head) {
   if (heard_.size() >= heard_max) heard_.clear();
   Heard& heard = heard_[head.sender];
   if (head.incarnation < heard.incarnation) return false;
-  heard = {now_, ++messages_heard_, head.incarnation};
+  const bool copied = head.incarnation == heard.incarnation && head.life != heard.life;
+  if (copied && heard.message != 0) return false;
+  heard = {now_, ++messages_heard_, head.incarnation, head.life};
   if (has_view() && head.cluster == state_.view->cluster) heard_at_ = now_;
   return true;
 }
