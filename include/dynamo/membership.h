@@ -39,11 +39,16 @@ struct Member {
 
 // A partition on its way from one set of owners to another; while it stands in a view both sides
 // serve. Both are preference lists of names; of a store with n replicas the first n of each count.
-// Names of no present member are passed over; a side of which nobody is left ends the move.
+// Names of no present member, and empty ones, keep the place of an owner who is gone, so that nobody
+// counts in it who never had what it had; a side of which nobody is left ends the move.
+//
+// A move is another one than an earlier one with the same names: who was ready for that may have
+// missed what was written in between.
 struct Move {
   int partition = 0;
   std::vector<std::string> from{};
   std::vector<std::string> to{};
+  std::uint64_t since = 0;  // the number of the first view that it is in
 };
 
 // Who belongs to the cluster. Views are numbered; the larger number is the later view. A partition

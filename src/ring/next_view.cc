@@ -35,7 +35,15 @@ const Member* present_member(const View& view, std::string_view name) {
 }
 
 bool same_move(const Move& a, const Move& b) {
-  return a.partition == b.partition && a.from == b.from && a.to == b.to;
+  return a.partition == b.partition && a.since == b.since && a.from == b.from && a.to == b.to;
+}
+
+bool has_move(const View& view, const Move& move) {
+  const auto at =
+      std::ranges::lower_bound(view.moves, move.partition, {}, [](const Move& known) {
+        return known.partition;
+      });
+  return at != view.moves.end() && same_move(*at, move);
 }
 
 bool is_done(const View& view, const Change& change) {
@@ -52,8 +60,7 @@ bool is_done(const View& view, const Change& change) {
     case Change::Kind::remove:
       return !is_it;
     case Change::Kind::finish_move:
-      return std::ranges::none_of(
-          view.moves, [&](const Move& move) { return same_move(move, change.move); });
+      return !has_move(view, change.move);
   }
   return true;
 }
