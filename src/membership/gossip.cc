@@ -204,13 +204,15 @@ void GossipMembership::spread(const View* before) {
   for (std::size_t i = 0; i < count; ++i) {
     std::swap(peers[i], peers[i + prng_.below(peers.size() - i)]);
   }
+  const std::size_t all = peers.size();
   peers.resize(count);
   for (const Member& member : state_.view->members) {
     if (before == nullptr || member.identity == self_.identity) continue;
     const auto known = std::ranges::find(before->members, member.identity, &Member::identity);
     const bool is_news = known == before->members.end() ||
                          core::is_present(*known) != core::is_present(member);
-    if (is_news) peers.push_back(&member);
+    // Not by everybody: in a large cluster that would be as many views as there are members.
+    if (is_news && (all <= spread_to || prng_.below(all) < spread_to)) peers.push_back(&member);
   }
   for (const Member* peer : peers) send(peer->address, News{*state_.view});
 }
