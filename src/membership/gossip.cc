@@ -145,7 +145,12 @@ void GossipMembership::on(const Head& head, Greeting greeting) {
 void GossipMembership::on(const Head& head, const Digest&) {
   if (!has_view()) return;
   if (head.view < state_.view->number) send(head.address, News{*state_.view});
-  if (head.view > state_.view->number) send(head.address, Digest{});
+  if (head.view <= state_.view->number) return;
+  // Others who are ahead say so, too; one of them may send it.
+  if (head.view <= pulled_ && now_ - pulled_at_ < pull_period) return;
+  pulled_ = head.view;
+  pulled_at_ = now_;
+  send(head.address, Digest{});
 }
 
 void GossipMembership::on(const Head&, News news) {
@@ -197,7 +202,8 @@ bool GossipMembership::adopt(const View& view) {
   return true;
 }
 
-// To some, who do the same; those first that cannot know yet that it concerns them.
+// To some, who do the same; and to those that cannot know yet that it concerns them. A large view is
+// only announced: whoever lacks it asks for it, once.
 void GossipMembership::spread(const View* before) {
   std::vector<const Member*> peers = others();
   std::size_t count = std::min(spread_to, peers.size());
@@ -206,6 +212,9 @@ void GossipMembership::spread(const View* before) {
   }
   const std::size_t all = peers.size();
   peers.resize(count);
+  if (state_.view->members.size() + state_.view->moves.size() > large) {
+    for (const Member* peer : std::exchange(peers, {})) send(peer->address, Digest{});
+  }
   for (const Member& member : state_.view->members) {
     if (before == nullptr || member.identity == self_.identity) continue;
     const auto known = std::ranges::find(before->members, member.identity, &Member::identity);

@@ -84,6 +84,13 @@ void GossipMembership::on(const Head&, const Outvoted& outvoted) {
   give_up(std::chrono::milliseconds(100 + prng_.below(500)));
 }
 
+void GossipMembership::on(const Head&, const Chosen& chosen) {
+  if (!vote_on(chosen.number)) return;
+  const Vote vote = vote_for(chosen.number);
+  if (!vote.view || vote.accepted != chosen.ballot) return;
+  if (may_adopt(*vote.view)) adopt(*vote.view);
+}
+
 void GossipMembership::start_proposal(std::uint64_t number, std::vector<Proposal::Voter> voters,
                                       std::size_t needed) {
   const std::uint64_t round = std::max(vote_for(number).promised.round, highest_round_) + 1;
@@ -143,6 +150,10 @@ void GossipMembership::advance() {
   }
   if (proposal_->phase() != Proposal::Phase::chosen) return;
   const View chosen = proposal_->view();
+  const Chosen news{proposal_->number(), proposal_->ballot()};
+  for (const Proposal::Voter& voter : proposal_->voters()) {
+    if (!is_own(voter)) send(voter.address, news);
+  }
   proposal_.reset();
   if (may_adopt(chosen) && adopt(chosen)) return go_on();
   // Stored it could not be; or it is another founder's, and this node is not in it.
