@@ -132,6 +132,7 @@ class GossipMembership final : public Membership {
                       std::size_t needed);
   bool is_own(const Proposal::Voter& voter) const;
   void send_phase();
+  void send_phase(const std::vector<std::size_t>& waiting);
   void vote_here(std::size_t voter);
   void advance();
   void tick_proposal();
