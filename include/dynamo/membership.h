@@ -42,13 +42,13 @@ struct Member {
 // Names of no present member, and empty ones, keep the place of an owner who is gone, so that nobody
 // counts in it who never had what it had; a side of which nobody is left ends the move.
 //
-// A move is another one than an earlier one with the same names: who was ready for that may have
-// missed what was written in between.
+// `begun` is the number of the view that it came with: the same sides may come again, and what was
+// said of the move before does not hold for this one.
 struct Move {
   int partition = 0;
+  std::uint64_t begun = 0;
   std::vector<std::string> from{};
   std::vector<std::string> to{};
-  std::uint64_t since = 0;  // the number of the first view that it is in
 };
 
 // Who belongs to the cluster. Views are numbered; the larger number is the later view. A partition

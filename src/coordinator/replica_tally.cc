@@ -13,6 +13,13 @@ std::vector<std::string> OwnerSides::all() const {
   return names;
 }
 
+OwnerSides mistaken(OwnerSides owners, Mutant old_side, Mutant new_side) {
+  if (owners.pending.empty()) return owners;
+  if (mutated(old_side)) return {std::move(owners.current)};
+  if (mutated(new_side)) return {std::move(owners.pending)};
+  return owners;
+}
+
 ReplicaTally::ReplicaTally(const OwnerSides& owners)
     : current_(static_cast<int>(owners.current.size())),
       pending_(static_cast<int>(owners.pending.size())) {

@@ -9,6 +9,8 @@
 
 #include <dynamo/outcome.h>
 
+#include "base/mutant.h"
+
 namespace dynamo::core {
 
 // Who owns a key: of a partition that is moving, on both of its sides (ring/partition_map.h).
@@ -25,6 +27,9 @@ struct OwnerSides {
   // What the larger side has.
   std::size_t size() const { return std::max(current.size(), pending.size()); }
 };
+
+// Known mistakes: that one side alone is counted. As it is otherwise.
+OwnerSides mistaken(OwnerSides owners, Mutant old_side, Mutant new_side);
 
 // Who of the replicas asked has said what. Answers are counted by node (trap D1).
 //

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
+#include "base/mutant.h"
 #include "membership/gossip_node.h"
 #include "ring/placement.h"
 
@@ -27,6 +28,7 @@ absl::Status GossipMembership::restore(const std::string& stored) {
   absl::StatusOr<GossipState> state = decode_state(stored);
   if (!state.ok()) return state.status();
   state_ = *std::move(state);
+  if (core::mutated(core::Mutant::votes_forgotten)) state_.vote = {};
   if (!state_.view) return absl::OkStatus();
   for (const Member& member : state_.view->members) {
     if (member.identity != self_.identity || core::is_present(member)) continue;
@@ -131,6 +133,9 @@ void GossipMembership::receive(std::string payload) {
 
 void GossipMembership::on(const Head& head, const Hello& hello) {
   send(head.address, Greeting{.tag = hello.tag, .label = options_.cluster, .self = self_});
+  if (has_view() || head.sender == self_.identity) return;
+  // It has just come, so it is asked at once and not in a while.
+  if (const auto tag = seeds_.tag_of_silent(head.address, now_)) send(head.address, Hello{*tag});
 }
 
 void GossipMembership::on(const Head& head, Greeting greeting) {

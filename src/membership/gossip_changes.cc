@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "membership/gossip_node.h"
+#include "base/mutant.h"
 #include "ring/placement.h"
 
 namespace dynamo::membership {
@@ -191,7 +192,11 @@ void GossipMembership::go_on() {
   }
   std::vector<Proposal::Voter> voters;
   for (const Member& member : state_.view->members) {
-    const bool votes = core::is_present(member) && member.name != without;
+    bool votes = core::is_present(member) && member.name != without;
+    if (core::mutated(core::Mutant::majority_of_reachable)) {
+      const bool here = member.identity == self_.identity;
+      votes = votes && (here || heard_within(member.identity, silence));
+    }
     if (votes) voters.push_back({.identity = member.identity, .address = member.address});
   }
   own_ = std::move(next).finish();

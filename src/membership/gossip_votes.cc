@@ -7,6 +7,8 @@
 
 #include "membership/gossip_node.h"
 
+#include "base/mutant.h"
+
 namespace dynamo::membership {
 
 // Whether this node has a vote on that view.
@@ -32,7 +34,7 @@ Vote GossipMembership::vote_for(std::uint64_t number) const {
 
 bool GossipMembership::store(Vote vote) {
   Vote before = std::exchange(state_.vote, std::move(vote));
-  if (persist()) return true;
+  if (core::mutated(core::Mutant::vote_not_stored) || persist()) return true;
   state_.vote = std::move(before);
   return false;
 }

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/mutant.h"
 #include "node/engine_keys.h"
 
 namespace dynamo::core {
@@ -57,6 +58,11 @@ void Departure::synced(const Turn& turn, std::uint64_t write) {
   look(turn);
 }
 
+// The next look makes another.
+void Departure::failed(std::uint64_t write) {
+  if (write == flushing_) flushing_ = 0;
+}
+
 // Whether some move still needs this node on its old side.
 bool Departure::serves() const {
   return std::ranges::any_of(state_.view.moves, [&](const Move& move) {
@@ -85,8 +91,10 @@ void Departure::leave(const Turn& turn) {
     leaving_ = false;  // it has left
     return;
   }
-  const bool gone = self->state == MemberState::leaving && !serves() && state_.former.empty() &&
-                    state_.former_known == state_.view.number && state_.hints.hints().empty();
+  const bool copies = (state_.former_known != state_.view.number || !state_.former.empty()) &&
+                      !mutated(Mutant::left_with_copies);
+  const bool hints = !state_.hints.hints().empty() && !mutated(Mutant::left_with_hints);
+  const bool gone = self->state == MemberState::leaving && !serves() && !copies && !hints;
   if (self->state == MemberState::leaving && !gone) return;
   turn.out.changes.push_back({.change = {.kind = Change::Kind::leave, .member = *self}});
 }

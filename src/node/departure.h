@@ -39,6 +39,7 @@ class Departure {
   bool cancel(const Turn& turn, std::uint64_t request);
   // The engine's word on a write; that of others is ignored.
   void synced(const Turn& turn, std::uint64_t write);
+  void failed(std::uint64_t write);
   void tick(const Turn& turn);
   TimePoint next_tick() const;
 

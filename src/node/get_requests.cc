@@ -56,7 +56,7 @@ void GetRequests::ask_owners(const Turn& turn, Operations::iterator at) {
   if (get.sloppy) candidates = state_.stand_ins(get.key, get.store.n);
   const ContextBody* at_least = get.at_least.body();
   running.operation =
-      GetOperation(owners.first, get.r, get.store.conflict,
+      GetOperation(mistaken(owners.first, Mutant::r_of_old_side, Mutant::r_of_new_side), get.r, get.store.conflict,
                    at_least == nullptr ? History{} : at_least->history, std::move(owners.reserve));
   running.stand_ins = StandIns(std::move(candidates));
   running.patient_until = turn.now.steady + StandIns::patience(get.deadline - turn.now.steady);

@@ -115,7 +115,7 @@ TimePoint Machine::next_tick() const {
   TimePoint next =
       std::min({gets_.next_tick(), coordinator_.next_tick(), puts_.next_tick(),
                 state_.detector.next_tick(), handoff_.next_tick(), anti_entropy_.next_tick(),
-                generations_.next_tick(), departure_.next_tick()});
+                generations_.next_tick(), views_.next_tick(), departure_.next_tick()});
   for (const auto& request : waiting_for_view_) {
     next = std::min(next, std::visit([](const auto& r) { return r.deadline; }, request));
   }
@@ -237,6 +237,8 @@ void Machine::on(const Turn& turn, const WriteFailed& failed) {
   }
   for (const std::uint64_t write : failed.writes) {
     generations_.failed(write);
+    views_.failed(write, turn.now.steady);
+    departure_.failed(write);
     if (service_.failed(write, failed.status) || handoff_.failed(write)) continue;
     coordinator_.failed(turn, write, failed.status);
   }
@@ -256,6 +258,7 @@ void Machine::on(const Turn& turn, const Tick&) {
   anti_entropy_.tick(
       turn);  // first: its walk reads what is written, and not yet what this step adds
   generations_.tick(turn);
+  views_.tick(turn);
   expire_waiting(turn);
   gets_.tick(turn);
   coordinator_.tick(turn);

@@ -54,7 +54,7 @@ PartitionMap::PartitionMap(const View& view, int partitions, int depth)
 
 void PartitionMap::add(const Move& move) {
   if (move.partition < 0 || move.partition >= partitions_) return;
-  Moving moving{.current = side(move.from), .pending = side(move.to), .since = move.since};
+  Moving moving{.begun = move.begun, .current = side(move.from), .pending = side(move.to)};
   if (moving.current.members.empty() || moving.pending.members.empty()) return;
   moves_.insert_or_assign(move.partition, std::move(moving));
 }
@@ -132,27 +132,27 @@ std::vector<int> PartitionMap::moving() const {
 }
 
 std::uint64_t PartitionMap::mark(std::span<const MemberIndex> current,
-                                 std::span<const MemberIndex> pending, std::uint64_t since) const {
+                                 std::span<const MemberIndex> pending, std::uint64_t begun) const {
   std::string bytes;
   Encoder out(bytes);
   out.varint(current.size());
   for (const MemberIndex member : current) out.bytes(members_[member].name);
   for (const MemberIndex member : pending) out.bytes(members_[member].name);
-  if (!pending.empty()) out.varint(since);
+  if (!pending.empty()) out.varint(begun);
   return hash64(bytes, 0);
 }
 
 std::uint64_t PartitionMap::owners_mark(int partition, int n) const {
   const auto moving = moves_.find(partition);
   return mark(preference_list(partition, n), pending_owners(partition, n),
-              moving == moves_.end() ? 0 : moving->second.since);
+              moving == moves_.end() ? 0 : moving->second.begun);
 }
 
 std::uint64_t PartitionMap::move_mark(int partition) const {
   const auto moving = moves_.find(partition);
   if (moving == moves_.end()) return 0;
   const Moving& move = moving->second;
-  return mark(move.current.members, move.pending.members, move.since);
+  return mark(move.current.members, move.pending.members, move.begun);
 }
 
 RingView PartitionMap::ring_view(int n) const {

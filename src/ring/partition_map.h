@@ -58,10 +58,10 @@ class PartitionMap {
   std::vector<MemberIndex> stand_ins(int partition, int n) const;
   bool is_moving(int partition) const { return moves_.contains(partition); }
   std::vector<int> moving() const;  // those that are
-  // Of the names of its owners, current and pending: equal if nodes mean the same owners, and the same
-  // move, whatever the numbers of their views are.
+  // Of the names of its owners, current and pending: equal if nodes mean the same owners, and the
+  // same move, whatever the numbers of their views are.
   std::uint64_t owners_mark(int partition, int n) const;
-  // Of its move and both of its sides, for all n; 0 if it is not moving.
+  // Of both sides of its move, for all n, and of when it began; 0 if it is not moving.
   std::uint64_t move_mark(int partition) const;
 
   // For people: the first n names of each partition.
@@ -74,16 +74,16 @@ class PartitionMap {
     std::span<const MemberIndex> first(int n) const;
   };
   struct Moving {
+    std::uint64_t begun = 0;
     Side current{};
     Side pending{};
-    std::uint64_t since = 0;
   };
 
   Side side(std::span<const std::string> names) const;
   void add(const Move& move);
   std::span<const MemberIndex> placed(int partition) const;
   std::uint64_t mark(std::span<const MemberIndex> current, std::span<const MemberIndex> pending,
-                     std::uint64_t since) const;
+                     std::uint64_t begun) const;
 
   const std::uint64_t view_number_;
   const int partitions_;

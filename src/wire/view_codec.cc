@@ -32,7 +32,7 @@ bool same_member(const Member& a, const Member& b) {
 }
 
 bool same_move(const Move& a, const Move& b) {
-  return a.partition == b.partition && a.from == b.from && a.to == b.to && a.since == b.since;
+  return a.partition == b.partition && a.begun == b.begun && a.from == b.from && a.to == b.to;
 }
 
 template <class T>
@@ -79,15 +79,15 @@ Member decode_member(Decoder& in) {
 
 void encode_move(const Move& move, Encoder& out) {
   out.varint(static_cast<std::uint64_t>(move.partition));
+  out.varint(move.begun);
   encode_side(move.from, out);
   encode_side(move.to, out);
-  out.varint(move.since);
 }
 Move decode_move(Decoder& in) {
   Move move{.partition = static_cast<int>(in.varint_up_to(moves_max))};
+  move.begun = in.varint();
   move.from = decode_side(in);
   move.to = decode_side(in);
-  move.since = in.varint();
   return move;
 }
 
@@ -112,9 +112,9 @@ void encode_view(const View& view, Encoder& out) {
   };
   encode_list(view.moves, out, [&](const Move& move, Encoder& to) {
     to.varint(static_cast<std::uint64_t>(move.partition));
+    to.varint(move.begun);
     encode_places(move.from, to);
     encode_places(move.to, to);
-    to.varint(move.since);
   });
 }
 
@@ -134,9 +134,9 @@ View decode_view(Decoder& in) {
   };
   view.moves = decode_list(in, moves_max, 4, [&](Decoder& from) {
     Move move{.partition = static_cast<int>(from.varint_up_to(moves_max))};
+    move.begun = from.varint();
     move.from = decode_places(from);
     move.to = decode_places(from);
-    move.since = from.varint();
     return move;
   });
   return view;

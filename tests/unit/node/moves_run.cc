@@ -168,7 +168,9 @@ bool MovesRun::die(std::uint8_t at) {
 bool MovesRun::may_be_asked(std::uint8_t node, const View& by) const {
   if (!owns(node)) return false;
   const View& view = view_of(node);
-  if (!same_move(view, by) && !is(MovesMutant::compares_any_owners)) return false;
+  const bool same_names = view.from == by.from && view.to == by.to;
+  const bool same = same_move(view, by) || (same_names && is(MovesMutant::compares_same_names));
+  if (!same && !is(MovesMutant::compares_any_owners)) return false;
   const Node& self = state_.node[node];
   return view.to == 0 || self.stored == self.view || is(MovesMutant::compared_unstored);
 }

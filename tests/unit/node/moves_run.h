@@ -27,6 +27,7 @@ enum class MovesMutant : std::uint8_t {
   ready_after_one,           // old owner was compared with
   ready_unsynced,            // before what it got is on its disk
   ends_without_one,          // the move ends before the last new owner is ready
+  compares_same_names,       // and a peer may still be in an earlier move of the same owners
   same_names_same_move,      // who was ready for a move is ready for a later one of the same names
   stand_in_for_the_removed,  // the next one in line counts as an old owner in the place of a
                              // removed one

@@ -134,6 +134,15 @@ std::vector<MovesSchedule> of_moves() {
        {.w = 3, .r = 1},
        put_in(1) + take(0, {a, b, c}) + join(d) + hear_and_store(2, {a, b, c, d}) +
            compare({a, b}, {a, b, c}) + finish},
+      {MovesMutant::compares_same_names,
+       "d compares with owners who are still in an earlier move to abd, and have not taken yet "
+       "what is "
+       "written while it is one to eab",
+       {.w = 3, .r = 1, .order = {e, a, b, d, c}},
+       join(d) + hear_and_store(2, {a, b, c, d}) + join(e) + MovesSteps{{Op::leave, e}} +
+           hear_and_store(4, {d}) + compare({d}, {a, b, c}) + hear(3, {a, b, c, e}) + put_in(3) +
+           take(0, {a, b, c, e}) + hear_and_store(4, {a, b, c}) + compare({a, b}, {a, b, c}) +
+           finish},
       {MovesMutant::same_names_same_move,
        "all were ready for abc to dab; then it was abc to dea for a while, with a write; then "
        "again "
