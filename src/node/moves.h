@@ -25,7 +25,8 @@ namespace dynamo::core {
 // are, and is verified when it is complete. An old owner that cannot be reached is waited for, or
 // removed. Nothing is given up meanwhile; that is FormerCopies' business.
 //
-// Shown by seeds, not by a model yet: tests/sim/elastic_test.cc and elastic_storm_test.cc.
+// Model-checked: tests/unit/node/moves_run.h. With seeds: tests/sim/elastic_test.cc and
+// elastic_storm_test.cc.
 //
 // Thread safety: one thread at a time.
 class Moves {

@@ -130,6 +130,37 @@ TEST_CASE("two join and one leaves, and no read misses an acknowledged write") {
   CHECK(acknowledged > 50 * static_cast<int>(last - first + 1));
 }
 
+// The next in line owns then what the removed member did, and has nothing of it yet.
+TEST_CASE("no read misses what a removed member had a copy of") {
+  SimCluster cluster({.nodes = 5, .node = {.partitions = 32}});
+  const dynamo::StoreOptions options{.quorum = {3, 3, 1}, .sloppy = false};
+  const auto key = [](int i) { return fmt::format("key{}", i); };
+  const dynamo::Store writer = cluster.open(0, "carts", options).value();
+  for (int i = 0; i < 60; ++i) {
+    REQUIRE(writer.put(key(i), {}, "x").status() == absl::OkStatus());
+  }
+  cluster.crash(4);
+  cluster.run_for(15s);
+  REQUIRE(cluster.node(0).remove("e") == absl::OkStatus());
+  const auto all_there = [&](int node) {
+    const dynamo::Store reader = cluster.open(node, "carts", options).value();
+    for (int i = 0; i < 60; ++i) {
+      const auto got = reader.get(key(i));
+      REQUIRE(got.status() == absl::OkStatus());
+      CHECK(got->found());
+    }
+  };
+  const std::uint64_t view = cluster.world().latest_view().number;
+  CHECK(!no_moves(cluster));
+  for (int node = 0; node < 4; ++node) {
+    REQUIRE(cluster.run_until([&] { return cluster.node(node).status().view >= view; }, 1min));
+    all_there(node);
+  }
+  REQUIRE(cluster.run_until([&] { return no_moves(cluster); }, 5min));
+  cluster.run_for(10s);
+  for (int node = 0; node < 4; ++node) all_there(node);
+}
+
 // Seed 42 of the campaign: the disk of an owner was full when the view came, and it never tried
 // again to store that view; so it answered no comparison of what moved, for ever.
 TEST_CASE("a move goes on once the disk of an owner is not full any more") {
