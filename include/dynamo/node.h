@@ -56,6 +56,9 @@ struct NodeOptions {
   // the life of the cluster. 100 or more a node keep the ring even; more cost memory and status,
   // not speed.
   int partitions = 256;
+  // Event loops, when the library owns its threads. 1: several in one node are not built yet, and
+  // refused.
+  int threads = 1;
   // Writes under Durability::buffered are synced within it: a commit begins after half of it, and
   // has the other half. 1 ms to 1 h. Longer: rewrites of a hot key cost less disk, a crash of all
   // its replicas at once costs more.
@@ -68,24 +71,28 @@ struct NodeOptions {
   std::size_t hint_bytes_max = std::size_t{1} << 30;
   // Requests in flight on this node, as coordinator; beyond it RESOURCE_EXHAUSTED. 1 to 1,048,576.
   int requests_max = 16384;
+  // Authenticates contexts that leave trusted processes, with HMAC-SHA256: the same on every node,
+  // best 32 random bytes. Contexts encoded here then carry a MAC, and a decoded one without the
+  // right MAC is refused with INVALID_ARGUMENT by the put that uses it. Empty: contexts are not
+  // authenticated. Needs a library built with libcrypto.
+  std::string context_secret{};
+  // Needed to listen on an address that is not loopback: the TCP transport neither encrypts nor
+  // authenticates.
+  bool allow_plaintext = false;
   // Opens a data directory that peers refuse, because it is a restored backup or a copy, as a new
   // node under the same name: it is emptied, takes a new identity, and fetches what it owns from
   // the other owners, as after a lost disk. What only this directory held is lost, hints for others
   // included. Peers take the new identity in once the old one is silent. For one start: a directory
   // that was adopted is adopted again only if it is refused again.
   bool adopt_as_new = false;
-  // Authenticates contexts that leave trusted processes, with HMAC-SHA256: the same on every node,
-  // best 32 random bytes. Contexts encoded here then carry a MAC, and a decoded one without the
-  // right MAC is refused with INVALID_ARGUMENT by the put that uses it. Empty: contexts are not
-  // authenticated. Needs a library built with libcrypto.
-  std::string context_secret{};
   // Accepted as well, to change the secret without refusing anybody: first add the new one here on
   // every node, then make it context_secret and keep the old one here, and drop the old one once no
   // context of its time is left. At most 8, none empty.
   std::vector<std::string> context_secrets_accepted{};
-  // Needed to listen on an address that is not loopback: the TCP transport neither encrypts nor
-  // authenticates.
-  bool allow_plaintext = false;
+  // Bytes a second that this node sends in the background: records that owners lack, partitions that
+  // move, hints on their way home. 0: no limit. The background yields to requests in any case: when
+  // they take longer than they do without it, it makes longer pauses.
+  std::size_t background_bytes_per_second = 0;
 
   // INVALID_ARGUMENT with the field, its value and its limit, for the first field out of range.
   DYNAMO_EXPORT absl::Status validate() const;

@@ -1,6 +1,7 @@
 #include "coordinator/failure_detector.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -8,11 +9,22 @@
 namespace dynamo::core {
 
 void FailureDetector::set_peers(const std::vector<std::string>& peers, TimePoint now) {
-  std::erase_if(peers_, [&](const auto& entry) {
-    return std::ranges::find(peers, entry.first) == peers.end();
-  });
-  for (const std::string& name : peers)
-    peers_.try_emplace(name, Peer{.heard_at = now, .probe_at = now});
+  const std::set<std::string_view> names(peers.begin(), peers.end());
+  std::erase_if(peers_, [&](const auto& entry) { return !names.contains(entry.first); });
+  // Newcomers are asked at once if they are few, and else in turn.
+  std::int64_t turn = 0;
+  const auto count = static_cast<std::int64_t>(names.size());
+  const TimePoint spread = std::max(TimePoint{}, idle_probe * count / idle_probes_max - idle_probe);
+  for (const std::string& name : peers) {
+    const TimePoint first = now + spread * turn++ / count;
+    peers_.try_emplace(name, Peer{.heard_at = now, .probe_at = first});
+  }
+  next_ = peers_.empty() ? TimePoint::max() : now;
+}
+
+TimePoint FailureDetector::idle_period() const {
+  const auto count = static_cast<std::int64_t>(peers_.size());
+  return std::max(idle_probe, idle_probe * count / idle_probes_max);
 }
 
 FailureDetector::Peer* FailureDetector::find(std::string_view peer) {
@@ -33,7 +45,7 @@ void FailureDetector::heard(std::string_view name, TimePoint now) {
   peer->waiting = false;
   peer->probes = 0;
   peer->reachable = true;
-  peer->probe_at = now + idle_probe;
+  peer->probe_at = now + idle_period();
 }
 
 void FailureDetector::asked(std::string_view name, TimePoint now) {
@@ -42,6 +54,7 @@ void FailureDetector::asked(std::string_view name, TimePoint now) {
   peer->waiting = true;
   peer->waiting_since = now;
   peer->probe_at = std::min(peer->probe_at, now + probe);
+  next_ = std::min(next_, peer->probe_at);
 }
 
 void FailureDetector::round_trip(std::string_view name, TimePoint took) {
@@ -61,8 +74,13 @@ void FailureDetector::round_trip(std::string_view name, TimePoint took) {
 
 std::vector<std::string> FailureDetector::tick(TimePoint now, std::vector<std::string>& lost) {
   std::vector<std::string> ping;
+  if (next_ > now) return ping;
+  next_ = TimePoint::max();
   for (auto& [name, peer] : peers_) {
-    if (peer.probe_at > now) continue;
+    if (peer.probe_at > now) {
+      next_ = std::min(next_, peer.probe_at);
+      continue;
+    }
     if (!peer.waiting) {
       peer.waiting = true;
       peer.waiting_since = now;
@@ -75,16 +93,11 @@ std::vector<std::string> FailureDetector::tick(TimePoint now, std::vector<std::s
       lost.push_back(name);
     }
     ++peer.probes;
-    peer.probe_at = now + (peer.reachable ? probe : idle_probe / 2);
+    peer.probe_at = now + (peer.reachable ? probe : idle_period() / 2);
+    next_ = std::min(next_, peer.probe_at);
     ping.push_back(name);
   }
   return ping;
-}
-
-TimePoint FailureDetector::next_tick() const {
-  TimePoint next = TimePoint::max();
-  for (const auto& [name, peer] : peers_) next = std::min(next, peer.probe_at);
-  return next;
 }
 
 bool FailureDetector::reachable(std::string_view name) const {

@@ -17,14 +17,16 @@ namespace dynamo::core {
 // every `probe`, and take it for unreachable once it has been silent for `silence` while asked at
 // least `probes_min` times. A process that was itself paused does not blame its peers (trap F10):
 // what they sent meanwhile may lie unread, so a tick that comes late only asks once more. An idle
-// peer is asked now and then, so that its return or loss is noticed without traffic. An unreachable
-// peer goes on being sent requests; it is only not waited for.
+// peer is asked now and then, so that its return or loss is noticed without traffic; the more of
+// them there are the more rarely each, so that what a node sends at rest does not grow with the
+// cluster. An unreachable peer goes on being sent requests; it is only not waited for.
 //
 // Thread safety: one thread at a time.
 class FailureDetector {
  public:
   static constexpr TimePoint probe = std::chrono::milliseconds(200);
   static constexpr TimePoint idle_probe = std::chrono::milliseconds(1000);
+  static constexpr std::int64_t idle_probes_max = 16;  // peers asked in every idle_probe, about
   static constexpr TimePoint silence = std::chrono::milliseconds(1000);
   static constexpr int probes_min = 3;
   static constexpr TimePoint late_min = std::chrono::milliseconds(1);
@@ -42,7 +44,10 @@ class FailureDetector {
 
   // Peers to ping now. Peers that have just become unreachable are appended to `lost`.
   std::vector<std::string> tick(TimePoint now, std::vector<std::string>& lost);
-  TimePoint next_tick() const;
+  // Or earlier: then that tick only says when the next one is.
+  TimePoint next_tick() const { return next_; }
+  // How long an idle peer is left alone.
+  TimePoint idle_period() const;
 
   bool reachable(std::string_view peer) const;
   // "silent for 3.1 s"; empty for a reachable peer.
@@ -73,6 +78,8 @@ class FailureDetector {
   const Peer* find(std::string_view peer) const;
 
   std::map<std::string, Peer, std::less<>> peers_;
+  // Not after the first probe_at: asked for in every turn, and exact only after a tick.
+  TimePoint next_ = TimePoint::max();
 };
 
 }  // namespace dynamo::core

@@ -23,19 +23,22 @@ OwnerSides mistaken(OwnerSides owners, Mutant old_side, Mutant new_side) {
 ReplicaTally::ReplicaTally(const OwnerSides& owners)
     : current_(static_cast<int>(owners.current.size())),
       pending_(static_cast<int>(owners.pending.size())) {
-  for (const std::string& owner : owners.current) add(owner, Role::primary, current_side);
+  for (const std::string& owner : owners.current) add(owner, Role::primary, current_side, owner);
   for (const std::string& owner : owners.pending) {
     const auto at = std::ranges::find(reports_, owner, &ReplicaReport::node);
     if (at == reports_.end()) {
-      add(owner, Role::primary, pending_side);
+      add(owner, Role::primary, pending_side, owner);
     } else {
       sides_[static_cast<std::size_t>(at - reports_.begin())] = both_sides;
     }
   }
 }
 
-void ReplicaTally::add(std::string_view node, Role role, std::uint8_t sides) {
+void ReplicaTally::add(std::string_view node, Role role, std::uint8_t sides,
+                       std::string_view place) {
   if (find(node) != nullptr) return;
+  const auto at = std::ranges::find(reports_, place, &ReplicaReport::node);
+  places_.push_back(static_cast<std::size_t>(at - reports_.begin()));  // itself: the next one
   reports_.push_back({.node = std::string(node), .role = role});
   sides_.push_back(sides);
 }
@@ -43,7 +46,7 @@ void ReplicaTally::add(std::string_view node, Role role, std::uint8_t sides) {
 void ReplicaTally::add_stand_in(std::string_view node, std::string_view owner) {
   const auto at = std::ranges::find(reports_, owner, &ReplicaReport::node);
   if (at == reports_.end()) return;
-  add(node, Role::stand_in, sides_[static_cast<std::size_t>(at - reports_.begin())]);
+  add(node, Role::stand_in, sides_[static_cast<std::size_t>(at - reports_.begin())], owner);
 }
 
 const ReplicaReport* ReplicaTally::find(std::string_view node) const {

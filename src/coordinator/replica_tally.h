@@ -34,8 +34,9 @@ OwnerSides mistaken(OwnerSides owners, Mutant old_side, Mutant new_side);
 // Who of the replicas asked has said what. Answers are counted by node (trap D1).
 //
 // Of a moving partition they are counted on each of its sides; an owner on both counts for both,
-// and so does who stands in for it. A side that has fewer owners than are needed needs all of them:
-// the quorum that was there before had no more.
+// and so does who stands in for it. An owner and those who stand in for it count once: what they
+// keep they hand to it, and then it is one copy. A side that has fewer owners than are needed needs
+// all of them: the quorum that was there before had no more.
 //
 // Thread safety: one thread at a time.
 class ReplicaTally {
@@ -50,7 +51,7 @@ class ReplicaTally {
   // One more is asked, for that owner. Nothing happens if it was already.
   void add_stand_in(std::string_view node, std::string_view owner);
   // The same, for all owners.
-  void add(std::string_view node, Role role) { add(node, role, both_sides); }
+  void add(std::string_view node, Role role) { add(node, role, both_sides, node); }
   // Null if the node was not asked.
   const ReplicaReport* find(std::string_view node) const;
 
@@ -73,20 +74,33 @@ class ReplicaTally {
   static constexpr std::uint8_t pending_side = 2;
   static constexpr std::uint8_t both_sides = current_side | pending_side;
 
-  void add(std::string_view node, Role role, std::uint8_t sides);
+  void add(std::string_view node, Role role, std::uint8_t sides, std::string_view place);
+  // Whether an earlier one has been counted in the place of this one.
+  template <class Counts>
+  bool counted(std::size_t i, Counts counts) const;
 
   std::vector<ReplicaReport> reports_;  // in the order asked
   std::vector<std::uint8_t> sides_;     // of each, for which it counts
+  std::vector<std::size_t> places_;     // of each, whose place it has: its own, or that of an owner
   int current_;                         // how many owners there are on each
   int pending_;
 };
+
+template <class Counts>
+bool ReplicaTally::counted(std::size_t i, Counts counts) const {
+  if (places_[i] == i) return false;  // owners come first
+  for (std::size_t j = 0; j < i; ++j) {
+    if (places_[j] == places_[i] && counts(reports_[j])) return true;
+  }
+  return false;
+}
 
 template <class Counts>
 int ReplicaTally::reached(int needed, Counts counts) const {
   int on_current = 0;
   int on_pending = 0;
   for (std::size_t i = 0; i < reports_.size(); ++i) {
-    if (!counts(reports_[i])) continue;
+    if (!counts(reports_[i]) || counted(i, counts)) continue;
     on_current += (sides_[i] & current_side) != 0 ? 1 : 0;
     on_pending += (sides_[i] & pending_side) != 0 ? 1 : 0;
   }

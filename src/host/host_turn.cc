@@ -87,8 +87,10 @@ void Host::apply(core::Actions& actions, Effects& effects) {
   for (core::CompleteGet& get : actions.gets) {
     const auto done = gets_.find(get.request);
     if (done == gets_.end()) continue;
+    const core::TimePoint at = now().steady;
+    machine_->note_latency(at, at - done->second.since);
     statistics_.get_finished(
-        now().steady - done->second.since,
+        at - done->second.since,
         {.ok = get.answer.ok(), .versions = get.answer.ok() ? get.answer->versions.size() : 0});
     effects.gets.emplace_back(std::move(done->second.done), std::move(get.answer));
     gets_.erase(done);
@@ -96,7 +98,9 @@ void Host::apply(core::Actions& actions, Effects& effects) {
   for (core::CompletePut& put : actions.puts) {
     const auto done = puts_.find(put.request);
     if (done == puts_.end()) continue;
-    statistics_.put_finished(now().steady - done->second.since, put.answer.ok());
+    const core::TimePoint at = now().steady;
+    machine_->note_latency(at, at - done->second.since);
+    statistics_.put_finished(at - done->second.since, put.answer.ok());
     effects.puts.emplace_back(std::move(done->second.done), std::move(put.answer));
     puts_.erase(done);
   }
@@ -118,6 +122,7 @@ void Host::complete(Effects& effects) {
 }
 
 void Host::perform(Effects& effects, By by) {
+  for (const std::string& address : effects.actions.redials) parts_.transport->redial(address);
   for (core::SendPacket& packet : effects.actions.packets) {
     parts_.transport->send(packet.address, packet.lane, std::move(packet.packet));
   }

@@ -137,6 +137,9 @@ void GossipMembership::receive(std::string payload) {
 
 void GossipMembership::on(const Head& head, const Hello& hello) {
   send(head.address, Greeting{.tag = hello.tag, .label = options_.cluster, .self = self_});
+  if (has_view() || head.sender == self_.identity) return;
+  // It has just come, so it is asked at once and not in a while.
+  if (const auto tag = seeds_.tag_of_silent(head.address, now_)) send(head.address, Hello{*tag});
 }
 
 void GossipMembership::on(const Head& head, Greeting greeting) {
@@ -151,7 +154,12 @@ void GossipMembership::on(const Head& head, Greeting greeting) {
 void GossipMembership::on(const Head& head, const Digest&) {
   if (!has_view()) return;
   if (head.view < state_.view->number) send(head.address, News{*state_.view});
-  if (head.view > state_.view->number) send(head.address, Digest{});
+  if (head.view <= state_.view->number) return;
+  // Others who are ahead say so, too; one of them may send it.
+  if (head.view <= pulled_ && now_ - pulled_at_ < pull_period) return;
+  pulled_ = head.view;
+  pulled_at_ = now_;
+  send(head.address, Digest{});
 }
 
 void GossipMembership::on(const Head&, News news) {
@@ -203,20 +211,26 @@ bool GossipMembership::adopt(const View& view) {
   return true;
 }
 
-// To some, who do the same; those first that cannot know yet that it concerns them.
+// To some, who do the same; and to those that cannot know yet that it concerns them. A large view is
+// only announced: whoever lacks it asks for it, once.
 void GossipMembership::spread(const View* before) {
   std::vector<const Member*> peers = others();
   std::size_t count = std::min(spread_to, peers.size());
   for (std::size_t i = 0; i < count; ++i) {
     std::swap(peers[i], peers[i + prng_.below(peers.size() - i)]);
   }
+  const std::size_t all = peers.size();
   peers.resize(count);
+  if (state_.view->members.size() + state_.view->moves.size() > large) {
+    for (const Member* peer : std::exchange(peers, {})) send(peer->address, Digest{});
+  }
   for (const Member& member : state_.view->members) {
     if (before == nullptr || member.identity == self_.identity) continue;
     const auto known = std::ranges::find(before->members, member.identity, &Member::identity);
     const bool is_news = known == before->members.end() ||
                          core::is_present(*known) != core::is_present(member);
-    if (is_news) peers.push_back(&member);
+    // Not by everybody: in a large cluster that would be as many views as there are members.
+    if (is_news && (all <= spread_to || prng_.below(all) < spread_to)) peers.push_back(&member);
   }
   for (const Member* peer : peers) send(peer->address, News{*state_.view});
 }

@@ -43,6 +43,13 @@ absl::Status GossipMembership::change(const Change& change) {
     return absl::FailedPreconditionError("this node is in no cluster yet");
   }
   if (absl::Status status = check_change(change); !status.ok()) return status;
+  if (change.kind == Change::Kind::finish_move) {
+    // There may be thousands at a time: without a copy of the view for each.
+    if (!core::has_move(*state_.view, change.move)) return absl::OkStatus();
+    add_pending(change, {});
+    go_on();
+    return absl::OkStatus();
+  }
   core::NextView trial(*state_.view, options_.partitions);
   if (absl::Status status = trial.apply(change); !status.ok()) return status;
   if (!trial.changed()) return absl::OkStatus();
@@ -154,10 +161,11 @@ bool GossipMembership::forward() {
 }
 
 void GossipMembership::go_on() {
+  if (pending_.empty() || proposal_ || retry_at_ > now_) return;
   std::erase_if(pending_, [&](const Pending& one) {
     return now_ - one.since > forget_after || core::is_done(*state_.view, one.change);
   });
-  if (pending_.empty() || proposal_ || retry_at_ > now_) return;
+  if (pending_.empty()) return;
   if (forward()) return;
   const auto forced =
       std::ranges::find_if(pending_, [](const Pending& pending) { return pending.change.force; });

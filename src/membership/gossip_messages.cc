@@ -138,6 +138,9 @@ void decode(Outvoted& m, Decoder& in) {
   m.promised = decode_ballot(in);
 }
 
+void encode(const Chosen& m, Encoder& out) { encode_attempt(m, out); }
+void decode(Chosen& m, Decoder& in) { decode_attempt(m, in); }
+
 void encode_head(const Head& head, Encoder& out) {
   out.fixed64(head.label);
   out.varint(head.partitions);

@@ -85,8 +85,14 @@ struct Outvoted {
   Ballot promised{};  // because of this one
 };
 
+// What was accepted in that ballot is chosen: whoever did so has the view already.
+struct Chosen {
+  std::uint64_t number = 0;
+  Ballot ballot{};
+};
+
 using GossipBody = std::variant<Hello, Greeting, Digest, News, Ask, Refused, Prepare, Promise,
-                                Accept, Accepted, Outvoted>;
+                                Accept, Accepted, Outvoted, Chosen>;
 
 struct GossipMessage {
   Head head{};

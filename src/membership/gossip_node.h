@@ -41,6 +41,8 @@ class GossipMembership final : public Membership {
   static constexpr core::TimePoint proposal_patience = std::chrono::seconds(3);
   static constexpr core::TimePoint founding_patience = std::chrono::seconds(1);
   static constexpr std::size_t spread_to = 4;
+  static constexpr std::size_t large = 64;  // members and moves: a view that not everybody sends
+  static constexpr core::TimePoint pull_period = std::chrono::milliseconds(400);
 
   explicit GossipMembership(GossipOptions options);
 
@@ -96,6 +98,7 @@ class GossipMembership final : public Membership {
   void on(const Head& head, Accept accept);
   void on(const Head& head, const Accepted& accepted);
   void on(const Head& head, const Outvoted& outvoted);
+  void on(const Head& head, const Chosen& chosen);
   bool may_adopt(const View& view);
   bool adopt(const View& view);
   void spread(const View* before);
@@ -130,6 +133,7 @@ class GossipMembership final : public Membership {
                       std::size_t needed);
   bool is_own(const Proposal::Voter& voter) const;
   void send_phase();
+  void send_phase(const std::vector<std::size_t>& waiting);
   void vote_here(std::size_t voter);
   void advance();
   void tick_proposal();
@@ -150,6 +154,8 @@ class GossipMembership final : public Membership {
   std::uint64_t messages_heard_ = 0;
   core::TimePoint heard_at_{};  // anybody of this cluster
   core::TimePoint digest_at_{};
+  core::TimePoint pulled_at_{};
+  std::uint64_t pulled_ = 0;  // the number of the last view that was asked for
   core::TimePoint hello_at_{};
   core::TimePoint lookup_at_{};
   core::TimePoint ask_at_{};

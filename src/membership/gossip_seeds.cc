@@ -8,19 +8,18 @@
 namespace dynamo::membership {
 
 void GossipMembership::look_up() {
-  {
-    const std::lock_guard lock(lookups_->mutex);
-    for (auto& [seed, addresses] : std::exchange(lookups_->found, {})) {
-      seeds_.found(seed, addresses);
+  if (options_.lookup != nullptr && lookup_at_ <= now_) {
+    lookup_at_ = now_ + lookup_period;
+    for (const std::string& seed : options_.seeds) {
+      options_.lookup(seed, [lookups = lookups_, seed](std::vector<std::string> addresses) {
+        const std::lock_guard lock(lookups->mutex);
+        lookups->found.emplace_back(seed, std::move(addresses));
+      });
     }
   }
-  if (options_.lookup == nullptr || lookup_at_ > now_) return;
-  lookup_at_ = now_ + lookup_period;
-  for (const std::string& seed : options_.seeds) {
-    options_.lookup(seed, [lookups = lookups_, seed](std::vector<std::string> addresses) {
-      const std::lock_guard lock(lookups->mutex);
-      lookups->found.emplace_back(seed, std::move(addresses));
-    });
+  const std::lock_guard lock(lookups_->mutex);
+  for (const auto& [seed, addresses] : std::exchange(lookups_->found, {})) {
+    seeds_.found(seed, addresses);
   }
 }
 

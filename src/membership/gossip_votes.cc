@@ -15,8 +15,7 @@ namespace dynamo::membership {
 bool GossipMembership::vote_on(std::uint64_t number) const {
   if (!has_view()) return number == 1;
   const Member* self = core::present_member(*state_.view, self_.name);
-  return number == state_.view->number + 1 && self != nullptr &&
-         self->identity == self_.identity;
+  return number == state_.view->number + 1 && self != nullptr && self->identity == self_.identity;
 }
 
 // That view has been chosen already, or this node does not know the one before.
@@ -86,6 +85,13 @@ void GossipMembership::on(const Head&, const Outvoted& outvoted) {
   give_up(std::chrono::milliseconds(100 + prng_.below(500)));
 }
 
+void GossipMembership::on(const Head&, const Chosen& chosen) {
+  if (!vote_on(chosen.number)) return;
+  const Vote vote = vote_for(chosen.number);
+  if (!vote.view || vote.accepted != chosen.ballot) return;
+  if (may_adopt(*vote.view)) adopt(*vote.view);
+}
+
 void GossipMembership::start_proposal(std::uint64_t number, std::vector<Proposal::Voter> voters,
                                       std::size_t needed) {
   const std::uint64_t round = std::max(vote_for(number).promised.round, highest_round_) + 1;
@@ -103,12 +109,15 @@ bool GossipMembership::is_own(const Proposal::Voter& voter) const {
 // This node's own vote first: with it on the disk no later life uses the ballot again.
 void GossipMembership::send_phase() {
   sent_at_ = now_;
-  const std::vector<std::size_t> waiting = proposal_->waits_for();
+  send_phase(proposal_->waits_for());
+}
+
+void GossipMembership::send_phase(const std::vector<std::size_t>& waiting) {
   for (const std::size_t voter : waiting) {
     if (is_own(proposal_->voters()[voter])) vote_here(voter);
   }
-  const bool stored = state_.vote.number == proposal_->number() &&
-                      state_.vote.promised == proposal_->ballot();
+  const bool stored =
+      state_.vote.number == proposal_->number() && state_.vote.promised == proposal_->ballot();
   if (!stored) return give_up(std::chrono::milliseconds(100 + prng_.below(500)));
   for (const std::size_t voter : waiting) {
     const Proposal::Voter& to = proposal_->voters()[voter];
@@ -116,8 +125,7 @@ void GossipMembership::send_phase() {
     if (proposal_->phase() == Proposal::Phase::prepare) {
       send(to.address, Prepare{proposal_->number(), proposal_->ballot(), voter});
     } else {
-      send(to.address,
-           Accept{proposal_->number(), proposal_->ballot(), voter, proposal_->view()});
+      send(to.address, Accept{proposal_->number(), proposal_->ballot(), voter, proposal_->view()});
     }
   }
   advance();
@@ -141,10 +149,18 @@ void GossipMembership::advance() {
   if (!proposal_) return;
   if (proposal_->has_promises()) {
     proposal_->propose(*own_);
-    return send_phase();
+    // In a large cluster a majority is asked, which has just answered, and the rest only if that
+    // does not suffice: they can fetch the view from each other.
+    if (proposal_->voters().size() <= large) return send_phase();
+    sent_at_ = now_;
+    return send_phase(std::vector(proposal_->promisers()));
   }
   if (proposal_->phase() != Proposal::Phase::chosen) return;
   const View chosen = proposal_->view();
+  const Chosen news{proposal_->number(), proposal_->ballot()};
+  for (const Proposal::Voter& voter : proposal_->voters()) {
+    if (!is_own(voter)) send(voter.address, news);
+  }
   proposal_.reset();
   if (may_adopt(chosen) && adopt(chosen)) return go_on();
   // Stored it could not be; or it is another founder's, and this node is not in it.

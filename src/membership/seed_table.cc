@@ -21,6 +21,13 @@ bool SeedTable::is_self(const Place& place) const {
          std::ranges::find(selves_, place.address) != selves_.end();
 }
 
+std::optional<std::uint64_t> SeedTable::tag_of_silent(const std::string& address,
+                                                      core::TimePoint now) const {
+  const auto place = std::ranges::find(places_, address, &Place::address);
+  if (place == places_.end() || is_fresh(*place, now)) return std::nullopt;
+  return tag(static_cast<std::size_t>(place - places_.begin()));
+}
+
 void SeedTable::found(const std::string& seed, const std::vector<std::string>& addresses) {
   std::vector<std::string> sorted = addresses;
   std::ranges::sort(sorted);

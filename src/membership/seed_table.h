@@ -41,6 +41,10 @@ class SeedTable {
   // What a Hello to that place is tagged with.
   std::uint64_t tag(std::size_t place) const { return revision_ << 16U | place; }
 
+  // The tag for the place with that address, if nobody has answered there lately.
+  std::optional<std::uint64_t> tag_of_silent(const std::string& address,
+                                             core::TimePoint now) const;
+
   void found(const std::string& seed, const std::vector<std::string>& addresses);
   // A greeting came. `trouble`: why its sender is none of ours; empty: it is.
   void greeted(core::TimePoint now, const Head& head, const Greeting& greeting,

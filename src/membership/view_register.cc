@@ -45,6 +45,7 @@ void Proposal::promised(std::size_t voter, const Identity& identity, const Ballo
 void Proposal::propose(View own) {
   DYNAMO_CHECK(has_promises());
   if (!view_) view_ = std::move(own);
+  for (const auto& [voter, identity] : answered_) promisers_.push_back(voter);
   answered_.clear();
   phase_ = Phase::accept;
 }

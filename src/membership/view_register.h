@@ -37,7 +37,7 @@ struct Ballot {
 struct Vote {
   std::uint64_t number = 0;
   Ballot promised{};
-  Ballot accepted{};          // round 0: nothing
+  Ballot accepted{};           // round 0: nothing
   std::optional<View> view{};  // that was accepted
 
   // Returns whether the ballot is as high as any that was promised; it is promised then.
@@ -82,6 +82,8 @@ class Proposal {
   const View& view() const { return *view_; }
   // Those that have not answered in this phase.
   std::vector<std::size_t> waits_for() const;
+  // Those that had promised when it was proposed: a majority, and there a moment ago.
+  const std::vector<std::size_t>& promisers() const { return promisers_; }
   std::size_t needed() const { return needed_; }
   std::size_t answers() const { return answered_.size(); }
 
@@ -94,6 +96,7 @@ class Proposal {
   const std::size_t needed_;
   Phase phase_ = Phase::prepare;
   std::map<std::size_t, Identity> answered_;  // in this phase
+  std::vector<std::size_t> promisers_;
   Ballot highest_{};
   std::optional<View> view_;
 };

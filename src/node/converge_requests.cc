@@ -29,7 +29,7 @@ std::string work_left(std::uint64_t partitions, std::uint64_t hints) {
 ConvergeRequests::Task ConvergeRequests::make_task(const Turn& turn, TimePoint until) {
   Task task{.hints_until = state_.hints.last_revision(), .until = until};
   for (int partition = 0; partition < state_.ring->partitions(); ++partition) {
-    const auto owners = state_.ring->preference_list(partition, 1);
+    const auto owners = state_.ring->all_owners(partition, 1);
     if (owners.empty() || !state_.is_self(state_.ring->members()[owners.front()].name)) continue;
     task.left.emplace_back(partition, rounds_.hurry(partition, turn.now.steady, until));
   }

@@ -146,6 +146,7 @@ struct LogLine {
 struct Actions {
   std::vector<WriteRecord> writes{};
   std::vector<SendPacket> packets{};
+  std::vector<std::string> redials{};  // addresses of peers that are back
   std::vector<CompleteGet> gets{};
   std::vector<CompletePut> puts{};
   std::vector<CompleteWait> waits{};
@@ -157,6 +158,7 @@ struct Actions {
   void clear() {
     writes.clear();
     packets.clear();
+    redials.clear();
     gets.clear();
     puts.clear();
     waits.clear();

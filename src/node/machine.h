@@ -64,6 +64,8 @@ class Machine {
   absl::Status open_store(const StoreFacts& facts, Actions& out);
 
   // When a Tick is due if nothing happens before.
+  // A request of the application, begun by an event, took so long.
+  void note_latency(TimePoint now, TimePoint took) { state_.background.foreground(now, took); }
   TimePoint next_tick() const;
 
   // What the host and its handles may show.
@@ -122,6 +124,8 @@ class Machine {
   Departure departure_;
   // Requests that came before the first view.
   std::deque<std::variant<ClientGet, ClientPut>> waiting_for_view_;
+  static constexpr std::size_t early_packets_max = 256;
+  std::vector<PacketReceived> early_packets_;  // of peers, likewise
   std::vector<SendPacket> unaddressed_;  // of the membership component, by address rather than name
   std::map<std::string, std::string>
       drop_reasons_;  // by sender, as last logged: a reason is logged once

@@ -15,10 +15,18 @@ void Machine::on(const Turn& turn, const PacketReceived& received) {
   if (!packet.ok()) {
     return log_drop(turn, received.peer, std::string(packet.status().message()));
   }
+  if (state_.ring == nullptr && !packet->header.cluster.is_zero()) {
+    // Others heard of the first view a moment earlier. What they ask would be asked for nothing.
+    if (early_packets_.size() < early_packets_max) early_packets_.push_back(received);
+    return;
+  }
   const Turn received_in{turn.now, turn.own, turn.out, turn.written, packet->header.view};
   hear_view(received_in, *packet);
   if (!accepts(received_in, received, *packet)) return;
   const std::string& from = packet->header.from;
+  if (!state_.detector.reachable(from)) {
+    turn.out.redials.push_back(state_.member(from)->address);
+  }
   state_.detector.heard(from, turn.now.steady);
   views_.heard(from, packet->header.view);
   if (packet->header.view != state_.view.number) catch_up(turn, from);
@@ -101,6 +109,8 @@ bool Machine::accepts(const Turn& turn, const PacketReceived& received, const Pa
     return refuse(verdict.refusal);
   }
   if (verdict.changed) {
+    // Another life, which may listen where the last one did not any more.
+    turn.out.redials.push_back(state_.ring->members()[*index].address);
     turn.write({.write = state_.next_number(),
                 .key = peer_key(header.from),
                 .record = encode_peer(*state_.peers.find(header.from))});

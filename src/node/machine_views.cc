@@ -50,7 +50,9 @@ void Machine::adopt(const Turn& turn, View view) {
   coordinator_.view_changed(turn);
   deliver_finished(turn);
   puts_.view_changed(turn);
-  if (first) fill_waiting(turn);
+  if (!first) return;
+  fill_waiting(turn);
+  for (const PacketReceived& packet : std::exchange(early_packets_, {})) on(turn, packet);
 }
 
 // The data directory belongs to the first cluster that it was part of.

@@ -9,7 +9,7 @@
 
 namespace dynamo::core {
 
-void Moves::plan() {
+void Moves::plan(TimePoint now) {
   if (planned_ == state_.ring) return;
   planned_ = state_.ring;
   std::map<int, Getting> getting;
@@ -19,7 +19,7 @@ void Moves::plan() {
     const auto at = getting_.find(partition);
     getting[partition] = at != getting_.end() && at->second.mark == mark
                              ? at->second
-                             : Getting{.mark = mark, .since = state_.view.number};
+                             : Getting{.mark = mark, .began = now, .since = state_.view.number};
   }
   getting_ = std::move(getting);
   std::erase_if(ready_, [&](const auto& one) { return !state_.ring->is_moving(one.first); });
@@ -113,8 +113,12 @@ void Moves::finish(const Turn& turn) {
 }
 
 void Moves::tick(const Turn& turn) {
-  if (state_.ring == nullptr || state_.view.moves.empty()) return;
-  plan();
+  if (state_.ring == nullptr) return;
+  if (state_.view.moves.empty()) {
+    state_.transfers.clear();
+    return;
+  }
+  plan(turn.now.steady);
   if (due_ > turn.now.steady || !state_.takes_writes().ok()) return;
   due_ = turn.now.steady + again;
   asked_.clear();
@@ -127,14 +131,14 @@ void Moves::tick(const Turn& turn) {
 }
 
 void Moves::note_progress() {
-  MoveProgress& progress = state_.move_progress;
-  progress = {};
+  state_.transfers.clear();
   for (const auto& [partition, getting] : getting_) {
-    ++progress.getting;
-    progress.ready += getting.is_ready ? 1 : 0;
-    if (getting.is_ready || !progress.trouble.empty()) continue;
-    const std::string_view trouble = rounds_.trouble(partition);
-    if (!trouble.empty()) progress.trouble = fmt::format("partition {}: {}", partition, trouble);
+    const ExchangeRounds::Progress progress = rounds_.progress(partition);
+    state_.transfers[partition] = {.is_ready = getting.is_ready,
+                                   .since = getting.began,
+                                   .begun = progress.begun,
+                                   .bytes = progress.bytes,
+                                   .trouble = std::string(rounds_.trouble(partition))};
   }
 }
 

@@ -54,18 +54,24 @@ PartitionMap::PartitionMap(const View& view, int partitions, int depth)
 
 void PartitionMap::add(const Move& move) {
   if (move.partition < 0 || move.partition >= partitions_) return;
-  Moving moving{.begun = move.begun, .current = indices(move.from), .pending = indices(move.to)};
-  if (moving.current.empty() || moving.pending.empty()) return;
+  Moving moving{.begun = move.begun, .current = side(move.from), .pending = side(move.to)};
+  if (moving.current.members.empty() || moving.pending.members.empty()) return;
   moves_.insert_or_assign(move.partition, std::move(moving));
 }
 
-std::vector<MemberIndex> PartitionMap::indices(std::span<const std::string> names) const {
-  std::vector<MemberIndex> indices;
+PartitionMap::Side PartitionMap::side(std::span<const std::string> names) const {
+  Side side;
   for (const std::string& name : names) {
     const std::optional<MemberIndex> index = find(name);
-    if (index && !contains(indices, *index)) indices.push_back(*index);
+    if (index && !contains(side.members, *index)) side.members.push_back(*index);
+    side.up_to.push_back(side.members.size());
   }
-  return indices;
+  return side;
+}
+
+std::span<const MemberIndex> PartitionMap::Side::first(int n) const {
+  const std::size_t places = std::min(static_cast<std::size_t>(n), up_to.size());
+  return std::span(members).first(places == 0 ? 0 : up_to[places - 1]);
 }
 
 std::optional<MemberIndex> PartitionMap::find(std::string_view name) const {
@@ -85,13 +91,14 @@ std::span<const MemberIndex> PartitionMap::placed(int partition) const {
 std::span<const MemberIndex> PartitionMap::preference_list(int partition, int n) const {
   const std::span<const MemberIndex> placed = this->placed(partition);
   const auto moving = moves_.find(partition);
-  return part(moving == moves_.end() ? placed : moving->second.current, 0, n);
+  if (moving == moves_.end()) return part(placed, 0, n);
+  return moving->second.current.first(n);
 }
 
 std::span<const MemberIndex> PartitionMap::pending_owners(int partition, int n) const {
   const auto moving = moves_.find(partition);
   if (moving == moves_.end()) return {};
-  return part(moving->second.pending, 0, n);
+  return moving->second.pending.first(n);
 }
 
 std::vector<MemberIndex> PartitionMap::all_owners(int partition, int n) const {
@@ -125,24 +132,27 @@ std::vector<int> PartitionMap::moving() const {
 }
 
 std::uint64_t PartitionMap::mark(std::span<const MemberIndex> current,
-                                 std::span<const MemberIndex> pending) const {
+                                 std::span<const MemberIndex> pending, std::uint64_t begun) const {
   std::string bytes;
   Encoder out(bytes);
   out.varint(current.size());
   for (const MemberIndex member : current) out.bytes(members_[member].name);
   for (const MemberIndex member : pending) out.bytes(members_[member].name);
+  if (!pending.empty()) out.varint(begun);
   return hash64(bytes, 0);
 }
 
 std::uint64_t PartitionMap::owners_mark(int partition, int n) const {
-  return mark(preference_list(partition, n), pending_owners(partition, n));
+  const auto moving = moves_.find(partition);
+  return mark(preference_list(partition, n), pending_owners(partition, n),
+              moving == moves_.end() ? 0 : moving->second.begun);
 }
 
 std::uint64_t PartitionMap::move_mark(int partition) const {
   const auto moving = moves_.find(partition);
   if (moving == moves_.end()) return 0;
-  const std::uint64_t sides = mark(moving->second.current, moving->second.pending);
-  return sides ^ hash64(std::to_string(moving->second.begun), 0);
+  const Moving& move = moving->second;
+  return mark(move.current.members, move.pending.members, move.begun);
 }
 
 RingView PartitionMap::ring_view(int n) const {

@@ -46,8 +46,8 @@ class PartitionMap {
   }
 
   // The current owners for a store of n replicas, the first choice first: n distinct members, fewer
-  // if the cluster has fewer that own anything, or while it moves and some of them are gone. Valid
-  // as long as the map.
+  // if the cluster has fewer that own anything, or while it moves and some of them are gone; nobody
+  // then if all n are. Valid as long as the map.
   // REQUIRES: a partition of this ring, 1 <= n <= depth(); so for the next four.
   std::span<const MemberIndex> preference_list(int partition, int n) const;
   // The owners it is moving to; empty if it is not moving. A member may be on both sides.
@@ -58,8 +58,8 @@ class PartitionMap {
   std::vector<MemberIndex> stand_ins(int partition, int n) const;
   bool is_moving(int partition) const { return moves_.contains(partition); }
   std::vector<int> moving() const;  // those that are
-  // Of the names of its owners, current and pending: equal if nodes mean the same owners, whatever
-  // the numbers of their views are.
+  // Of the names of its owners, current and pending: equal if nodes mean the same owners, and the
+  // same move, whatever the numbers of their views are.
   std::uint64_t owners_mark(int partition, int n) const;
   // Of both sides of its move, for all n, and of when it began; 0 if it is not moving.
   std::uint64_t move_mark(int partition) const;
@@ -68,17 +68,22 @@ class PartitionMap {
   RingView ring_view(int n) const;
 
  private:
+  struct Side {
+    std::vector<MemberIndex> members{};
+    std::vector<std::size_t> up_to{};  // of the first 1, 2, ... places, how many are still there
+    std::span<const MemberIndex> first(int n) const;
+  };
   struct Moving {
     std::uint64_t begun = 0;
-    std::vector<MemberIndex> current;
-    std::vector<MemberIndex> pending;
+    Side current{};
+    Side pending{};
   };
 
-  std::vector<MemberIndex> indices(std::span<const std::string> names) const;
+  Side side(std::span<const std::string> names) const;
   void add(const Move& move);
   std::span<const MemberIndex> placed(int partition) const;
-  std::uint64_t mark(std::span<const MemberIndex> current,
-                     std::span<const MemberIndex> pending) const;
+  std::uint64_t mark(std::span<const MemberIndex> current, std::span<const MemberIndex> pending,
+                     std::uint64_t begun) const;
 
   const std::uint64_t view_number_;
   const int partitions_;

@@ -1,11 +1,17 @@
 #include "ring/placement.h"
 
 #include <algorithm>
+#include <bit>
+#include <deque>
 #include <limits>
 #include <map>
+#include <mutex>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 
+#include "base/coding.h"
 #include "ring/rendezvous.h"
 #include "ring/shares.h"
 #include "ring/tuning.h"
@@ -22,10 +28,16 @@
 // A set of three first, since three is what most stores replicate to: choosing it in one go with
 // one set of prices moves least when members come and go. Putting it in order afterwards moves
 // nothing for these stores.
+//
+// Prices differ little, so the best of all members for a partition is nearly always among the few
+// that drew best on it. They are looked at in the order of what they drew; once nobody who follows
+// can catch up, whatever his price, the rest need not be looked at.
 namespace dynamo::core {
 namespace {
 
 constexpr std::size_t set_size = 3;
+constexpr std::size_t favourites_max = 64;
+constexpr std::size_t block = 64;  // partitions that are sorted together
 
 class Placement {
  public:
@@ -36,9 +48,27 @@ class Placement {
  private:
   using Prices = std::span<const std::int32_t>;
 
+  // Who has drawn well on a partition.
+  struct Favourite {
+    std::int32_t score = 0;
+    MemberIndex owner = 0;
+  };
+  // The best so far; without a winner nobody would do.
+  struct Choice {
+    std::int64_t score = std::numeric_limits<std::int64_t>::min();
+    std::optional<MemberIndex> winner{};
+  };
+
+  void find_favourites();
   std::int64_t score(std::size_t partition, std::size_t owner, Prices prices) const {
-    return std::int64_t{scores_[partition * owners_.size() + owner]} + prices[owner];
+    const std::size_t column = owner * static_cast<std::size_t>(partitions_);
+    return std::int64_t{scores_[column + partition]} + prices[owner];
   }
+  bool may_take(MemberIndex owner, std::uint32_t round) const {
+    return in_zone_[owners_[owner].zone] <= round && chosen_[owner] == 0;
+  }
+  static void consider(MemberIndex owner, std::int64_t score, Choice& choice);
+  Choice best(std::size_t partition, std::uint32_t round, Prices prices) const;
   // One stage: `fill` fills in a list at given prices, of which the first `prefix` are counted.
   template <typename Fill>
   void balance(std::size_t prefix, Fill fill);
@@ -50,7 +80,10 @@ class Placement {
   const int partitions_;
   const std::size_t depth_;
   std::vector<Owner> owners_;
-  std::vector<std::int32_t> scores_;  // of each partition, of each owner, with the weight
+  std::vector<std::int32_t> scores_;  // of each owner, of each partition, with the weight
+  std::size_t favourites_count_;
+  std::vector<Favourite> favourites_;  // of each partition, the best first
+  std::int64_t price_max_ = 0;
   PreferenceLists lists_;
   // Scratch, all zero between two lists: how often each zone and whether each owner is in the list.
   std::vector<std::uint32_t> in_zone_;
@@ -79,6 +112,8 @@ Placement::Placement(std::span<const Member* const> members, int partitions, int
       depth_(std::min(static_cast<std::size_t>(depth), members.size())),
       owners_(owners_of(members)),
       scores_(static_cast<std::size_t>(partitions) * members.size()),
+      favourites_count_(std::min(favourites_max, members.size())),
+      favourites_(static_cast<std::size_t>(partitions) * favourites_count_),
       lists_(partitions,
              std::min(std::max(2 * static_cast<std::size_t>(depth), set_size), members.size())),
       in_zone_(members.size()),
@@ -87,8 +122,54 @@ Placement::Placement(std::span<const Member* const> members, int partitions, int
     const auto weight = static_cast<std::uint64_t>(owners_[i].weight / weight_min);
     const std::int32_t log = fixed_log2(weight) - 32 * score_unit;
     const std::vector<std::int32_t> drawn = draws(members[i]->name, partitions);
-    for (std::size_t p = 0; p < drawn.size(); ++p) scores_[p * owners_.size() + i] = drawn[p] + log;
+    std::ranges::transform(drawn, scores_.begin() + static_cast<std::ptrdiff_t>(i * drawn.size()),
+                           [log](std::int32_t draw) { return draw + log; });
   }
+  find_favourites();
+}
+
+void Placement::find_favourites() {
+  const auto count = static_cast<std::size_t>(partitions_);
+  const auto better = [](const Favourite& a, const Favourite& b) {
+    return a.score != b.score ? a.score > b.score : a.owner < b.owner;
+  };
+  std::vector<std::vector<Favourite>> all(std::min(block, count),
+                                          std::vector<Favourite>(owners_.size()));
+  for (std::size_t first = 0; first < count; first += all.size()) {
+    const std::size_t size = std::min(all.size(), count - first);
+    for (std::size_t i = 0; i < owners_.size(); ++i) {
+      const std::int32_t* scores = &scores_[i * count + first];
+      for (std::size_t p = 0; p < size; ++p) all[p][i] = {scores[p], static_cast<MemberIndex>(i)};
+    }
+    for (std::size_t p = 0; p < size; ++p) {
+      const auto middle = all[p].begin() + static_cast<std::ptrdiff_t>(favourites_count_);
+      if (middle != all[p].end()) std::nth_element(all[p].begin(), middle, all[p].end(), better);
+      std::sort(all[p].begin(), middle, better);
+      const std::size_t place = (first + p) * favourites_count_;
+      std::copy(all[p].begin(), middle, favourites_.begin() + static_cast<std::ptrdiff_t>(place));
+    }
+  }
+}
+
+void Placement::consider(MemberIndex owner, std::int64_t score, Choice& choice) {
+  const bool better = score > choice.score || (score == choice.score && owner < *choice.winner);
+  if (better) choice = {score, owner};
+}
+
+Placement::Choice Placement::best(std::size_t partition, std::uint32_t round, Prices prices) const {
+  Choice choice;
+  const auto favourites =
+      std::span(favourites_).subspan(partition * favourites_count_, favourites_count_);
+  for (const Favourite& favourite : favourites) {
+    if (choice.winner && favourite.score + price_max_ < choice.score) return choice;
+    if (!may_take(favourite.owner, round)) continue;
+    consider(favourite.owner, std::int64_t{favourite.score} + prices[favourite.owner], choice);
+  }
+  if (favourites_count_ == owners_.size()) return choice;
+  for (MemberIndex owner = 0; owner < owners_.size(); ++owner) {
+    if (may_take(owner, round)) consider(owner, score(partition, owner, prices), choice);
+  }
+  return choice;
 }
 
 template <typename Fill>
@@ -96,6 +177,7 @@ void Placement::balance(std::size_t prefix, Fill fill) {
   const std::vector<std::int64_t> shares =
       fair_shares(owners_, partitions_, static_cast<int>(prefix));
   tune(shares, partitions_, [&](Prices prices, std::span<std::int32_t> loads) {
+    price_max_ = *std::ranges::max_element(prices);
     for (std::size_t p = 0; p < static_cast<std::size_t>(partitions_); ++p) {
       fill(p, prices);
       for (const MemberIndex owner : lists_[p].first(prefix)) ++loads[owner];
@@ -113,21 +195,13 @@ void Placement::choose(std::size_t partition, std::size_t from, std::size_t to, 
   // Zones in rounds: a zone comes a second time once no other is left for the first.
   std::uint32_t round = 0;
   for (std::size_t position = from; position < to;) {
-    std::int64_t best = std::numeric_limits<std::int64_t>::min();
-    std::size_t winner = owners_.size();
-    for (std::size_t i = 0; i < owners_.size(); ++i) {
-      const std::int64_t mine = score(partition, i, prices);
-      if (mine > best && in_zone_[owners_[i].zone] <= round && chosen_[i] == 0) {
-        best = mine;
-        winner = i;
-      }
-    }
-    if (winner == owners_.size()) {
+    const std::optional<MemberIndex> winner = best(partition, round, prices).winner;
+    if (!winner) {
       ++round;
       continue;
     }
-    list[position++] = static_cast<MemberIndex>(winner);
-    take(static_cast<MemberIndex>(winner));
+    list[position++] = *winner;
+    take(*winner);
   }
   for (const MemberIndex owner : list.first(to)) {
     chosen_[owner] = 0;
@@ -162,10 +236,68 @@ PreferenceLists Placement::run() && {
     balance(at + 1, [&](std::size_t p, Prices prices) { choose(p, at, at + 1, prices); });
   }
   const std::vector<std::int32_t> none(owners_.size());
+  price_max_ = 0;
   for (std::size_t p = 0; p < static_cast<std::size_t>(partitions_); ++p) {
     choose(p, std::max(set, depth_), lists_.length(), none);
   }
   return std::move(lists_);
+}
+
+// What was worked out last. Most views that follow one another have the same members, and a plan of
+// moves has those of the view before; with a thousand members each of these is seconds of work.
+//
+// Thread safety: any thread.
+class Remembered {
+ public:
+  std::optional<PreferenceLists> find(const std::string& question) {
+    const std::lock_guard lock(mutex_);
+    const auto at = std::ranges::find(answers_, question, &Answer::first);
+    if (at == answers_.end()) return std::nullopt;
+    std::rotate(answers_.begin(), at, std::next(at));
+    return answers_.front().second;
+  }
+  void keep(std::string question, const PreferenceLists& lists) {
+    const std::lock_guard lock(mutex_);
+    if (answers_.size() == answers_max) answers_.pop_back();
+    answers_.emplace_front(std::move(question), lists);
+  }
+
+ private:
+  using Answer = std::pair<std::string, PreferenceLists>;
+  static constexpr std::size_t answers_max = 4;
+
+  std::mutex mutex_;
+  std::deque<Answer> answers_;  // the last one first
+};
+
+// All that the placement of members sorted by name depends on.
+std::string question_of(std::span<const Member* const> members, int partitions, int depth) {
+  std::string question;
+  Encoder out(question);
+  out.varint(static_cast<std::uint64_t>(partitions));
+  out.varint(static_cast<std::uint64_t>(depth));
+  for (const Member* member : members) {
+    out.bytes(member->name);
+    out.bytes(member->zone);
+    out.fixed64(std::bit_cast<std::uint64_t>(owns(*member) ? member->weight : 0));
+  }
+  return question;
+}
+
+PreferenceLists placed(std::span<const Member* const> members, int partitions, int depth) {
+  std::vector<const Member*> owners;
+  std::vector<MemberIndex> index;  // of an owner among all members
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    if (!owns(*members[i])) continue;
+    owners.push_back(members[i]);
+    index.push_back(static_cast<MemberIndex>(i));
+  }
+  if (owners.empty()) return PreferenceLists(partitions, 0);
+  PreferenceLists lists = Placement(owners, partitions, depth).run();
+  for (std::size_t p = 0; p < static_cast<std::size_t>(partitions); ++p) {
+    for (MemberIndex& owner : lists[p]) owner = index[owner];
+  }
+  return lists;
 }
 
 }  // namespace
@@ -184,18 +316,11 @@ PreferenceLists place(std::span<const Member> members, int partitions, int depth
   for (const Member& member : members) by_name.push_back(&member);
   std::sort(by_name.begin(), by_name.end(),
             [](const Member* a, const Member* b) { return a->name < b->name; });
-  std::vector<const Member*> owners;
-  std::vector<MemberIndex> index;  // of an owner among all members
-  for (std::size_t i = 0; i < by_name.size(); ++i) {
-    if (!owns(*by_name[i])) continue;
-    owners.push_back(by_name[i]);
-    index.push_back(static_cast<MemberIndex>(i));
-  }
-  if (owners.empty()) return PreferenceLists(partitions, 0);
-  PreferenceLists lists = Placement(owners, partitions, depth).run();
-  for (std::size_t p = 0; p < static_cast<std::size_t>(partitions); ++p) {
-    for (MemberIndex& owner : lists[p]) owner = index[owner];
-  }
+  static Remembered& remembered = *new Remembered;  // nodes may outlive static objects
+  std::string question = question_of(by_name, partitions, depth);
+  if (std::optional<PreferenceLists> known = remembered.find(question)) return *std::move(known);
+  PreferenceLists lists = placed(by_name, partitions, depth);
+  remembered.keep(std::move(question), lists);
   return lists;
 }
 

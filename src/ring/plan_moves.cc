@@ -23,11 +23,15 @@ std::vector<Member> present(std::span<const Member> members) {
   return sorted;
 }
 
+bool all_gone(const Names& side) {
+  return std::ranges::all_of(side, [](const std::string& name) { return name.empty(); });
+}
+
 // Whether each store, whatever its n, has the same owners in both.
 bool same_owners(const Names& a, const Names& b) {
   std::set<std::string_view> only_one;  // in one of the two prefixes
   const auto toggle = [&](const std::string& name) {
-    if (!only_one.erase(name)) only_one.insert(name);
+    if (!name.empty() && !only_one.erase(name)) only_one.insert(name);
   };
   const std::size_t length = std::min<std::size_t>(moves_depth, std::max(a.size(), b.size()));
   for (std::size_t i = 0; i < length; ++i) {
@@ -64,14 +68,14 @@ std::vector<Move> plan_moves(const View& before, std::span<const Member> members
     const auto at = moving.find(partition);
     const bool begins = at == moving.end() || mutated(Mutant::move_starts_over);
     Names from = begins ? names_of(old_lists[index], old_members) : at->second->from;
-    std::erase_if(from, [&](const std::string& name) {
-      return !std::ranges::binary_search(new_members, name, {}, &Member::name);
-    });
+    for (std::string& name : from) {
+      if (!std::ranges::binary_search(new_members, name, {}, &Member::name)) name.clear();
+    }
     if (mutated(Mutant::move_without_leaver)) {
       std::erase_if(from, [&](const std::string& name) { return leaves(new_members, name); });
     }
     Names to = names_of(new_lists[index], new_members);
-    if (from.empty() || to.empty() || same_owners(from, to)) continue;
+    if (all_gone(from) || to.empty() || same_owners(from, to)) continue;
     const bool goes_on = !begins && at->second->from == from && at->second->to == to;
     moves.push_back({.partition = partition,
                      .begun = goes_on ? at->second->begun : before.number + 1,

@@ -52,6 +52,30 @@ std::uint64_t log2_fraction(std::uint64_t value) {
          (((high - low) * between) >> 32);
 }
 
+struct Ticket {
+  std::uint64_t hash;
+  std::uint32_t partition;
+  auto operator<=>(const Ticket&) const = default;
+};
+
+// Hashes are spread evenly, so about one is in each of as many ranges.
+std::vector<Ticket> sorted(const std::vector<Ticket>& tickets) {
+  const auto bits = static_cast<int>(std::bit_width(tickets.size()));
+  const auto range = [&](const Ticket& ticket) { return ticket.hash >> (64 - bits); };
+  std::vector<std::uint32_t> ends((std::size_t{1} << bits) + 1);
+  for (const Ticket& ticket : tickets) ++ends[range(ticket) + 1];
+  for (std::size_t i = 1; i < ends.size(); ++i) ends[i] += ends[i - 1];
+  std::vector<Ticket> sorted(tickets.size());
+  for (const Ticket& ticket : tickets) sorted[ends[range(ticket)]++] = ticket;
+  auto first = sorted.begin();
+  for (std::size_t i = 0; i + 1 < ends.size(); ++i) {
+    const auto last = sorted.begin() + ends[i];
+    if (last - first > 1) std::sort(first, last);
+    first = last;
+  }
+  return sorted;
+}
+
 }  // namespace
 
 std::int32_t fixed_log2(std::uint64_t value) {
@@ -60,11 +84,6 @@ std::int32_t fixed_log2(std::uint64_t value) {
 }
 
 std::vector<std::int32_t> draws(std::string_view member, int partitions) {
-  struct Ticket {
-    std::uint64_t hash;
-    std::uint32_t partition;
-    auto operator<=>(const Ticket&) const = default;
-  };
   const std::uint64_t seed = hash64(member, 0x72696e67);
   const auto count = static_cast<std::uint32_t>(partitions);
   std::vector<Ticket> tickets;
@@ -74,7 +93,7 @@ std::vector<std::int32_t> draws(std::string_view member, int partitions) {
     Encoder(bytes).fixed32(partition);
     tickets.push_back({hash64(bytes, seed), partition});
   }
-  std::sort(tickets.begin(), tickets.end());
+  tickets = sorted(tickets);
 
   // u = (rank + a fraction) / count; the fraction keeps two members' draws from being equal. With
   // the lowest bit set neither u nor -log2(u) is ever 0, which has no logarithm.

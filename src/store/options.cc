@@ -81,6 +81,7 @@ absl::Status NodeOptions::validate() const {
       !std::has_single_bit(static_cast<unsigned>(partitions))) {
     return invalid("partitions: {}, the limit is a power of two from 8 to 65536", partitions);
   }
+  if (threads != 1) return invalid("threads: {}, the limit is 1 in this version", threads);
   if (flush_interval < milliseconds(1) || flush_interval > timeout_max) {
     return invalid("flush_interval: {} ms, the limit is 1 to {} ms", flush_interval.count(),
                    timeout_max.count());

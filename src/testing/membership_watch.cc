@@ -53,7 +53,7 @@ absl::Status check_members(const View& view, const Member& self) {
   for (const Move& move : view.moves) {
     for (const auto* side : {&move.from, &move.to}) {
       for (const std::string& owner : *side) {
-        if (names.contains(owner)) continue;
+        if (owner.empty() || names.contains(owner)) continue;
         return broken(fmt::format("partition {} moves between members, and {} is none",
                                   move.partition, quote(owner)));
       }

@@ -2,6 +2,8 @@
 
 #include <bit>
 #include <cmath>
+#include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,7 +15,7 @@ namespace {
 
 constexpr std::uint64_t members_max = 65536;
 constexpr std::uint64_t moves_max = 65536;
-constexpr std::uint64_t side_max = 256;
+constexpr std::uint64_t side_max = 16;
 constexpr std::uint64_t text_bytes_max = 255;
 
 void encode_side(const std::vector<std::string>& names, Encoder& out) {
@@ -98,14 +100,45 @@ void encode_view(const View& view, Encoder& out) {
   out.varint(view.number);
   encode_identity(view.cluster, out);
   encode_list(view.members, out, encode_member);
-  encode_list(view.moves, out, encode_move);
+  // Names again and again would be most of a view: owners are told by their places among the
+  // members.
+  std::map<std::string_view, std::uint64_t> places;
+  for (const Member& member : view.members) places.emplace(member.name, places.size() + 1);
+  const auto encode_places = [&](const std::vector<std::string>& names, Encoder& to) {
+    encode_list(names, to, [&](const std::string& name, Encoder& end) {
+      const auto at = places.find(name);
+      end.varint(at == places.end() ? 0 : at->second);  // 0: who is none keeps the place
+    });
+  };
+  encode_list(view.moves, out, [&](const Move& move, Encoder& to) {
+    to.varint(static_cast<std::uint64_t>(move.partition));
+    to.varint(move.begun);
+    encode_places(move.from, to);
+    encode_places(move.to, to);
+  });
 }
 
 View decode_view(Decoder& in) {
   View view{.number = in.varint()};
   view.cluster = decode_identity(in);
   view.members = decode_list(in, members_max, 28, decode_member);
-  view.moves = decode_list(in, moves_max, 4, decode_move);
+  std::vector<std::string_view> names = {""};
+  std::set<std::string_view> known;
+  for (const Member& member : view.members) {
+    if (known.insert(member.name).second) names.push_back(member.name);
+  }
+  const auto decode_places = [&](Decoder& from) {
+    return decode_list(from, side_max, 1, [&](Decoder& place) {
+      return std::string(names[place.varint_up_to(names.size() - 1)]);
+    });
+  };
+  view.moves = decode_list(in, moves_max, 4, [&](Decoder& from) {
+    Move move{.partition = static_cast<int>(from.varint_up_to(moves_max))};
+    move.begun = from.varint();
+    move.from = decode_places(from);
+    move.to = decode_places(from);
+    return move;
+  });
   return view;
 }
 

@@ -117,7 +117,7 @@ class ElasticStorm {
   void get() {
     const std::string key = fmt::format("k{}", prng_.below(keys));
     const absl::StatusOr<Store> store = any_store();
-    if (!store.ok() || sloppy_ || removed_) return;
+    if (!store.ok() || sloppy_) return;
     std::set<std::string> before;
     for (const std::string& object : acknowledged_) {
       if (object.starts_with(key + "/")) before.insert(object);

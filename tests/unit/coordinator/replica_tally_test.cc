@@ -97,6 +97,22 @@ TEST_CASE("a stand-in counts on the sides of its owner") {
   CHECK(tally.reached(2, stored) == 2);
 }
 
+TEST_CASE("an owner and those who stand in for it count once") {
+  const auto synced = [](const ReplicaReport& report) { return report.answer == Answer::synced; };
+  ReplicaTally tally(OwnerSides({"a", "b", "c"}));
+  tally.note("a", Answer::synced);
+  tally.add_stand_in("d", "b");
+  tally.add_stand_in("e", "b");
+  tally.note("d", Answer::synced);
+  CHECK(tally.reached(3, synced) == 2);
+  tally.note("e", Answer::synced);
+  CHECK(tally.reached(3, synced) == 2);
+  tally.note("b", Answer::synced);
+  CHECK(tally.reached(3, synced) == 2);
+  tally.note("c", Answer::synced);
+  CHECK(tally.reached(3, synced) == 3);
+}
+
 TEST_CASE("a side with fewer owners than are needed needs all of them") {
   const auto found = [](const ReplicaReport& report) { return report.answer == Answer::found; };
   ReplicaTally tally(OwnerSides({"a"}, {"a", "b", "c"}));

@@ -7,6 +7,7 @@
 
 #include "catch.hpp"
 #include "gossip_net.h"
+#include "wire/view_codec.h"
 
 using dynamo::Change;
 using dynamo::MemberState;
@@ -346,5 +347,22 @@ TEST_CASE("an older copy of a directory has no vote among those who know better"
   CHECK(net.node("a").view->number == number);
   REQUIRE(net.start("b", abc).ok());
   REQUIRE(net.run_until([&] { return present(*net.node("a").view) == 4; }));
+}
+
+TEST_CASE("in a large cluster a view travels about once to each member") {
+  GossipNet net(11);
+  const auto name = [](int i) { return "m" + std::to_string(i); };
+  for (int i = 0; i < 80; ++i) {
+    REQUIRE(net.start(name(i), {"m0", "m1", "m2"}) == absl::OkStatus());
+  }
+  REQUIRE(net.run_until([&] { return net.all_see(80); }));
+  net.run(5s);
+  const std::uint64_t before = net.bytes();
+  REQUIRE(net.start(name(80), {"m0", "m1", "m2"}) == absl::OkStatus());
+  REQUIRE(net.run_until([&] { return net.all_see(81); }, 10s));
+  std::string view;
+  dynamo::core::Encoder out(view);
+  dynamo::core::encode_view(*net.node(name(80)).view, out);
+  CHECK(net.bytes() - before < 2 * 81 * view.size());
   CHECK(net.split().empty());
 }

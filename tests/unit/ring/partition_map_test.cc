@@ -125,6 +125,18 @@ TEST_CASE("whoever has left owns nothing and is nobody") {
   CHECK(names(map, map.preference_list(3, 3)) == std::vector<std::string>{"c"});
 }
 
+TEST_CASE("who is gone leaves an empty place in a move") {
+  View view{.number = 2, .members = lettered_members(5)};
+  view.members[0].state = MemberState::removed;
+  view.moves = {{.partition = 3, .from = {"a", "b", "", "d"}, .to = {"b", "c", "d"}}};
+  const PartitionMap map(view, 8, 4);
+  CHECK(map.is_moving(3));
+  CHECK(map.preference_list(3, 1).empty());
+  CHECK(names(map, map.preference_list(3, 3)) == std::vector<std::string>{"b"});
+  CHECK(names(map, map.preference_list(3, 4)) == std::vector<std::string>{"b", "d"});
+  CHECK(names(map, map.pending_owners(3, 1)) == std::vector<std::string>{"b"});
+}
+
 TEST_CASE("what makes no sense in a view is ignored") {
   View view{.number = 2, .members = lettered_members(3)};
   view.members.push_back(view.members[1]);

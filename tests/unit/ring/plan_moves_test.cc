@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "ring/next_view.h"
 #include "ring/partition_map.h"
 #include "unit/ring/members.h"
 
@@ -118,6 +119,53 @@ TEST_CASE("a change that is taken back leaves nothing to move") {
   CHECK(plan_moves(five, back, 32).empty());
 }
 
+TEST_CASE("a move that goes on is the same one, and one with the same names later is not") {
+  const View four = first_view(4);
+  const View five = next_view(four, lettered_members(5));
+  const View six = next_view(five, lettered_members(6));
+  std::vector<Member> back = six.members;
+  back[5].state = MemberState::left;
+  const View again = next_view(six, back);
+  REQUIRE(again.moves.size() == five.moves.size());
+  std::size_t others = 0;
+  for (std::size_t i = 0; i < five.moves.size(); ++i) {
+    const Move& before = five.moves[i];
+    const Move& after = again.moves[i];
+    CHECK(before.begun == 2);
+    CHECK(before.from == after.from);
+    CHECK(before.to == after.to);
+    const bool went_on =
+        std::ranges::any_of(six.moves, [&](const Move& move) { return same_move(move, before); });
+    CHECK(after.begun == (went_on ? 2 : 4));
+    CHECK(same_move(before, after) == went_on);
+    others += went_on ? 0 : 1;
+    const auto mark = [&](const View& view) {
+      return PartitionMap(view, 32, 3).owners_mark(before.partition, 3);
+    };
+    CHECK((mark(five) == mark(again)) == went_on);
+  }
+  CHECK(others > 0);
+  NextView next(again, 32);
+  for (const Move& move : five.moves) {
+    CHECK(next.apply({.kind = Change::Kind::finish_move, .move = move}) == absl::OkStatus());
+  }
+  CHECK(std::move(next).finish().moves.size() == others);
+}
+
+TEST_CASE("nobody takes the place of one who is removed before it has what he had") {
+  const View four = first_view(4);
+  std::vector<Member> members = four.members;
+  members[1].state = MemberState::removed;
+  const View after = next_view(four, members);
+  const PartitionMap map(after, 32, 3);
+  for (int partition = 0; partition < 32; ++partition) {
+    std::set<std::string> left = owners(four, partition, 3);
+    if (left.erase("b") > 0) CHECK(map.is_moving(partition));
+    CHECK(owners(after, partition, 3) == left);
+    if (map.is_moving(partition)) CHECK(map.pending_owners(partition, 3).size() == 3);
+  }
+}
+
 TEST_CASE("who is removed is on neither side, and where nobody is left there is no move") {
   const View two = first_view(2);
   std::vector<Member> members = lettered_members(3);
@@ -125,7 +173,9 @@ TEST_CASE("who is removed is on neither side, and where nobody is left there is 
   const View after = next_view(two, members);
   REQUIRE(after.moves.size() == 32);
   for (const Move& move : after.moves) {
-    CHECK(move.from == std::vector<std::string>{"b"});
+    std::vector<std::string> from = move.from;
+    CHECK(std::erase(from, "") == 1);
+    CHECK(from == std::vector<std::string>{"b"});
     CHECK(move.to.size() == 2);
   }
   members[1].state = MemberState::removed;

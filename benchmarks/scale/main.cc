@@ -1,0 +1,82 @@
+// How the library grows: what clusters of ten, a hundred and a thousand members cost, and how
+// evenly the load is spread compared with the strategies of the paper.
+//
+//   dynamo_bench_scale [--scale] [--strategies] [--members N] [--draws N] [--results DIR]
+//
+// Both parts if none is named. Everything but the processor time is the same in every run.
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "scale/sizes.h"
+#include "scale/strategies.h"
+
+namespace {
+
+struct Options {
+  bool sizes = false;
+  bool strategies = false;
+  int members_max = 1000;
+  int draws = 200;
+  std::filesystem::path results{};
+};
+
+bool parse(const std::vector<std::string>& arguments, Options& options) {
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& name = arguments[i];
+    if (name == "--scale") {
+      options.sizes = true;
+    } else if (name == "--strategies") {
+      options.strategies = true;
+    } else if (i + 1 == arguments.size()) {
+      return false;
+    } else if (name == "--members") {
+      options.members_max = std::stoi(arguments[++i]);
+    } else if (name == "--draws") {
+      options.draws = std::stoi(arguments[++i]);
+    } else if (name == "--results") {
+      options.results = arguments[++i];
+    } else {
+      return false;
+    }
+  }
+  if (!options.sizes && !options.strategies) options.sizes = options.strategies = true;
+  return true;
+}
+
+void write(const Options& options, const std::string& name, const std::string& text) {
+  if (options.results.empty()) return;
+  std::filesystem::create_directories(options.results);
+  std::ofstream(options.results / name) << text;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  if (!parse({argv + 1, argv + argc}, options)) {
+    fmt::print(stderr, "unknown option, or one without its value\n");
+    return 2;
+  }
+  if (options.sizes) {
+    std::vector<bench::SizeRow> rows;
+    for (const auto& [members, partitions] : {std::pair(10, 1024), {100, 8192}, {1000, 65536}}) {
+      if (members <= options.members_max) rows.push_back(bench::measure_size(members, partitions));
+    }
+    fmt::print("{}\n", bench::size_table(rows));
+    write(options, "scale.json", bench::size_json(rows));
+    write(options, "scale.svg", bench::size_svg(rows));
+  }
+  if (options.strategies) {
+    const std::vector<bench::StrategyRow> rows = bench::measure_strategies(options.draws);
+    fmt::print("{}\n", bench::strategy_table(rows));
+    write(options, "strategies.json", bench::strategy_json(rows, options.draws));
+    write(options, "strategies.svg", bench::strategy_svg(rows));
+  }
+  return 0;
+}
