@@ -11,8 +11,8 @@ namespace dynamo::core {
 
 using Answer = ReplicaReport::Answer;
 
-GetOperation::GetOperation(const OwnerSides& owners, int r, Conflict conflict,
-                           History at_least, std::vector<std::string> reserve)
+GetOperation::GetOperation(const OwnerSides& owners, int r, Conflict conflict, History at_least,
+                           std::vector<std::string> reserve)
     : tally_(owners),
       r_(r),
       conflict_(conflict),

@@ -92,8 +92,7 @@ std::string GossipMembership::trouble_with(const Head& head, const std::string& 
                        options_.cluster);
   }
   if (head.partitions != static_cast<std::uint64_t>(options_.partitions)) {
-    return fmt::format("has partitions={}, this node has {}", head.partitions,
-                       options_.partitions);
+    return fmt::format("has partitions={}, this node has {}", head.partitions, options_.partitions);
   }
   if (has_view() && !head.cluster.is_zero() && head.cluster != state_.view->cluster) {
     return fmt::format("belongs to cluster {}, this node to {}", head.cluster.to_string(),
@@ -211,8 +210,8 @@ bool GossipMembership::adopt(const View& view) {
   return true;
 }
 
-// To some, who do the same; and to those that cannot know yet that it concerns them. A large view is
-// only announced: whoever lacks it asks for it, once.
+// To some, who do the same; and to those that cannot know yet that it concerns them. A large view
+// is only announced: whoever lacks it asks for it, once.
 void GossipMembership::spread(const View* before) {
   std::vector<const Member*> peers = others();
   std::size_t count = std::min(spread_to, peers.size());
@@ -227,8 +226,8 @@ void GossipMembership::spread(const View* before) {
   for (const Member& member : state_.view->members) {
     if (before == nullptr || member.identity == self_.identity) continue;
     const auto known = std::ranges::find(before->members, member.identity, &Member::identity);
-    const bool is_news = known == before->members.end() ||
-                         core::is_present(*known) != core::is_present(member);
+    const bool is_news =
+        known == before->members.end() || core::is_present(*known) != core::is_present(member);
     // Not by everybody: in a large cluster that would be as many views as there are members.
     if (is_news && (all <= spread_to || prng_.below(all) < spread_to)) peers.push_back(&member);
   }

@@ -14,8 +14,8 @@
 // What the memberships of two nodes say to each other. A payload is complete in itself: a node
 // without a cluster can send and read it, and an answer goes to the address that it names.
 //
-//   version (1 byte) | label (8) | partitions | cluster (16) | sender (16) | incarnation | life (4) | view |
-//   name | address | type (1) | body | checksum (8)
+//   version (1 byte) | label (8) | partitions | cluster (16) | sender (16) | incarnation | life (4)
+//   | view | name | address | type (1) | body | checksum (8)
 namespace dynamo::membership {
 
 struct Head {

@@ -36,9 +36,8 @@ std::shared_ptr<const LocalView> LocalView::of(const NodeState& state) {
 
 bool LocalView::is_current(const LocalView* view, const NodeState& state) {
   if (view == nullptr) return !may_answer(state);
-  return may_answer(state) && view->ring_ == state.ring &&
-         view->cluster_ == state.cluster && view->store_changes_ == state.stores.changes() &&
-         view->rebuilding_ == state.rebuilding;
+  return may_answer(state) && view->ring_ == state.ring && view->cluster_ == state.cluster &&
+         view->store_changes_ == state.stores.changes() && view->rebuilding_ == state.rebuilding;
 }
 
 bool LocalView::answers_for(const StoreFacts& store, const KeyHash& hash) const {

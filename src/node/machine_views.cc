@@ -77,12 +77,13 @@ void Machine::note_own_end(const Turn& turn) {
   const Member* holder = state_.member(state_.self.name);  // of the name
   for (const Member& member : state_.view.members) {
     if (member.identity != state_.self.identity || is_present(member)) continue;
-    std::string what = holder != nullptr ? "there is another data directory that has taken the place of this one,"
+    std::string what = holder != nullptr
+                           ? "there is another data directory that has taken the place of this one,"
                        : member.state == MemberState::left ? "it has left the cluster"
                                                            : "it has been removed from the cluster";
-    state_.out_of_service = absl::FailedPreconditionError(
-        fmt::format("node \"{}\" is out of service: {} in view {}", state_.self.name, what,
-                    state_.view.number));
+    state_.out_of_service =
+        absl::FailedPreconditionError(fmt::format("node \"{}\" is out of service: {} in view {}",
+                                                  state_.self.name, what, state_.view.number));
     turn.log(LogLevel::warning, std::string(state_.out_of_service.message()));
   }
 }

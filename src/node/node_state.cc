@@ -76,7 +76,7 @@ int NodeState::largest_n() const {
 }
 
 void NodeState::make_ring() {
-  ring = std::make_shared<const PartitionMap>(view, settings.partitions, largest_n());
+  ring = std::make_shared<const PartitionMap>(view, settings.partitions, largest_n(), ring.get());
 }
 
 void NodeState::deepen_ring() {

@@ -122,7 +122,7 @@ struct NodeState {
     std::string trouble{};
   };
   std::map<int, Transfer> transfers;  // of partitions that this node gets
-  std::uint64_t reaped = 0;  // records dropped, since the start
+  std::uint64_t reaped = 0;           // records dropped, since the start
   Outbox outbox;
   ActorSource actors;
   HybridClock clock;

@@ -176,9 +176,7 @@ void RecordTrees::note_damage(const Turn& turn, const ObjectKey& key, std::strin
                        place_of(key).partition, why));
 }
 
-bool RecordTrees::awaited() const {
-  return walks_ == 0 || urgent_walk_ || !doubtful_.empty();
-}
+bool RecordTrees::awaited() const { return walks_ == 0 || urgent_walk_ || !doubtful_.empty(); }
 
 void RecordTrees::tick(const Turn& turn, Background& background) {
   // The reader does not know yet what this very step has written.
