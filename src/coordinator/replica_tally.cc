@@ -5,8 +5,8 @@
 
 namespace dynamo::core {
 
-std::vector<std::string> OwnerSides::all() const {
-  std::vector<std::string> names = current;
+NodeNames OwnerSides::all() const {
+  NodeNames names = current;
   for (const std::string& name : pending) {
     if (std::ranges::find(current, name) == current.end()) names.push_back(name);
   }

@@ -154,7 +154,8 @@ std::vector<std::string> Host::owners(std::string_view key, int n) const {
   const std::lock_guard lock(machine_mutex_);
   const core::NodeState& state = machine_->state();
   if (stopped() || state.ring == nullptr) return {};
-  return state.owner_sides(key, n).current;
+  const core::NodeNames owners = state.owner_sides(key, n).current;
+  return {owners.begin(), owners.end()};
 }
 
 void Host::inspect(

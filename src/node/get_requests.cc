@@ -16,7 +16,7 @@ namespace dynamo::core {
 
 GetRequests::Owners GetRequests::choose_owners(const ClientGet& get) const {
   Owners owners{.first = state_.owner_sides(get.key, get.store.n)};
-  std::vector<std::string>& first = owners.first.current;
+  NodeNames& first = owners.first.current;
   // Which of them has seen at_least, nobody knows; and while the key moves, both sides answer.
   const std::size_t count = first.size();
   const bool all = !get.at_least.empty() || !owners.first.pending.empty();
@@ -107,7 +107,9 @@ void GetRequests::set_timer(const Turn& turn, Operations::iterator at) {
 void GetRequests::ask(const Turn& turn, std::uint64_t number, Running& running,
                       const std::string& node, bool stand_in) {
   if (!state_.is_self(node)) {
-    state_.outbox.send(node, ReadRequest{number, running.get.store, running.get.key, stand_in});
+    state_.outbox.send(node, message_type<ReadRequest>(), [&](Encoder& out) {
+      encode_read_request(number, running.get.store, running.get.key, stand_in, out);
+    });
     state_.detector.asked(node, turn.now.steady);
     running.late_at = std::max(running.late_at, turn.now.steady + state_.detector.late_after(node));
     if (std::string why = state_.unreachable_reason(node, turn.now.steady); !why.empty()) {
@@ -119,27 +121,22 @@ void GetRequests::ask(const Turn& turn, std::uint64_t number, Running& running,
       !stand_in && !lost.empty()) {
     return running.operation.refused(node, std::string(lost));
   }
-  absl::StatusOr<VersionSet> set = VersionSet{};
-  std::uint64_t stamp = state_.stamp();
+  const auto answered = [&](std::uint64_t stamp, const EncodedSet& set) {
+    if (!set.empty()) running.stamp = std::min(running.stamp, stamp);
+    running.operation.answered(node, set);
+  };
+  absl::Status status;
   if (stand_in) {
     absl::StatusOr<Record> hint =
         replica_.read(turn, running.get.store, running.get.key, ReplicaReport::Role::stand_in);
-    if (hint.ok()) {
-      stamp = hint->generation;
-      set = std::move(hint->replica.set);
-    } else {
-      set = hint.status();
-    }
+    if (hint.ok()) answered(hint->generation, hint->replica.set);
+    status = hint.status();
   } else {
-    set = replica_.read_versions(turn, running.get.store, running.get.key);
+    status = replica_.read_versions(turn, running.get.store, running.get.key,
+                                    [&](const EncodedSet& set) { answered(state_.stamp(), set); });
   }
-  if (set.ok()) {
-    if (!set->empty()) running.stamp = std::min(running.stamp, stamp);
-    running.operation.answered(node, *std::move(set));
-  } else {
-    running.operation.refused(node,
-                              fmt::format("damaged: {}", std::string(set.status().message())));
-  }
+  if (status.ok()) return;
+  running.operation.refused(node, fmt::format("damaged: {}", std::string(status.message())));
 }
 
 void GetRequests::reply(const Turn& turn, const std::string& from, ReadReply reply) {
@@ -150,7 +147,7 @@ void GetRequests::reply(const Turn& turn, const std::string& from, ReadReply rep
   } else {
     state_.detector.round_trip(from, turn.now.steady - at->second.asked_at(from));
     if (!reply.set.empty()) at->second.stamp = std::min(at->second.stamp, reply.generation);
-    at->second.operation.answered(from, std::move(reply.set));
+    at->second.operation.answered(from, reply.set);
   }
   settle(turn, at);
 }

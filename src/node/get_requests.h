@@ -64,7 +64,7 @@ class GetRequests {
   // Who is asked first, and who after them, the first choice first.
   struct Owners {
     OwnerSides first{};
-    std::vector<std::string> reserve{};
+    NodeNames reserve{};
   };
   Owners choose_owners(const ClientGet& get) const;
   // Asks them, from the beginning.

@@ -22,6 +22,7 @@
 #include "node/replica.h"
 #include "node/replica_service.h"
 #include "node/views.h"
+#include "wire/packet.h"
 
 namespace dynamo::core {
 
@@ -74,7 +75,7 @@ class Machine {
   void on(const Turn& turn, const ClientWait& converge);
   void on(const Turn& turn, const ClientChange& change);
   void on(const Turn& turn, const Cancel& cancel);
-  void on(const Turn& turn, const PacketReceived& received);
+  void on(const Turn& turn, PacketReceived received);
   void on(const Turn& turn, const BatchWritten& written);
   void on(const Turn& turn, const WriteFailed& failed);
   void on(const Turn& turn, ViewChanged changed);
@@ -86,10 +87,11 @@ class Machine {
   void join_cluster(const Turn& turn);
   void note_own_end(const Turn& turn);
   void seal_messages(const Now& now, Actions& out);
+  void take(const Turn& turn, const PacketReceived& received);
   void catch_up(const Turn& turn, const std::string& from);
   bool counts_here(const Turn& turn) const { return turn.peer_view == state_.view.number; }
   void hear_refusals(const Turn& turn, const Packet& packet);
-  void on_message(const Turn& turn, const std::string& from, Message message);
+  void on_message(const Turn& turn, const std::string& from, Message&& message);
   void on_forward(const Turn& turn, const std::string& from, PutForward forward);
   void on_announce(const Turn& turn, const StoreAnnounce& announce);
   void on_boot_refused(const Turn& turn, const std::string& from, const BootRefused& refused);
@@ -119,6 +121,7 @@ class Machine {
   Departure departure_;
   // Requests that came before the first view.
   std::deque<std::variant<ClientGet, ClientPut>> waiting_for_view_;
+  Packet packet_;  // the one that is dealt with, and room for the next
   std::vector<SendPacket> unaddressed_;  // of the membership component, by address rather than name
   std::map<std::string, std::string>
       drop_reasons_;  // by sender, as last logged: a reason is logged once

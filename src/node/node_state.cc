@@ -37,7 +37,14 @@ const Member* NodeState::member(std::string_view name) const {
 
 OwnerSides NodeState::owner_sides(std::string_view key, int n) const {
   const int partition = ring->partition_of(hash(key));
-  return {names(ring->preference_list(partition, n)), names(ring->pending_owners(partition, n))};
+  OwnerSides sides;
+  for (const MemberIndex member : ring->preference_list(partition, n)) {
+    sides.current.push_back(ring->members()[member].name);
+  }
+  for (const MemberIndex member : ring->pending_owners(partition, n)) {
+    sides.pending.push_back(ring->members()[member].name);
+  }
+  return sides;
 }
 
 std::vector<std::string> NodeState::owners(std::string_view key, int n) const {
@@ -50,7 +57,7 @@ std::vector<std::string> NodeState::stand_ins(std::string_view key, int n) const
 
 std::optional<ReplicaReport::Role> NodeState::role_for(std::string_view key, int n) const {
   const int partition = ring->partition_of(hash(key));
-  if (holds(ring->all_owners(partition, n), self.name)) return ReplicaReport::Role::primary;
+  if (is_owner(self.name, n, partition)) return ReplicaReport::Role::primary;
   if (holds(ring->stand_ins(partition, n), self.name)) return ReplicaReport::Role::stand_in;
   return std::nullopt;
 }
@@ -65,7 +72,12 @@ bool NodeState::owns(std::string_view name, int n, std::uint32_t partition) cons
   if (partition >= static_cast<std::uint32_t>(ring->partitions()) || n > ring->depth()) {
     return false;
   }
-  return holds(ring->all_owners(static_cast<int>(partition), n), name);
+  return is_owner(name, n, static_cast<int>(partition));
+}
+
+bool NodeState::is_owner(std::string_view name, int n, int partition) const {
+  return holds(ring->preference_list(partition, n), name) ||
+         holds(ring->pending_owners(partition, n), name);
 }
 
 int NodeState::largest_n() const {

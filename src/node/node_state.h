@@ -20,6 +20,7 @@
 #include "coordinator/replica_tally.h"
 #include "node/event.h"
 #include "node/identity.h"
+#include "node/outbox.h"
 #include "node/peer_table.h"
 #include "node/record_trees.h"
 #include "node/repair_horizon.h"
@@ -59,20 +60,6 @@ struct Turn {
 
 // Of the hashes of this cluster's keys.
 inline std::uint64_t cluster_seed(const Identity& cluster) { return cluster.high ^ cluster.low; }
-
-// Messages on their way out, by peer. They leave as packets at the end of the turn.
-class Outbox {
- public:
-  using To = std::pair<std::string, Lane>;
-
-  void send(const std::string& peer, Message message, Lane lane = Lane::request) {
-    by_peer_[To(peer, lane)].push_back(std::move(message));
-  }
-  std::map<To, std::vector<Message>>& by_peer() { return by_peer_; }
-
- private:
-  std::map<To, std::vector<Message>> by_peer_;  // ordered: the same run gives the same packets
-};
 
 struct NodeSettings {
   std::string cluster_label{};
@@ -160,6 +147,8 @@ struct NodeState {
   Identity identity_of(std::string_view name) const;
   // Whether the member is one of the n owners of the partition, on either side. REQUIRES: ring.
   bool owns(std::string_view name, int n, std::uint32_t partition) const;
+  // The same of a partition and an n that the ring has.
+  bool is_owner(std::string_view name, int n, int partition) const;
   // Of the stores that this node knows; 3 before it knows any.
   int largest_n() const;
   // The ring of `view`, deep enough for every store.

@@ -149,7 +149,7 @@ void PutCoordinator::ask_owners(const Turn& turn, Operations::iterator at, Write
   if (running.synced_here) running.operation.synced(state_.self.name);
   if (running.started_over) running.operation.started_over();
   const bool needed_later = !running.stand_ins.exhausted();
-  const std::vector<std::string> all = owners.all();
+  const NodeNames all = owners.all();
   const std::string* last = nullptr;  // who may have the set itself, and no copy
   for (const std::string& owner : all) {
     if (!state_.is_self(owner) && !needed_later) last = &owner;

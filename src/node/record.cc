@@ -126,17 +126,32 @@ absl::StatusOr<Record> decode_record(std::string_view bytes, std::string_view st
   return record;
 }
 
-absl::StatusOr<VersionSet> decode_versions(std::string_view bytes, std::string_view store,
-                                           std::string_view key) {
+namespace {
+
+// `read(Decoder&)` reads what stands behind the head.
+template <class Read>
+auto read_versions(std::string_view bytes, std::string_view store, std::string_view key, Read read)
+    -> absl::StatusOr<decltype(read(std::declval<Decoder&>()))> {
   const absl::StatusOr<std::string_view> content = open_record(bytes);
   if (!content.ok()) return content.status();
   Decoder in(*content);
   const RecordHead head = decode_head(in);
-  const bool same = head.key == key && head.store == store;
-  absl::StatusOr<VersionSet> set = VersionSet::decode(in);
+  auto set = read(in);
   if (!in.ok()) return malformed();
-  if (!same) return same_hash();
+  if (head.key != key || head.store != store) return same_hash();
   return set;
+}
+
+}  // namespace
+
+absl::StatusOr<VersionSet> decode_versions(std::string_view bytes, std::string_view store,
+                                           std::string_view key) {
+  return read_versions(bytes, store, key, VersionSet::decode);
+}
+
+absl::StatusOr<EncodedSet> versions_in_place(std::string_view bytes, std::string_view store,
+                                             std::string_view key) {
+  return read_versions(bytes, store, key, EncodedSet::read_in_place);
 }
 
 }  // namespace dynamo::core

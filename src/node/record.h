@@ -12,6 +12,7 @@
 
 #include "base/coding.h"
 #include "base/hash.h"
+#include "causality/encoded_set.h"
 #include "causality/replica_key.h"
 
 // The stored form of things: format version (1 byte), content, checksum (8 bytes). A damaged record
@@ -48,5 +49,8 @@ absl::StatusOr<Record> decode_record(std::string_view bytes, std::string_view st
 // The same, of its versions only.
 absl::StatusOr<VersionSet> decode_versions(std::string_view bytes, std::string_view store,
                                            std::string_view key);
+// The same, where they lie in the record.
+absl::StatusOr<EncodedSet> versions_in_place(std::string_view bytes, std::string_view store,
+                                             std::string_view key);
 
 }  // namespace dynamo::core

@@ -48,17 +48,24 @@ absl::StatusOr<Record> Replica::read(const Turn& turn, const StoreFacts& store,
   return record;
 }
 
-absl::StatusOr<VersionSet> Replica::read_versions(const Turn& turn, const StoreFacts& store,
-                                                  std::string_view key) const {
+absl::Status Replica::read_versions(const Turn& turn, const StoreFacts& store, std::string_view key,
+                                    absl::FunctionRef<void(const EncodedSet&)> see) const {
   const ObjectKey at{store_place(store.name), state_.hash(key)};
   const ObjectKeyBytes place = object_key_in_place(at);
-  absl::StatusOr<VersionSet> set = VersionSet{};
+  absl::Status status;
   const absl::StatusOr<bool> found =
-      turn.read({place.data(), place.size()},
-                [&](std::string_view bytes) { set = decode_versions(bytes, store.name, key); });
-  if (absl::IsDataLoss(set.status())) state_.trees.damaged(at);
+      turn.read({place.data(), place.size()}, [&](std::string_view bytes) {
+        const absl::StatusOr<EncodedSet> set = versions_in_place(bytes, store.name, key);
+        if (set.ok()) {
+          see(*set);
+        } else {
+          status = set.status();
+        }
+      });
+  if (absl::IsDataLoss(status)) state_.trees.damaged(at);
   if (!found.ok()) return found.status();
-  return set;
+  if (!*found) see(EncodedSet());
+  return status;
 }
 
 absl::StatusOr<Record> Replica::read_to_write(const Turn& turn, const StoreFacts& store,
