@@ -125,6 +125,16 @@ void VersionSet::merge(VersionSet&& other, Conflict conflict) {
   }
 }
 
+bool VersionSet::replaces(const VersionSet& other, Conflict conflict) const {
+  if (conflict == Conflict::last_write_wins && versions_.size() > 1) return false;
+  const auto is_news = [&other](const StoredVersion& version) {
+    return !other.history_.contains(version.dot) ||
+           std::ranges::find(other.versions_, version.dot, &StoredVersion::dot) !=
+               other.versions_.end();
+  };
+  return history_.covers(other.history_) && std::ranges::all_of(versions_, is_news);
+}
+
 void VersionSet::put(const History& context, StoredVersion version, Conflict conflict) {
   DYNAMO_CHECK(version.dot.counter > 0 && !history_.contains(version.dot));
   std::erase_if(versions_, [&](const StoredVersion& v) {

@@ -57,6 +57,9 @@ class VersionSet {
   void merge(const VersionSet& other, Conflict conflict);
   void merge(VersionSet&& other, Conflict conflict);
 
+  // Whether a merge of this set into the other gives this set.
+  bool replaces(const VersionSet& other, Conflict conflict) const;
+
   // Drops what `context` covers, adds `version`, whose dot must be new to the set.
   void put(const History& context, StoredVersion version, Conflict conflict);
 

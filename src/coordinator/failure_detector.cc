@@ -1,6 +1,7 @@
 #include "coordinator/failure_detector.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -8,11 +9,11 @@
 namespace dynamo::core {
 
 void FailureDetector::set_peers(const std::vector<std::string>& peers, TimePoint now) {
-  std::erase_if(peers_, [&](const auto& entry) {
-    return std::ranges::find(peers, entry.first) == peers.end();
-  });
+  const std::set<std::string_view> names(peers.begin(), peers.end());
+  std::erase_if(peers_, [&](const auto& entry) { return !names.contains(entry.first); });
   for (const std::string& name : peers)
     peers_.try_emplace(name, Peer{.heard_at = now, .probe_at = now});
+  next_ = peers_.empty() ? TimePoint::max() : now;
 }
 
 FailureDetector::Peer* FailureDetector::find(std::string_view peer) {
@@ -42,6 +43,7 @@ void FailureDetector::asked(std::string_view name, TimePoint now) {
   peer->waiting = true;
   peer->waiting_since = now;
   peer->probe_at = std::min(peer->probe_at, now + probe);
+  next_ = std::min(next_, peer->probe_at);
 }
 
 void FailureDetector::round_trip(std::string_view name, TimePoint took) {
@@ -61,8 +63,13 @@ void FailureDetector::round_trip(std::string_view name, TimePoint took) {
 
 std::vector<std::string> FailureDetector::tick(TimePoint now, std::vector<std::string>& lost) {
   std::vector<std::string> ping;
+  if (next_ > now) return ping;
+  next_ = TimePoint::max();
   for (auto& [name, peer] : peers_) {
-    if (peer.probe_at > now) continue;
+    if (peer.probe_at > now) {
+      next_ = std::min(next_, peer.probe_at);
+      continue;
+    }
     if (!peer.waiting) {
       peer.waiting = true;
       peer.waiting_since = now;
@@ -76,20 +83,21 @@ std::vector<std::string> FailureDetector::tick(TimePoint now, std::vector<std::s
     }
     ++peer.probes;
     peer.probe_at = now + (peer.reachable ? probe : idle_probe / 2);
+    next_ = std::min(next_, peer.probe_at);
     ping.push_back(name);
   }
   return ping;
 }
 
-TimePoint FailureDetector::next_tick() const {
-  TimePoint next = TimePoint::max();
-  for (const auto& [name, peer] : peers_) next = std::min(next, peer.probe_at);
-  return next;
-}
-
 bool FailureDetector::reachable(std::string_view name) const {
   const Peer* peer = find(name);
   return peer == nullptr || peer->reachable;
+}
+
+FailureDetector::Standing FailureDetector::standing(std::string_view name) const {
+  const Peer* peer = find(name);
+  if (peer == nullptr) return {};
+  return {.reachable = peer->reachable, .round_trip = peer->smoothed};
 }
 
 std::string FailureDetector::reason(std::string_view name, TimePoint now) const {

@@ -42,9 +42,15 @@ class FailureDetector {
 
   // Peers to ping now. Peers that have just become unreachable are appended to `lost`.
   std::vector<std::string> tick(TimePoint now, std::vector<std::string>& lost);
-  TimePoint next_tick() const;
+  // Or earlier: then that tick only says when the next one is.
+  TimePoint next_tick() const { return next_; }
 
   bool reachable(std::string_view peer) const;
+  struct Standing {
+    bool reachable = true;
+    TimePoint round_trip{};  // as round_trip_of()
+  };
+  Standing standing(std::string_view peer) const;
   // "silent for 3.1 s"; empty for a reachable peer.
   std::string reason(std::string_view peer, TimePoint now) const;
   // A packet came after `since`: in a later turn, so it may be an answer to what was sent then.
@@ -73,6 +79,8 @@ class FailureDetector {
   const Peer* find(std::string_view peer) const;
 
   std::map<std::string, Peer, std::less<>> peers_;
+  // Not after the first probe_at: asked for in every turn, and exact only after a tick.
+  TimePoint next_ = TimePoint::max();
 };
 
 }  // namespace dynamo::core

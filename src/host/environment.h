@@ -58,6 +58,7 @@ class Environment {
   virtual ~Environment() = default;
 
   virtual core::Now now() const = 0;
+  virtual core::TimePoint steady_now() const { return now().steady; }
   virtual std::uint64_t random() = 0;
 
   // From now on calls host.turn() and host.flush() as asked below. The host outlives the

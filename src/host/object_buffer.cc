@@ -137,11 +137,11 @@ std::vector<std::uint64_t> ObjectBuffer::written(const Batch& batch) {
     Entries::value_type* const at = entry(item.key);
     if (at == nullptr) continue;
     if (std::exchange(at->second.refused, false)) --refused_;
-    std::erase_if(at->second.writes, [&](const Entry::Write& write) {
-      if (write.sequence > item.sequence) return false;
-      settled.push_back(write.write);
-      return true;
-    });
+    auto& writes = at->second.writes;
+    const auto is_newer = [&](const Entry::Write& write) { return write.sequence > item.sequence; };
+    const auto newer = std::ranges::find_if(writes, is_newer);  // they ascend
+    for (auto write = writes.begin(); write != newer; ++write) settled.push_back(write->write);
+    writes.erase(writes.begin(), newer);
     // What has come in meanwhile stays, and is due on its own.
     if (at->second.sequence == item.sequence) drop(item.key);
   }

@@ -5,13 +5,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <absl/container/inlined_vector.h>
+
+#include "base/recycling_allocator.h"
 #include "base/time.h"
 #include "node/event.h"
 
@@ -84,14 +86,14 @@ class ObjectBuffer {
       std::uint64_t sequence = 0;
       std::uint64_t write = 0;
     };
-    std::vector<Write>
-        writes{};  // to be settled by the commit of their sequence number or a later one
+    // To be settled by the commit of their sequence number or a later one.
+    absl::InlinedVector<Write, 1> writes{};
     enum class State { out, waits, urgent };  // out: part of the batch that is out
     State state = State::out;
     bool acknowledged = false;  // a buffered write is part of it: it must not be lost
     bool refused = false;       // it is acknowledged, and its last commit has failed
   };
-  using Entries = std::map<std::string, Entry, std::less<>>;
+  using Entries = core::RecyclingMap<std::string, Entry>;
 
   // What readers see, keys and records, is changed under mutex_ and the shard's own, and looked at
   // under one of them; the rest is mutex_'s.

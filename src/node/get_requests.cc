@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <iterator>
-#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -22,19 +21,8 @@ GetRequests::Owners GetRequests::choose_owners(const ClientGet& get) const {
   const bool all = !get.at_least.empty() || !owners.first.pending.empty();
   const std::size_t asked = all ? count : std::min(static_cast<std::size_t>(get.r), count);
   if (asked == count) return owners;
-  const auto rank = [this](const std::string& owner) {
-    const TimePoint round_trip = state_.detector.round_trip_of(owner);
-    return std::tuple(!state_.is_self(owner), !state_.detector.reachable(owner),
-                      round_trip == TimePoint{} ? TimePoint::max() : round_trip);
-  };
-  // There are few of them: each in turn is the best of the rest, and the order of the rest stays.
-  for (std::size_t i = 0; i < asked; ++i) {
-    const auto place = first.begin() + static_cast<std::ptrdiff_t>(i);
-    const auto best = std::ranges::min_element(place, first.end(), {}, rank);
-    std::rotate(place, best, std::next(best));
-  }
+  state_.order_by_nearness(first);
   const auto rest = first.begin() + static_cast<std::ptrdiff_t>(asked);
-  if (count - asked > 1) std::ranges::stable_sort(rest, first.end(), {}, rank);
   owners.reserve.assign(std::make_move_iterator(rest), std::make_move_iterator(first.end()));
   first.erase(rest, first.end());
   return owners;
@@ -43,7 +31,8 @@ GetRequests::Owners GetRequests::choose_owners(const ClientGet& get) const {
 void GetRequests::start(const Turn& turn, ClientGet get) {
   const std::uint64_t number = state_.next_number();
   const auto at =
-      operations_.emplace(number, Running{.get = std::move(get), .started = turn.now.steady}).first;
+      operations_.try_emplace(operations_.end(), number,
+                              Running{.get = std::move(get), .started = turn.now.steady});
   ++unanswered_;
   ask_owners(turn, at);
 }

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <queue>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/recycling_allocator.h"
 #include "coordinator/get_operation.h"
 #include "coordinator/stand_ins.h"
 #include "node/node_state.h"
@@ -59,7 +59,7 @@ class GetRequests {
 
     TimePoint asked_at(std::string_view node) const;
   };
-  using Operations = std::map<std::uint64_t, Running>;
+  using Operations = RecyclingMap<std::uint64_t, Running>;
 
   // Who is asked first, and who after them, the first choice first.
   struct Owners {

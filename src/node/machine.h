@@ -57,7 +57,7 @@ class Machine {
   void set_cluster_of_directory(const Identity& cluster) { state_.self.cluster = cluster; }
 
   // Reacts to one event. Appends to `out`.
-  void step(const Now& now, Event event, const RecordReader& own, Actions& out);
+  void step(const Now& now, Event&& event, const RecordReader& own, Actions& out);
   void end_turn(const Now& now, Actions& out);
 
   // Opens a store here. FAILED_PRECONDITION if its facts differ or the node is out of service.
@@ -121,7 +121,9 @@ class Machine {
   Departure departure_;
   // Requests that came before the first view.
   std::deque<std::variant<ClientGet, ClientPut>> waiting_for_view_;
-  Packet packet_;  // the one that is dealt with, and room for the next
+  std::vector<PutCoordinator::Finished> finished_;  // those that are delivered
+  Turn::Written written_;                           // of the step that runs
+  Packet packet_;                                   // the one that is dealt with, and room for the next
   std::vector<SendPacket> unaddressed_;  // of the membership component, by address rather than name
   std::map<std::string, std::string>
       drop_reasons_;  // by sender, as last logged: a reason is logged once

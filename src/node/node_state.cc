@@ -1,6 +1,7 @@
 #include "node/node_state.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "base/mutant.h"
@@ -49,6 +50,22 @@ OwnerSides NodeState::owner_sides(std::string_view key, int n) const {
 
 std::vector<std::string> NodeState::owners(std::string_view key, int n) const {
   return names(ring->all_owners(ring->partition_of(hash(key)), n));
+}
+
+void NodeState::order_by_nearness(NodeNames& nodes) const {
+  using Rank = std::tuple<bool, bool, TimePoint>;
+  absl::InlinedVector<std::pair<Rank, std::string>, 4> ranked;
+  for (std::string& node : nodes) {
+    const FailureDetector::Standing standing = detector.standing(node);
+    const bool known = standing.round_trip != TimePoint{};
+    const Rank rank = {!is_self(node), !standing.reachable,
+                       known ? standing.round_trip : TimePoint::max()};
+    // There are few of them.
+    const auto place = std::ranges::upper_bound(
+        ranked, rank, {}, &std::pair<Rank, std::string>::first);
+    ranked.emplace(place, rank, std::move(node));
+  }
+  for (std::size_t i = 0; i < nodes.size(); ++i) nodes[i] = std::move(ranked[i].second);
 }
 
 std::vector<std::string> NodeState::stand_ins(std::string_view key, int n) const {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <set>
@@ -14,6 +14,7 @@
 #include "base/hybrid_time.h"
 #include "base/key_hash.h"
 #include "base/prng.h"
+#include "base/recycling_allocator.h"
 #include "causality/context_body.h"
 #include "causality/replica_key.h"
 #include "coordinator/failure_detector.h"
@@ -37,25 +38,44 @@ namespace dynamo::core {
 // One step may bring several messages about one key, so what it has written itself counts before
 // what `own` knows: the host takes over its writes only when the step is done.
 struct Turn {
+  // Where in out.writes the last write of a key is, by the end of the key, which is a hash's: there
+  // the keys of objects differ, and what others share it is told by comparing.
+  using Written = RecyclingMap<std::uint64_t, std::size_t>;
+
   Now now{};
   const RecordReader& own;
   Actions& out;
-  std::map<std::string, std::size_t, std::less<>>& written;  // by key: where in out.writes
+  Written& written;
   std::uint64_t peer_view = 0;  // which the packet that is dealt with was sent in
 
   void write(WriteRecord record) const {
-    written.insert_or_assign(record.key, out.writes.size());
+    written.insert_or_assign(end_of(record.key), out.writes.size());
     out.writes.push_back(std::move(record));
   }
   absl::StatusOr<bool> read(std::string_view key,
                             absl::FunctionRef<void(std::string_view)> visit) const {
-    const auto at = written.find(key);
-    if (at == written.end()) return own.read(key, visit);
-    const std::optional<std::string>& record = out.writes[at->second].record;
-    if (record) visit(*record);
-    return record.has_value();
+    const WriteRecord* const write = last_write(key);
+    if (write == nullptr) return own.read(key, visit);
+    if (write->record) visit(*write->record);
+    return write->record.has_value();
   }
   void log(LogLevel level, std::string text) const { out.log.push_back({level, std::move(text)}); }
+
+ private:
+  static std::uint64_t end_of(std::string_view key) {
+    std::uint64_t end = key.size();
+    if (key.size() >= sizeof(end)) std::memcpy(&end, key.end() - sizeof(end), sizeof(end));
+    return end;
+  }
+  // In this step; null if there is none.
+  const WriteRecord* last_write(std::string_view key) const {
+    const auto at = written.find(end_of(key));
+    if (at == written.end()) return nullptr;
+    for (std::size_t i = at->second + 1; i > 0; --i) {
+      if (out.writes[i - 1].key == key) return &out.writes[i - 1];
+    }
+    return nullptr;
+  }
 };
 
 // Of the hashes of this cluster's keys.
@@ -139,6 +159,9 @@ struct NodeState {
   // Of members of the ring, in their order.
   std::vector<std::string> names(std::span<const MemberIndex> members) const;
   bool holds(std::span<const MemberIndex> members, std::string_view name) const;
+  // The first choice to ask first: this node, those that can be reached, those that answered
+  // fastest lately; else as they are.
+  void order_by_nearness(NodeNames& nodes) const;
   // Those that follow them on the preference list, up to 2n together.
   std::vector<std::string> stand_ins(std::string_view key, int n) const;
   // What this node is to the key: nullopt if it has no business with it.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -68,12 +67,7 @@ void PutRequests::draw(const Turn& turn, Running& running, HybridTime above) {
 
 std::vector<std::string> PutRequests::coordinators_in_order(const ClientPut& put,
                                                             NodeNames owners) const {
-  const auto rank = [this](const std::string& owner) {
-    const TimePoint round_trip = state_.detector.round_trip_of(owner);
-    return std::tuple(!state_.is_self(owner), !state_.detector.reachable(owner),
-                      round_trip == TimePoint{} ? TimePoint::max() : round_trip);
-  };
-  if (owners.size() > 1) std::ranges::stable_sort(owners, {}, rank);
+  state_.order_by_nearness(owners);
   std::vector<std::string> all(std::make_move_iterator(owners.begin()),
                                std::make_move_iterator(owners.end()));
   if (!put.sloppy) return all;

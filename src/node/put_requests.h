@@ -2,12 +2,12 @@
 
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <queue>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/recycling_allocator.h"
 #include "coordinator/put_forwarding.h"
 #include "node/node_state.h"
 #include "node/put_coordinator.h"
@@ -59,7 +59,7 @@ class PutRequests {
     std::int64_t expires_at_us = 0;  // 0: never
     PutForwarding forwarding;
   };
-  using Operations = std::map<std::uint64_t, Running>;
+  using Operations = RecyclingMap<std::uint64_t, Running>;
 
   void draw(const Turn& turn, Running& running, HybridTime above);
   std::vector<std::string> coordinators_in_order(const ClientPut& put,

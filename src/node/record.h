@@ -46,6 +46,8 @@ absl::StatusOr<Record> decode_record(std::string_view bytes);
 // DATA_LOSS if damaged; INTERNAL if it is the record of another key with the same 128-bit hash.
 absl::StatusOr<Record> decode_record(std::string_view bytes, std::string_view store,
                                      std::string_view key);
+// Into `record`, which names store and key; after an error it holds nothing of use.
+absl::Status decode_record(std::string_view bytes, Record& record);
 // The same, of its versions only.
 absl::StatusOr<VersionSet> decode_versions(std::string_view bytes, std::string_view store,
                                            std::string_view key);

@@ -91,7 +91,7 @@ void RecordTrees::written(const ObjectKey& key, std::uint64_t write, const Hash1
   Pending& pending = pending_[key];
   pending.digest = now;
   ++pending.writes;
-  by_write_.emplace(write, key);
+  by_write_.emplace_hint(by_write_.end(), write, key);
 }
 
 void RecordTrees::note_deletes(const ObjectKey& key, bool only) {

@@ -7,8 +7,10 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
+#include "base/recycling_allocator.h"
 #include "base/time.h"
 #include "node/engine_keys.h"
 #include "node/event.h"
@@ -125,8 +127,11 @@ class RecordTrees {
   std::map<Place, MerkleTree> trees_;
   std::set<Place> doubtful_;
   std::set<ObjectKey> damaged_;
-  std::map<ObjectKey, Pending> pending_;         // records on their way to the disk
-  std::map<std::uint64_t, ObjectKey> by_write_;  // the same
+  struct HashOfKey {  // of which it is made
+    std::size_t operator()(const ObjectKey& key) const { return key.hash.low; }
+  };
+  std::unordered_map<ObjectKey, Pending, HashOfKey> pending_;  // records on their way to the disk
+  RecyclingMap<std::uint64_t, ObjectKey> by_write_;            // the same
   std::set<ObjectKey> deletes_;
   std::optional<Walk> whole_walk_;
   std::optional<Walk> urgent_walk_;

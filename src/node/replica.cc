@@ -28,8 +28,9 @@ ObjectKey Replica::place_of(const Record& record) const {
 absl::Status Replica::read_into(const Turn& turn, absl::StatusOr<Record>& record, Role role) const {
   const ObjectKey at = place_of(*record);
   const absl::StatusOr<bool> found = turn.read(engine_key(role, at), [&](std::string_view bytes) {
-    const Record wanted = *std::move(record);
-    record = decode_record(bytes, wanted.store, wanted.key);
+    if (absl::Status decoded = decode_record(bytes, *record); !decoded.ok()) {
+      record = std::move(decoded);
+    }
   });
   // Hints are in no tree.
   if (role == Role::primary && absl::IsDataLoss(record.status())) state_.trees.damaged(at);

@@ -100,7 +100,7 @@ void ReplicaService::write(const Turn& turn, const std::string& from, WriteReque
     return refuse(fmt::format("damaged: {}", std::string(record.status().message())));
 
   const bool new_hint = record->owed.empty();
-  record->replica.merge(request.set, request.store.conflict);
+  record->replica.merge(std::move(request.set), request.store.conflict);
   if (*role == Role::stand_in) {
     record->generation =
         new_hint ? request.generation : std::min(record->generation, request.generation);

@@ -30,7 +30,7 @@ namespace {
 
 using core::TimePoint;
 
-TimePoint steady_now() {
+TimePoint read_steady_clock() {
   return std::chrono::duration_cast<TimePoint>(std::chrono::steady_clock::now().time_since_epoch());
 }
 
@@ -183,6 +183,7 @@ class Environment final : public AsioEnvironment {
     const auto wall = std::chrono::system_clock::now().time_since_epoch();
     return {steady_now(), std::chrono::duration_cast<std::chrono::microseconds>(wall).count()};
   }
+  core::TimePoint steady_now() const override { return read_steady_clock(); }
 
   std::uint64_t random() override {
     std::random_device device;
@@ -190,7 +191,7 @@ class Environment final : public AsioEnvironment {
   }
 
   void start(host::Host& host) override {
-    flusher_.emplace(steady_now, [&host] { host.flush(); });
+    flusher_.emplace(read_steady_clock, [&host] { host.flush(); });
     gate_->open(host);
   }
 

@@ -294,6 +294,8 @@ void encode_read_reply(std::uint64_t operation, std::uint64_t generation, const 
   out.raw(set.bytes());
 }
 
+void encode_write_request(const WriteRequest& request, Encoder& out) { encode(request, out); }
+
 void encode_body(const Message& message, Encoder& out) {
   std::visit([&out](const auto& m) { encode(m, out); }, message);
 }

@@ -43,6 +43,7 @@ void encode_read_request(std::uint64_t operation, const StoreFacts& store, std::
                          bool stand_in, Encoder& out);
 void encode_read_reply(std::uint64_t operation, std::uint64_t generation, const EncodedSet& set,
                        Encoder& out);
+void encode_write_request(const WriteRequest& request, Encoder& out);
 
 // The inverse. False if the body is malformed or the type unknown. Bytes after the last known field
 // are skipped: they are fields of a later version.

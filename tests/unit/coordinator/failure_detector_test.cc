@@ -220,9 +220,8 @@ TEST_CASE("the next tick lies ahead after every tick, so no loop spins") {
       now = std::max(now, std::min(detector.next_tick(), now + between(prng, 0ms, 100ms)));
       if (detector.next_tick() > now) continue;
       std::vector<std::string> lost;
-      const auto pinged = detector.tick(now, lost);
+      detector.tick(now, lost);  // of nobody, if who was to be asked has been heard meanwhile
       ++ticks;
-      CHECK_FALSE(pinged.empty());
       REQUIRE(detector.next_tick() > now);
     }
     CHECK(ticks <= 10 + 3 * ((now - start) / probe));
