@@ -36,7 +36,7 @@ class RecyclingAllocator {
   }
   void deallocate(T* block, std::size_t count) {
     static_assert(alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
-    if (spare_->blocks.empty()) spare_->bytes = sizeof(T);
+    if (count == 1 && spare_->blocks.empty()) spare_->bytes = sizeof(T);
     if (count == 1 && spare_->bytes == sizeof(T) && spare_->blocks.size() < blocks_max) {
       spare_->blocks.push_back(block);
     } else {

@@ -13,14 +13,14 @@ namespace dynamo::core {
 // equal sets are equal bytes, and replicas that agree are found to agree without decoding what they
 // have sent.
 //
-// Made from a set it owns its bytes, and so does every copy; in_place() is a view of bytes that live
-// elsewhere.
+// Made from a set it owns its bytes, and so does every copy; in_place() is a view of bytes that
+// live elsewhere.
 //
 // Thread safety: a value.
 class EncodedSet {
  public:
-  EncodedSet() = default;                // of the empty set
-  EncodedSet(const VersionSet& set) {    // NOLINT: the same in other words
+  EncodedSet() = default;              // of the empty set
+  EncodedSet(const VersionSet& set) {  // NOLINT: the same in other words
     Encoder out(own_);
     set.encode(out);
   }

@@ -12,8 +12,8 @@ namespace dynamo::core {
 
 using Answer = ReplicaReport::Answer;
 
-GetOperation::GetOperation(const OwnerSides& owners, int r, Conflict conflict,
-                           History at_least, NodeNames reserve)
+GetOperation::GetOperation(const OwnerSides& owners, int r, Conflict conflict, History at_least,
+                           NodeNames reserve)
     : tally_(owners),
       r_(r),
       conflict_(conflict),

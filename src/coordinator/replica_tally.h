@@ -78,7 +78,7 @@ class ReplicaTally {
 
   absl::InlinedVector<ReplicaReport, 3> reports_;  // in the order asked
   absl::InlinedVector<std::uint8_t, 8> sides_;     // of each, for which it counts
-  int current_;                         // how many owners there are on each
+  int current_;                                    // how many owners there are on each
   int pending_;
 };
 

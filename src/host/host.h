@@ -199,10 +199,10 @@ class Host {
   };
   core::RecyclingMap<std::uint64_t, Pending<GetDone>> gets_;  // guarded by machine_mutex_
   core::RecyclingMap<std::uint64_t, Pending<PutDone>> puts_;  // guarded by machine_mutex_
-  std::map<std::uint64_t, WaitDone> waits_;         // guarded by machine_mutex_
-  std::atomic<bool> flush_all_{false};              // the next batch is everything
-  core::TimePoint next_membership_tick_{};          // guarded by machine_mutex_
-  std::vector<std::string> membership_notes_;       // guarded by machine_mutex_
+  std::map<std::uint64_t, WaitDone> waits_;                   // guarded by machine_mutex_
+  std::atomic<bool> flush_all_{false};                        // the next batch is everything
+  core::TimePoint next_membership_tick_{};                    // guarded by machine_mutex_
+  std::vector<std::string> membership_notes_;                 // guarded by machine_mutex_
   // What callers have left to the environment's turns; guarded by machine_mutex_.
   std::vector<std::string> membership_left_;
   std::vector<core::AskChange> changes_left_;

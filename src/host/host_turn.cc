@@ -43,10 +43,12 @@ bool Host::run_inbox(Effects& effects) {
   const core::Now at = now();
   for (Request& request : taken_) {
     if (auto* get = std::get_if<GetDone>(&request.done)) {
-      gets_.try_emplace(gets_.end(), request.number, Pending<GetDone>{std::move(*get), request.since});
+      gets_.try_emplace(gets_.end(), request.number,
+                        Pending<GetDone>{std::move(*get), request.since});
     }
     if (auto* put = std::get_if<PutDone>(&request.done)) {
-      puts_.try_emplace(puts_.end(), request.number, Pending<PutDone>{std::move(*put), request.since});
+      puts_.try_emplace(puts_.end(), request.number,
+                        Pending<PutDone>{std::move(*put), request.since});
     }
     if (auto* wait = std::get_if<WaitDone>(&request.done)) {
       waits_.emplace(request.number, std::move(*wait));

@@ -30,9 +30,9 @@ GetRequests::Owners GetRequests::choose_owners(const ClientGet& get) const {
 
 void GetRequests::start(const Turn& turn, ClientGet get) {
   const std::uint64_t number = state_.next_number();
-  const auto at =
-      operations_.try_emplace(operations_.end(), number,
-                              Running{.get = std::move(get), .started = turn.now.steady});
+  const auto at = operations_.try_emplace(operations_.end(), number);
+  at->second.get = std::move(get);
+  at->second.started = turn.now.steady;
   ++unanswered_;
   ask_owners(turn, at);
 }
@@ -44,9 +44,9 @@ void GetRequests::ask_owners(const Turn& turn, Operations::iterator at) {
   std::vector<std::string> candidates;
   if (get.sloppy) candidates = state_.stand_ins(get.key, get.store.n);
   const ContextBody* at_least = get.at_least.body();
-  running.operation =
-      GetOperation(owners.first, get.r, get.store.conflict,
-                   at_least == nullptr ? History{} : at_least->history, std::move(owners.reserve));
+  running.operation.emplace(owners.first, get.r, get.store.conflict,
+                            at_least == nullptr ? History{} : at_least->history,
+                            std::move(owners.reserve));
   running.stand_ins = StandIns(std::move(candidates));
   running.patient_until = turn.now.steady + StandIns::patience(get.deadline - turn.now.steady);
   running.late_at = TimePoint{0};
@@ -75,7 +75,7 @@ TimePoint GetRequests::Running::asked_at(std::string_view node) const {
 }
 
 bool GetRequests::ask_next(const Turn& turn, Operations::iterator at) {
-  const std::optional<std::string> owner = at->second.operation.ask_next();
+  const std::optional<std::string> owner = at->second.operation->ask_next();
   if (!owner) return false;
   at->second.asked_later.emplace_back(*owner, turn.now.steady);
   ask(turn, at->first, at->second, *owner, false);
@@ -89,7 +89,7 @@ void GetRequests::set_timer(const Turn& turn, Operations::iterator at) {
     if (time > turn.now.steady) next = std::min(next, time);
   };
   if (!running.stand_ins.exhausted()) consider(running.patient_until);
-  if (running.operation.has_reserve()) consider(running.late_at);
+  if (running.operation->has_reserve()) consider(running.late_at);
   timers_.emplace(next, at->first);
 }
 
@@ -102,17 +102,17 @@ void GetRequests::ask(const Turn& turn, std::uint64_t number, Running& running,
     state_.detector.asked(node, turn.now.steady);
     running.late_at = std::max(running.late_at, turn.now.steady + state_.detector.late_after(node));
     if (std::string why = state_.unreachable_reason(node, turn.now.steady); !why.empty()) {
-      running.operation.unreachable(node, std::move(why));
+      running.operation->unreachable(node, std::move(why));
     }
     return;
   }
   if (const std::string_view lost = state_.not_rebuilt(running.get.key);
       !stand_in && !lost.empty()) {
-    return running.operation.refused(node, std::string(lost));
+    return running.operation->refused(node, std::string(lost));
   }
   const auto answered = [&](std::uint64_t stamp, const EncodedSet& set) {
     if (!set.empty()) running.stamp = std::min(running.stamp, stamp);
-    running.operation.answered(node, set);
+    running.operation->answered(node, set);
   };
   absl::Status status;
   if (stand_in) {
@@ -125,18 +125,18 @@ void GetRequests::ask(const Turn& turn, std::uint64_t number, Running& running,
                                     [&](const EncodedSet& set) { answered(state_.stamp(), set); });
   }
   if (status.ok()) return;
-  running.operation.refused(node, fmt::format("damaged: {}", std::string(status.message())));
+  running.operation->refused(node, fmt::format("damaged: {}", std::string(status.message())));
 }
 
 void GetRequests::reply(const Turn& turn, const std::string& from, ReadReply reply) {
   const auto at = operations_.find(reply.operation);
   if (at == operations_.end()) return;
   if (reply.answer == ReadReply::Answer::refused) {
-    at->second.operation.refused(from, std::move(reply.reason));
+    at->second.operation->refused(from, std::move(reply.reason));
   } else {
     state_.detector.round_trip(from, turn.now.steady - at->second.asked_at(from));
     if (!reply.set.empty()) at->second.stamp = std::min(at->second.stamp, reply.generation);
-    at->second.operation.answered(from, reply.set);
+    at->second.operation->answered(from, reply.set);
   }
   settle(turn, at);
 }
@@ -145,7 +145,7 @@ void GetRequests::peer_lost(const Turn& turn, const std::string& peer) {
   const std::string why = state_.unreachable_reason(peer, turn.now.steady);
   for (auto at = operations_.begin(); at != operations_.end();) {
     const auto next = std::next(at);
-    at->second.operation.unreachable(peer, why);
+    at->second.operation->unreachable(peer, why);
     settle(turn, at);
     at = next;
   }
@@ -161,16 +161,16 @@ void GetRequests::tick(const Turn& turn) {
       const auto took =
           std::chrono::duration_cast<std::chrono::milliseconds>(turn.now.steady - running.started);
       answer(turn, running,
-             running.operation.failure(absl::StatusCode::kDeadlineExceeded, running.get.key,
-                                       fmt::format(" within {} ms", took.count())));
+             running.operation->failure(absl::StatusCode::kDeadlineExceeded, running.get.key,
+                                        fmt::format(" within {} ms", took.count())));
       finish(turn, at);
       continue;
     }
-    if (running.late_at <= turn.now.steady && !running.operation.enough()) ask_next(turn, at);
+    if (running.late_at <= turn.now.steady && !running.operation->enough()) ask_next(turn, at);
     if (running.patient_until <= turn.now.steady) {
-      while (!running.operation.enough() && ask_next(turn, at)) {
+      while (!running.operation->enough() && ask_next(turn, at)) {
       }
-      running.stand_ins.note_silent(running.operation.tally(), [&](std::string_view node) {
+      running.stand_ins.note_silent(running.operation->tally(), [&](std::string_view node) {
         return state_.detector.heard_since(node, running.started);
       });
     }
@@ -184,8 +184,8 @@ bool GetRequests::cancel(const Turn& turn, std::uint64_t request) {
   });
   if (at == operations_.end()) return false;
   answer(turn, at->second,
-         at->second.operation.failure(absl::StatusCode::kCancelled, at->second.get.key,
-                                      " when it was cancelled"));
+         at->second.operation->failure(absl::StatusCode::kCancelled, at->second.get.key,
+                                       " when it was cancelled"));
   finish(turn, at);
   return true;
 }
@@ -196,7 +196,7 @@ TimePoint GetRequests::next_tick() const {
 
 bool GetRequests::settle(const Turn& turn, Operations::iterator at) {
   Running& running = at->second;
-  GetOperation& operation = running.operation;
+  GetOperation& operation = *running.operation;
   while (!operation.enough() && operation.falls_short() && ask_next(turn, at)) {
   }
   if (!operation.enough() && !operation.has_reserve()) {
@@ -235,25 +235,25 @@ void GetRequests::finish(const Turn& turn, Operations::iterator at) {
 }
 
 void GetRequests::repair(const Turn& turn, const Running& running) {
-  for (const std::string& owner : running.operation.behind()) {
+  for (const std::string& owner : running.operation->behind()) {
     if (!state_.is_self(owner)) {
       VersionSet latest;
       if (mutated(Mutant::repair_by_timestamp)) {
-        latest.merge(running.operation.merged(), Conflict::last_write_wins);
+        latest.merge(running.operation->merged(), Conflict::last_write_wins);
       }
-      state_.outbox.send(owner,
-                         WriteRequest{.operation = state_.next_number(),
-                                      .store = running.get.store,
-                                      .key = running.get.key,
-                                      .synced = false,
-                                      .generation = running.stamp,
-                                      .set = latest.empty() ? running.operation.merged() : latest});
+      state_.outbox.send(
+          owner, WriteRequest{.operation = state_.next_number(),
+                              .store = running.get.store,
+                              .key = running.get.key,
+                              .synced = false,
+                              .generation = running.stamp,
+                              .set = latest.empty() ? running.operation->merged() : latest});
       continue;
     }
     if (!state_.takes_writes().ok() || !state_.generation.owner_accepts(running.stamp)) continue;
     absl::StatusOr<Record> own = replica_.read_to_write(turn, running.get.store, running.get.key);
     if (!own.ok() || !turn.own.full().empty()) continue;
-    if (own->replica.merge(running.operation.merged(), running.get.store.conflict)) {
+    if (own->replica.merge(running.operation->merged(), running.get.store.conflict)) {
       replica_.write(turn, *own, false);
     }
   }
@@ -262,9 +262,9 @@ void GetRequests::repair(const Turn& turn, const Running& running) {
 GetAnswer GetRequests::answer_of(const Turn& turn, Running& running) const {
   // Once all is repaired, nobody needs the set any more.
   VersionSet set =
-      running.repaired ? std::move(running.operation).take_merged() : running.operation.merged();
+      running.repaired ? std::move(*running.operation).take_merged() : running.operation->merged();
   return make_answer(std::move(set), state_.context_body(running.get.store.name, running.get.key),
-                     running.operation.outcome(), turn.now.wall_us);
+                     running.operation->outcome(), turn.now.wall_us);
 }
 
 }  // namespace dynamo::core

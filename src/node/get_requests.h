@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <queue>
 #include <string>
 #include <utility>
@@ -47,7 +48,7 @@ class GetRequests {
  private:
   struct Running {
     ClientGet get{};
-    GetOperation operation{{}, 0, Conflict::keep_siblings};
+    std::optional<GetOperation> operation{};  // always, once owners are asked
     StandIns stand_ins{{}};
     TimePoint started{};
     TimePoint patient_until{};         // then silent owners are replaced by stand-ins

@@ -123,7 +123,7 @@ class Machine {
   std::deque<std::variant<ClientGet, ClientPut>> waiting_for_view_;
   std::vector<PutCoordinator::Finished> finished_;  // those that are delivered
   Turn::Written written_;                           // of the step that runs
-  Packet packet_;                                   // the one that is dealt with, and room for the next
+  Packet packet_;                        // the one that is dealt with, and room for the next
   std::vector<SendPacket> unaddressed_;  // of the membership component, by address rather than name
   std::map<std::string, std::string>
       drop_reasons_;  // by sender, as last logged: a reason is logged once

@@ -61,8 +61,8 @@ void NodeState::order_by_nearness(NodeNames& nodes) const {
     const Rank rank = {!is_self(node), !standing.reachable,
                        known ? standing.round_trip : TimePoint::max()};
     // There are few of them.
-    const auto place = std::ranges::upper_bound(
-        ranked, rank, {}, &std::pair<Rank, std::string>::first);
+    const auto place =
+        std::ranges::upper_bound(ranked, rank, {}, &std::pair<Rank, std::string>::first);
     ranked.emplace(place, rank, std::move(node));
   }
   for (std::size_t i = 0; i < nodes.size(); ++i) nodes[i] = std::move(ranked[i].second);

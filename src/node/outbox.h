@@ -17,9 +17,9 @@
 
 namespace dynamo::core {
 
-// Messages on their way out, by peer and lane. They leave as packets at the end of the turn, and are
-// encoded already when they are sent: what has been said does not change any more, and nothing of
-// it has to be kept or copied.
+// Messages on their way out, by peer and lane. They leave as packets at the end of the turn, and
+// are encoded already when they are sent: what has been said does not change any more, and nothing
+// of it has to be kept or copied.
 //
 // Thread safety: one thread at a time.
 class Outbox {
@@ -33,7 +33,8 @@ class Outbox {
   };
 
   void send(std::string_view peer, const Message& message, Lane lane = Lane::request) {
-    send(peer, message_type(message), [&](Encoder& out) { encode_body(message, out); }, lane);
+    send(
+        peer, message_type(message), [&](Encoder& out) { encode_body(message, out); }, lane);
   }
   // `encode_body(Encoder&)` writes the body of a message of that type.
   template <class EncodeBody>

@@ -124,8 +124,8 @@ void PutCoordinator::replicate(const Turn& turn, const std::string& from, const 
               .role = role,
               .store = forward.store});
   timers_.emplace(at->second.deadline, number);
-  by_write_.emplace_hint(by_write_.end(), replica_.write(turn, record, forward.synced, role),
-                         number);
+  at->second.write = replica_.write(turn, record, forward.synced, role);
+  by_write_.emplace_hint(by_write_.end(), at->second.write, number);
   ask_owners(turn, at,
              {.operation = number,
               .store = forward.store,
@@ -335,6 +335,7 @@ void PutCoordinator::fail(Operations::iterator at, absl::StatusCode code, std::s
 }
 
 void PutCoordinator::end(Operations::iterator at) {
+  by_write_.erase(at->second.write);
   operations_.erase(at);
   // What is over needs no timers; they would lie here until their time.
   while (!timers_.empty() && !operations_.contains(timers_.top().second)) timers_.pop();

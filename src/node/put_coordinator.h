@@ -71,6 +71,7 @@ class PutCoordinator {
     int w = 1;
     bool sloppy = false;
     Role role = Role::primary;  // of this node
+    std::uint64_t write = 0;    // the local one
     bool synced_here = false;
     bool started_over = false;  // in another view
     PutOperation operation{{}, 0, true};
@@ -102,7 +103,7 @@ class PutCoordinator {
   Replica& replica_;
   SeenOnce forwards_;
   Operations operations_;
-  std::string body_;  // of the request that is sent
+  std::string body_;                                     // of the request that is sent
   RecyclingMap<std::uint64_t, std::uint64_t> by_write_;  // local writes on their way to the disk
   using Timer = std::pair<TimePoint, std::uint64_t>;
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;

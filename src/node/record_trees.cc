@@ -91,7 +91,7 @@ void RecordTrees::written(const ObjectKey& key, std::uint64_t write, const Hash1
   Pending& pending = pending_[key];
   pending.digest = now;
   ++pending.writes;
-  by_write_.emplace_hint(by_write_.end(), write, key);
+  by_write_.emplace(write, key);
 }
 
 void RecordTrees::note_deletes(const ObjectKey& key, bool only) {
@@ -108,6 +108,7 @@ std::vector<std::uint64_t> RecordTrees::pending(std::uint64_t store,
   for (const auto& [write, key] : by_write_) {
     if (place_of(key) == Place{store, partition}) writes.push_back(write);
   }
+  std::ranges::sort(writes);
   return writes;
 }
 

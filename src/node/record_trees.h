@@ -10,7 +10,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/recycling_allocator.h"
 #include "base/time.h"
 #include "node/engine_keys.h"
 #include "node/event.h"
@@ -131,7 +130,7 @@ class RecordTrees {
     std::size_t operator()(const ObjectKey& key) const { return key.hash.low; }
   };
   std::unordered_map<ObjectKey, Pending, HashOfKey> pending_;  // records on their way to the disk
-  RecyclingMap<std::uint64_t, ObjectKey> by_write_;            // the same
+  std::unordered_map<std::uint64_t, ObjectKey> by_write_;      // the same
   std::set<ObjectKey> deletes_;
   std::optional<Walk> whole_walk_;
   std::optional<Walk> urgent_walk_;

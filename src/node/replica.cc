@@ -14,9 +14,11 @@ namespace {
 
 constexpr std::size_t set_bytes_max = std::size_t{64} << 20;
 
-std::string engine_key(Replica::Role role, const ObjectKey& at) {
-  return role == Replica::Role::stand_in ? hint_key(at) : object_key(at);
+ObjectKeyBytes engine_key(Replica::Role role, const ObjectKey& at) {
+  return role == Replica::Role::stand_in ? hint_key_in_place(at) : object_key_in_place(at);
 }
+
+std::string_view view(const ObjectKeyBytes& key) { return {key.data(), key.size()}; }
 
 }  // namespace
 
@@ -27,7 +29,8 @@ ObjectKey Replica::place_of(const Record& record) const {
 // Reads into `record`, which names store and key.
 absl::Status Replica::read_into(const Turn& turn, absl::StatusOr<Record>& record, Role role) const {
   const ObjectKey at = place_of(*record);
-  const absl::StatusOr<bool> found = turn.read(engine_key(role, at), [&](std::string_view bytes) {
+  const ObjectKeyBytes key = engine_key(role, at);
+  const absl::StatusOr<bool> found = turn.read(view(key), [&](std::string_view bytes) {
     if (absl::Status decoded = decode_record(bytes, *record); !decoded.ok()) {
       record = std::move(decoded);
     }
@@ -54,15 +57,14 @@ absl::Status Replica::read_versions(const Turn& turn, const StoreFacts& store, s
   const ObjectKey at{store_place(store.name), state_.hash(key)};
   const ObjectKeyBytes place = object_key_in_place(at);
   absl::Status status;
-  const absl::StatusOr<bool> found =
-      turn.read({place.data(), place.size()}, [&](std::string_view bytes) {
-        const absl::StatusOr<EncodedSet> set = versions_in_place(bytes, store.name, key);
-        if (set.ok()) {
-          see(*set);
-        } else {
-          status = set.status();
-        }
-      });
+  const absl::StatusOr<bool> found = turn.read(view(place), [&](std::string_view bytes) {
+    const absl::StatusOr<EncodedSet> set = versions_in_place(bytes, store.name, key);
+    if (set.ok()) {
+      see(*set);
+    } else {
+      status = set.status();
+    }
+  });
   if (absl::IsDataLoss(status)) state_.trees.damaged(at);
   if (!found.ok()) return found.status();
   if (!*found) see(EncodedSet());
@@ -97,7 +99,7 @@ std::uint64_t Replica::write(const Turn& turn, const Record& record, bool synced
   }
   const ObjectKey at = place_of(record);
   const std::uint64_t write = state_.next_number();
-  std::string key = engine_key(role, at);
+  std::string key(view(engine_key(role, at)));
   std::string bytes = encode_record(record);
   if (role == Role::stand_in) {
     state_.hints.put(key, record.owed, record.store, key.size() + bytes.size(), turn.now.wall_us,

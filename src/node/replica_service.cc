@@ -54,8 +54,8 @@ void ReplicaService::read(const Turn& turn, const std::string& from, const ReadR
     });
   };
   const auto refuse = [&](std::string_view reason) {
-    state_.outbox.send(
-        from, ReadReply{.operation = request.operation, .reason = std::string(reason)});
+    state_.outbox.send(from,
+                       ReadReply{.operation = request.operation, .reason = std::string(reason)});
   };
   const absl::StatusOr<Role> role =
       admit(turn, from, request.store, request.key, request.stand_in, Access::read);
@@ -64,9 +64,8 @@ void ReplicaService::read(const Turn& turn, const std::string& from, const ReadR
   if (*role == Role::primary) {
     const std::string_view lost = state_.not_rebuilt(request.key);
     if (!lost.empty()) return refuse(lost);
-    status = replica_.read_versions(
-        turn, request.store, request.key,
-        [&](const EncodedSet& set) { answer(state_.stamp(), set); });
+    status = replica_.read_versions(turn, request.store, request.key,
+                                    [&](const EncodedSet& set) { answer(state_.stamp(), set); });
   } else {
     absl::StatusOr<Record> hint = replica_.read(turn, request.store, request.key, *role);
     if (hint.ok()) answer(hint->generation, hint->replica.set);

@@ -47,13 +47,13 @@ bool is_done(const View& view, const Change& change) {
     case Change::Kind::replace:
       return is_it && same_settings(*known, member);
     case Change::Kind::leave:
-      return !is_it || (member.state != MemberState::leaving &&
-                        known->state == MemberState::leaving);
+      return !is_it ||
+             (member.state != MemberState::leaving && known->state == MemberState::leaving);
     case Change::Kind::remove:
       return !is_it;
     case Change::Kind::finish_move:
-      return std::ranges::none_of(
-          view.moves, [&](const Move& move) { return same_move(move, change.move); });
+      return std::ranges::none_of(view.moves,
+                                  [&](const Move& move) { return same_move(move, change.move); });
   }
   return true;
 }
@@ -62,9 +62,8 @@ NextView::NextView(const View& before, int partitions)
     : before_(before), partitions_(partitions), members_(before.members), moves_(before.moves) {}
 
 Member* NextView::find(std::string_view name) {
-  const auto at = std::ranges::find_if(members_, [&](const Member& member) {
-    return member.name == name && is_present(member);
-  });
+  const auto at = std::ranges::find_if(
+      members_, [&](const Member& member) { return member.name == name && is_present(member); });
   return at == members_.end() ? nullptr : &*at;
 }
 

@@ -282,10 +282,10 @@ class Environment final : public AsioEnvironment {
   bool wait(host::Waiter& waiter, TimePoint until) override {
     const TimePoint began = steady_now();
     if (processors_ > 1 && calls_are_quick_.load(std::memory_order_relaxed)) {
-      while (!waiter.looks_done() && steady_now() - began < spin_max) {
+      while (!waiter.done() && steady_now() - began < spin_max) {
       }
     }
-    const bool done = waiter.wait_until(std::chrono::steady_clock::time_point(until));
+    const bool done = waiter.wait_until(until);
     calls_are_quick_.store(steady_now() - began < spin_max, std::memory_order_relaxed);
     return done;
   }

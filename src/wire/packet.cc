@@ -67,9 +67,7 @@ void PacketWriter::add(const Message& message) {
                  [&message](Encoder& out) { encode_body(message, out); });
 }
 
-void PacketWriter::add_encoded(std::string_view messages) {
-  bytes_.append(messages);
-}
+void PacketWriter::add_encoded(std::string_view messages) { bytes_.append(messages); }
 
 std::string PacketWriter::finish() && {
   Encoder(bytes_).fixed64(checksum(bytes_));
