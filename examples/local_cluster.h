@@ -69,8 +69,8 @@ class LocalCluster {
     for (const dynamo::Member& self : members) {
       dynamo::NodeOptions options{.name = self.name, .listen = self.address};
       options.data_dir = data_.path() / self.name;
-      dynamo::Components parts{.membership = dynamo::fixed_membership(members)};
-      nodes_.push_back(require(dynamo::Node::start(options, std::move(parts))));
+      for (const dynamo::Member& seed : members) options.seeds.push_back(seed.address);
+      nodes_.push_back(require(dynamo::Node::start(options)));
     }
   }
 

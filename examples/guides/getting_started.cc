@@ -9,11 +9,11 @@
 
 namespace {
 
-dynamo::Node start(const std::filesystem::path& data, const std::vector<dynamo::Member>& members) {
-  dynamo::NodeOptions options{.name = "a", .listen = members[0].address};
+dynamo::Node start(const std::filesystem::path& data, const std::vector<std::string>& seeds) {
+  dynamo::NodeOptions options{.name = "a", .listen = seeds[0]};
+  options.seeds = seeds;  // the same on all nodes: whom to ask for the cluster
   options.data_dir = data;
-  dynamo::Components parts{.membership = dynamo::fixed_membership(members)};
-  return example::require(dynamo::Node::start(options, std::move(parts)));
+  return example::require(dynamo::Node::start(options));
 }
 
 // Counts a visit. nullopt would erase the key.
@@ -42,14 +42,14 @@ absl::Status first_steps(const dynamo::Store& visits) {
 
 int main() {
   const example::Directory data;
-  const auto members = example::local_members(1);
+  const std::vector<std::string> seeds = {example::local_members(1)[0].address};
   const dynamo::StoreOptions policy{.quorum = {.n = 1, .r = 1, .w = 1}};
   {
-    dynamo::Node node = start(data.path() / "a", members);
+    dynamo::Node node = start(data.path() / "a", seeds);
     example::require(first_steps(example::require(node.open("visits", policy))));
   }  // ~Node() stops it: what was acknowledged is on the disk
 
-  dynamo::Node node = start(data.path() / "a", members);
+  dynamo::Node node = start(data.path() / "a", seeds);
   const dynamo::Store visits = example::require(node.open("visits", policy));
   const dynamo::GetResult alice = example::require(visits.get("alice"));
   const dynamo::GetResult bob = example::require(visits.get("bob"));

@@ -6,6 +6,7 @@
 #include <dynamo/log.h>
 #include <dynamo/membership.h>
 #include <dynamo/membership/fixed.h>
+#include <dynamo/membership/gossip.h>
 #include <dynamo/node.h>
 #include <dynamo/outcome.h>
 #include <dynamo/reconciler.h>

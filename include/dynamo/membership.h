@@ -40,8 +40,12 @@ struct Member {
 // A partition on its way from one set of owners to another; while it stands in a view both sides
 // serve. Both are preference lists of names; of a store with n replicas the first n of each count.
 // Names of no present member are passed over; a side of which nobody is left ends the move.
+//
+// `begun` is the number of the view that it came with: the same sides may come again, and what was
+// said of the move before does not hold for this one.
 struct Move {
   int partition = 0;
+  std::uint64_t begun = 0;
   std::vector<std::string> from{};
   std::vector<std::string> to{};
 };

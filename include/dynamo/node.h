@@ -39,6 +39,10 @@ struct NodeOptions {
   std::string listen{};
   // What peers dial; default: the bound address.
   std::string advertise{};
+  // Whom to ask for a cluster: "host:port" or DNS names, which may stand for several nodes. The
+  // same list on every node works. Empty: this node founds a cluster, if it has no data of one.
+  // For gossip_membership(); another membership has its own ways.
+  std::vector<std::string> seeds{};
   // Where the node keeps its data, made with mode 0700 if it is missing; one node per directory.
   // Required with the built-in LMDB engine, unused with another.
   std::filesystem::path data_dir{};
@@ -52,6 +56,9 @@ struct NodeOptions {
   // the life of the cluster. 100 or more a node keep the ring even; more cost memory and status,
   // not speed.
   int partitions = 256;
+  // Event loops, when the library owns its threads. 1: several in one node are not built yet, and
+  // refused.
+  int threads = 1;
   // Writes under Durability::buffered are synced within it: a commit begins after half of it, and
   // has the other half. 1 ms to 1 h. Longer: rewrites of a hot key cost less disk, a crash of all
   // its replicas at once costs more.
@@ -64,24 +71,28 @@ struct NodeOptions {
   std::size_t hint_bytes_max = std::size_t{1} << 30;
   // Requests in flight on this node, as coordinator; beyond it RESOURCE_EXHAUSTED. 1 to 1,048,576.
   int requests_max = 16384;
+  // Authenticates contexts that leave trusted processes, with HMAC-SHA256: the same on every node,
+  // best 32 random bytes. Contexts encoded here then carry a MAC, and a decoded one without the
+  // right MAC is refused with INVALID_ARGUMENT by the put that uses it. Empty: contexts are not
+  // authenticated. Needs a library built with libcrypto.
+  std::string context_secret{};
+  // Needed to listen on an address that is not loopback: the TCP transport neither encrypts nor
+  // authenticates.
+  bool allow_plaintext = false;
   // Opens a data directory that peers refuse, because it is a restored backup or a copy, as a new
   // node under the same name: it is emptied, takes a new identity, and fetches what it owns from
   // the other owners, as after a lost disk. What only this directory held is lost, hints for others
   // included. Peers take the new identity in once the old one is silent. For one start: a directory
   // that was adopted is adopted again only if it is refused again.
   bool adopt_as_new = false;
-  // Authenticates contexts that leave trusted processes, with HMAC-SHA256: the same on every node,
-  // best 32 random bytes. Contexts encoded here then carry a MAC, and a decoded one without the
-  // right MAC is refused with INVALID_ARGUMENT by the put that uses it. Empty: contexts are not
-  // authenticated. Needs a library built with libcrypto.
-  std::string context_secret{};
   // Accepted as well, to change the secret without refusing anybody: first add the new one here on
   // every node, then make it context_secret and keep the old one here, and drop the old one once no
   // context of its time is left. At most 8, none empty.
   std::vector<std::string> context_secrets_accepted{};
-  // Needed to listen on an address that is not loopback: the TCP transport neither encrypts nor
-  // authenticates.
-  bool allow_plaintext = false;
+  // Bytes a second that this node sends in the background: records that owners lack, partitions that
+  // move, hints on their way home. 0: no limit. The background yields to requests in any case: when
+  // they take longer than they do without it, it makes longer pauses.
+  std::size_t background_bytes_per_second = 0;
 
   // INVALID_ARGUMENT with the field, its value and its limit, for the first field out of range.
   DYNAMO_EXPORT absl::Status validate() const;
@@ -90,7 +101,7 @@ struct NodeOptions {
 // The parts of a node. Anything left empty gets the default named here.
 struct Components {
   std::unique_ptr<Transport> transport{};    // tcp_transport
-  std::unique_ptr<Membership> membership{};  // none yet: required
+  std::unique_ptr<Membership> membership{};  // gossip_membership
   std::unique_ptr<StorageEngine> storage{};  // lmdb_storage in data_dir
   // Runs the node on the application's threads instead of the library's own (one loop, one for
   // handlers); the flusher keeps its thread, because a commit blocks. Sockets and timers run there
@@ -107,10 +118,12 @@ struct Components {
 // Thread safety: all methods from any thread, several at once, but for moving and destruction.
 class DYNAMO_EXPORT Node {
  public:
-  // Opens the engine, binds, returns; the peers may be up or not. Errors:
+  // Opens the engine, binds, returns; the peers may be up or not. Finding a cluster, or founding
+  // one, and joining it go on in the background (see gossip_membership()): requests wait for the
+  // first view until their timeout, and status() says what is waited for. Errors:
   //   INVALID_ARGUMENT     NodeOptions::validate(), or the membership's own check of its list
-  //   FAILED_PRECONDITION  no membership component; the data directory is open already, belongs to
-  //                        another cluster or node, or is an older copy that peers have refused;
+  //   FAILED_PRECONDITION  the data directory is open already, belongs to another cluster or node,
+  //                        has left its cluster, or is an older copy that peers have refused;
   //                        Q differs from the one it was made with
   //   UNAVAILABLE          the listen address cannot be bound (in use, not of this machine)
   //   DATA_LOSS, RESOURCE_EXHAUSTED, INTERNAL  from the engine
@@ -174,11 +187,13 @@ class DYNAMO_EXPORT Node {
   absl::Status leave(std::chrono::milliseconds deadline);
 
   // Declares a member gone for good that will not come back, and whose data are lost: the others
-  // take over what it owned, from each other. Returns once that has been asked of the membership;
-  // status() shows when it has happened. Errors: FAILED_PRECONDITION if there is no such member, if
-  // it can be reached (let it leave), or if this membership does not decide that; UNAVAILABLE if no
-  // majority of the members can be asked. `force`: for a cluster of two, whose other half is gone
-  // and can give no vote.
+  // take over what it owned, from each other. Returns once a view says so; status() shows how far
+  // they are. Blocks, for ten seconds at most. Errors: FAILED_PRECONDITION if there is no such
+  // member, if it can be reached (let it leave), or if this membership does not decide that;
+  // UNAVAILABLE if it was not decided in that time, because too few members have answered; it may
+  // still be. `force`: for a cluster of two, whose other half is gone and can give no vote: the
+  // others decide without it, and it need not be found silent. Two that remove each other so are
+  // two clusters from then on.
   absl::Status remove(const std::string& name, bool force = false);
 
   // Whether every partition keeps a write quorum (more than half of its owners, of each store)

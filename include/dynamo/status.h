@@ -28,11 +28,25 @@ struct MemberStatus {
 // The cluster, as this node sees it. Cheap to ask for, ten times a second if need be.
 //
 // Thread safety: a value.
+// A partition that this node gets, with what it needs before the new owners can serve alone.
+struct TransferStatus {
+  int partition = 0;
+  std::vector<std::string> from{};  // its owners until then, by name
+  std::vector<std::string> to{};    // its owners from then on
+  bool ready = false;               // this node has all of it; others may not yet
+  int attempts = 0;                 // comparisons with all other owners that were begun
+  std::uint64_t bytes = 0;          // of records that came for it
+  std::chrono::milliseconds age{};  // since this node heard of the move
+  std::string trouble{};            // why the last attempt was not complete; empty: it was, or runs
+};
+
 struct ClusterStatus {
   std::string cluster{};                // the label
   std::uint64_t view = 0;               // its number; 0 before the first
   std::vector<MemberStatus> members{};  // by name
   int moves = 0;                        // partitions on their way
+  // Those of them that this node gets, by partition.
+  std::vector<TransferStatus> transfers{};
   // Writes that this node keeps for owners that could not be reached (hinted handoff): keys, bytes,
   // and the age of the oldest.
   std::uint64_t hints = 0;

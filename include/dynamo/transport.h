@@ -39,6 +39,10 @@ class DYNAMO_EXPORT Transport {
   // exceeds the bounds of the queue to that peer, is dropped.
   virtual void send(std::string_view address, Lane lane, std::string packet) = 0;
 
+  // The node at `address` has been heard of again, after a silence or a restart: whoever waits
+  // before it dials that address again need not wait any longer. As send(), and may do nothing.
+  virtual void redial(std::string_view address) { static_cast<void>(address); }
+
   // Closes everything; packets in flight may be lost. Idempotent, and harmless without a start().
   virtual void stop() = 0;
 };

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include <dynamo/membership/fixed.h>
+#include <dynamo/membership/gossip.h>
 #include <dynamo/node.h>
 #include <dynamo/storage/lmdb.h>
 #include <dynamo/transport/tcp.h>
@@ -11,6 +11,7 @@
 #include "host/host.h"
 #include "runtime/asio_environment.h"
 #include "transport/address.h"
+#include "transport/lookup.h"
 
 namespace dynamo {
 
@@ -21,15 +22,15 @@ absl::Status required(std::string_view field, std::string_view why) {
 }
 
 absl::Status check_parts(const NodeOptions& options, const Components& components) {
-  if (components.membership == nullptr) {
-    return absl::FailedPreconditionError(
-        "membership: empty; this version has no default membership, pass fixed_membership() in "
-        "Components");
-  }
   if (components.storage == nullptr && options.data_dir.empty()) {
     return required("data_dir", "with the built-in LMDB engine");
   }
   if (components.transport != nullptr) return absl::OkStatus();
+  for (const std::string& seed : options.seeds) {
+    if (const auto address = transport::parse_address(seed); !address.ok()) {
+      return absl::InvalidArgumentError("seeds: " + std::string(address.status().message()));
+    }
+  }
   if (options.listen.empty()) return required("listen", "with the built-in TCP transport");
   if (const auto listen = transport::parse_address(options.listen); !listen.ok()) {
     return absl::InvalidArgumentError("listen: " + std::string(listen.status().message()));
@@ -60,13 +61,22 @@ absl::StatusOr<Node> Node::start(NodeOptions options, Components components) {
   }
   auto environment = runtime::make_asio_environment(std::move(components.executor));
   parts.transport = std::move(components.transport);
-  if (parts.transport == nullptr) {
+  const bool built_in = parts.transport == nullptr;
+  if (built_in) {
     parts.transport = tcp_transport({.listen = options.listen,
                                      .advertise = options.advertise,
                                      .executor = environment->io_executor()});
   }
-  parts.environment = std::move(environment);
   parts.membership = std::move(components.membership);
+  if (parts.membership == nullptr) {
+    GossipOptions gossip{.cluster = options.cluster,
+                         .partitions = options.partitions,
+                         .seeds = options.seeds};
+    // Another transport has addresses of its own kind.
+    if (built_in) gossip.lookup = transport::lookup_on(environment->io_executor());
+    parts.membership = gossip_membership(std::move(gossip));
+  }
+  parts.environment = std::move(environment);
   parts.log = std::move(components.log);
 
   absl::StatusOr<std::shared_ptr<host::Host>> host =

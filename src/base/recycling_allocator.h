@@ -23,6 +23,10 @@ class RecyclingAllocator {
   using value_type = T;
 
   RecyclingAllocator() : spare_(std::make_shared<Spare>()) {}
+  // Copied when it is moved, too: a container that was moved from may be used again.
+  RecyclingAllocator(const RecyclingAllocator& other) = default;
+  RecyclingAllocator& operator=(const RecyclingAllocator& other) = default;
+  ~RecyclingAllocator() = default;
   template <class U>
   RecyclingAllocator(const RecyclingAllocator<U>& other) : spare_(other.spare_) {}  // NOLINT
 

@@ -18,18 +18,18 @@ class SpareBuffers {
  public:
   // Empty; with room from an earlier life, or without.
   static std::string take() {
-    std::vector<std::string>& spare = of_this_thread();
-    if (spare.empty()) return {};
-    std::string buffer = std::move(spare.back());
-    spare.pop_back();
+    std::vector<std::string>* const spare = of_this_thread();
+    if (spare == nullptr || spare->empty()) return {};
+    std::string buffer = std::move(spare->back());
+    spare->pop_back();
     return buffer;
   }
   static void give(std::string buffer) {
-    std::vector<std::string>& spare = of_this_thread();
+    std::vector<std::string>* const spare = of_this_thread();
+    if (spare == nullptr || spare->size() == count_max) return;
     if (buffer.capacity() < bytes_min || buffer.capacity() > bytes_max) return;
-    if (spare.size() == count_max) return;
     buffer.clear();
-    spare.push_back(std::move(buffer));
+    spare->push_back(std::move(buffer));
   }
 
  private:
@@ -37,9 +37,21 @@ class SpareBuffers {
   static constexpr std::size_t bytes_min = 64;
   static constexpr std::size_t bytes_max = std::size_t{128} << 10;
 
-  static std::vector<std::string>& of_this_thread() {
-    thread_local std::vector<std::string> spare;
-    return spare;
+  struct Spare {
+    Spare() = default;
+    Spare(const Spare&) = delete;
+    Spare& operator=(const Spare&) = delete;
+    ~Spare() { ended = true; }
+
+    std::vector<std::string> buffers{};
+  };
+  // What an application destroys at its end may still send, after what belongs to the thread.
+  static inline thread_local bool ended = false;
+
+  // Null once the thread has ended.
+  static std::vector<std::string>* of_this_thread() {
+    thread_local Spare spare;
+    return ended ? nullptr : &spare.buffers;
   }
 };
 

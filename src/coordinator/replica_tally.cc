@@ -13,6 +13,15 @@ NodeNames OwnerSides::all() const {
   return names;
 }
 
+#ifdef DYNAMO_MUTANTS
+OwnerSides mistaken(OwnerSides owners, Mutant old_side, Mutant new_side) {
+  if (owners.pending.empty()) return owners;
+  if (mutated(old_side)) return {std::move(owners.current), {}};
+  if (mutated(new_side)) return {std::move(owners.pending), {}};
+  return owners;
+}
+#endif
+
 ReplicaTally::ReplicaTally(const OwnerSides& owners)
     : current_(static_cast<int>(owners.current.size())),
       pending_(static_cast<int>(owners.pending.size())) {

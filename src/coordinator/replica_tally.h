@@ -11,6 +11,8 @@
 #include <absl/container/inlined_vector.h>
 #include <dynamo/outcome.h>
 
+#include "base/mutant.h"
+
 namespace dynamo::core {
 
 // Of the nodes of one operation: without an allocation for as many as most stores have replicas.
@@ -30,6 +32,13 @@ struct OwnerSides {
   // What the larger side has.
   std::size_t size() const { return std::max(current.size(), pending.size()); }
 };
+
+// Known mistakes: that one side alone is counted. As it is otherwise.
+#ifdef DYNAMO_MUTANTS
+OwnerSides mistaken(OwnerSides owners, Mutant old_side, Mutant new_side);
+#else
+inline const OwnerSides& mistaken(const OwnerSides& owners, Mutant, Mutant) { return owners; }
+#endif
 
 // Who of the replicas asked has said what. Answers are counted by node (trap D1).
 //

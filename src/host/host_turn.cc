@@ -91,6 +91,7 @@ void Host::apply(core::Actions& actions, Effects& effects) {
   for (core::CompleteGet& get : actions.gets) {
     const auto done = gets_.find(get.request);
     if (done == gets_.end()) continue;
+    machine_->note_latency(finished, finished - done->second.since);
     statistics_.get_finished(
         finished - done->second.since,
         {.ok = get.answer.ok(), .versions = get.answer.ok() ? get.answer->versions.size() : 0});
@@ -100,6 +101,7 @@ void Host::apply(core::Actions& actions, Effects& effects) {
   for (core::CompletePut& put : actions.puts) {
     const auto done = puts_.find(put.request);
     if (done == puts_.end()) continue;
+    machine_->note_latency(finished, finished - done->second.since);
     statistics_.put_finished(finished - done->second.since, put.answer.ok());
     effects.puts.emplace_back(std::move(done->second.done), std::move(put.answer));
     puts_.erase(done);
@@ -122,6 +124,7 @@ void Host::complete(Effects& effects) {
 }
 
 void Host::perform(Effects& effects, By by) {
+  for (const std::string& address : effects.actions.redials) parts_.transport->redial(address);
   for (core::SendPacket& packet : effects.actions.packets) {
     parts_.transport->send(packet.address, packet.lane, std::move(packet.packet));
   }

@@ -25,7 +25,7 @@ void ObjectBuffer::put(core::WriteRecord write, core::TimePoint now) {
   Entries::iterator added;
   {
     const std::lock_guard shard_lock(place.mutex);
-    const auto [at, is_new] = place.entries.try_emplace(std::move(write.key));
+    const auto [at, is_new] = place.entries.try_emplace(Key(write.key.begin(), write.key.end()));
     added = at;
     std::size_t more = is_new ? added->first.size() + entry_overhead : 0;
     std::swap(added->second.record, record);
@@ -59,7 +59,7 @@ void ObjectBuffer::make_wait(Entry& entry, core::TimePoint due) {
 }
 
 void ObjectBuffer::drop(Entries::iterator at) {
-  Shard& place = shard(at->first);
+  Shard& place = shard(view(at->first));
   const std::lock_guard lock(place.mutex);
   if (at->second.state == Entry::State::urgent) std::erase(urgent_, at);
   if (urgent_.empty()) urgent_due_ = core::TimePoint::max();
@@ -86,11 +86,13 @@ std::vector<ObjectBuffer::Found> ObjectBuffer::range(std::string_view from,
     auto at = place.entries.lower_bound(from);
     for (std::size_t i = 0; i < limit && at != place.entries.end(); ++i) found.push_back(&*at++);
   }
-  std::ranges::sort(found, {}, [](const auto* entry) { return std::string_view(entry->first); });
+  std::ranges::sort(found, {}, [](const auto* entry) { return view(entry->first); });
   found.resize(std::min(limit, found.size()));
   std::vector<Found> items;
   items.reserve(found.size());
-  for (const auto* entry : found) items.push_back({entry->first, entry->second.record});
+  for (const auto* entry : found) {
+    items.push_back({std::string(view(entry->first)), entry->second.record});
+  }
   return items;
 }
 
@@ -114,7 +116,7 @@ ObjectBuffer::Batch ObjectBuffer::take(core::TimePoint now, bool all) {
 
 ObjectBuffer::Item ObjectBuffer::take_out(Entries::iterator entry) {
   entry->second.state = Entry::State::out;
-  return {entry->first, entry->second.record, entry->second.sequence, entry};
+  return {view(entry->first), entry->second.record, entry->second.sequence, entry};
 }
 
 // In key order: neighbours on disk are written together. Each shard is in order already.

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -61,7 +62,19 @@ class ObjectBuffer {
     bool acknowledged = false;  // a buffered write is part of it: it must not be lost
     bool refused = false;       // it is acknowledged, and its last commit has failed
   };
-  using Entries = core::RecyclingMap<std::string, Entry>;
+  // In the node of the map, where a search meets it: keys of the engine are short.
+  using Key = absl::InlinedVector<char, 32>;
+  static std::string_view view(const Key& key) { return {key.data(), key.size()}; }
+  struct Less {
+    using is_transparent = void;
+    static std::string_view view(std::string_view key) { return key; }
+    static std::string_view view(const Key& key) { return ObjectBuffer::view(key); }
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      return view(a) < view(b);
+    }
+  };
+  using Entries = std::map<Key, Entry, Less, core::RecyclingAllocator<std::pair<const Key, Entry>>>;
 
  public:
   // Of a batch. The key is the entry's own: an entry stays where it is for as long as it is out.

@@ -57,7 +57,7 @@ void AntiEntropy::failed(const Turn& turn, const std::vector<std::uint64_t>& wri
 }
 
 void AntiEntropy::tick(const Turn& turn) {
-  state_.trees.tick(turn);
+  state_.trees.tick(turn, state_.background);
   former_copies_.tick(turn);
   rounds_.tick(turn);
   converge_.tick(turn);

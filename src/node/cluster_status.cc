@@ -87,14 +87,43 @@ void note_generation(const NodeState& state, TimePoint now, ClusterStatus& statu
                                      fmt::join(absent, ", "), state.generation.current));
 }
 
+void note_background(const NodeState& state, ClusterStatus& status) {
+  if (state.background.slowdown_now() == 1) return;
+  status.notes.push_back(
+      fmt::format("requests take long, so background work makes pauses {} times as long as usual",
+                  state.background.slowdown_now()));
+}
+
+void list_transfers(const NodeState& state, TimePoint now, ClusterStatus& status) {
+  const int n = std::min(state.largest_n(), state.ring->depth());
+  for (const auto& [partition, transfer] : state.transfers) {
+    if (!state.ring->is_moving(partition)) continue;
+    status.transfers.push_back(
+        {.partition = partition,
+         .from = state.names(state.ring->preference_list(partition, n)),
+         .to = state.names(state.ring->pending_owners(partition, n)),
+         .ready = transfer.is_ready,
+         .attempts = static_cast<int>(transfer.begun),
+         .bytes = transfer.bytes,
+         .age = std::chrono::duration_cast<std::chrono::milliseconds>(now - transfer.since),
+         .trouble = transfer.trouble});
+  }
+}
+
 void note_moves(const NodeState& state, ClusterStatus& status) {
   if (status.moves == 0 && state.former.empty()) return;
-  const MoveProgress& progress = state.move_progress;
   std::string text = fmt::format("{} partitions are moving", status.moves);
-  if (progress.getting > 0) {
-    text += fmt::format("; this node gets {} and has {} of them", progress.getting, progress.ready);
+  const auto ready = std::ranges::count_if(status.transfers, &TransferStatus::ready);
+  if (!status.transfers.empty()) {
+    text += fmt::format("; this node gets {} and has {} of them", status.transfers.size(), ready);
   }
-  if (!progress.trouble.empty()) text += fmt::format(", and is held up by {}", progress.trouble);
+  const auto troubled = std::ranges::find_if(status.transfers, [](const TransferStatus& transfer) {
+    return !transfer.ready && !transfer.trouble.empty();
+  });
+  if (troubled != status.transfers.end()) {
+    text += fmt::format(", and is held up by partition {}: {}", troubled->partition,
+                        troubled->trouble);
+  }
   if (!state.former.empty()) {
     text += fmt::format("; it gives up {} that it owns no more", state.former.size());
   }
@@ -164,10 +193,12 @@ ClusterStatus cluster_status(const NodeState& state, const Now& at) {
   for (int partition = 0; partition < ring.partitions(); ++partition) {
     status.moves += ring.is_moving(partition) ? 1 : 0;
   }
+  list_transfers(state, now, status);
   note_shortfalls(state, status);
   note_repair(state, now, status);
   note_generation(state, now, status);
   note_moves(state, status);
+  note_background(state, status);
   return status;
 }
 

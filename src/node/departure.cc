@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/mutant.h"
 #include "node/engine_keys.h"
 
 namespace dynamo::core {
@@ -13,7 +14,8 @@ namespace dynamo::core {
 void Departure::start(const Turn& turn, const ClientWait& wait) {
   if (wait.goal == ClientWait::Goal::drained) {
     state_.draining = true;
-  } else if (state_.ring != nullptr && state_.member(state_.self.name) != nullptr) {
+  } else if (wait.goal == ClientWait::Goal::left && state_.ring != nullptr &&
+             state_.member(state_.self.name) != nullptr) {
     leaving_ = true;
     change_at_ = {};
   }
@@ -56,6 +58,11 @@ void Departure::synced(const Turn& turn, std::uint64_t write) {
   look(turn);
 }
 
+// The next look makes another.
+void Departure::failed(std::uint64_t write) {
+  if (write == flushing_) flushing_ = 0;
+}
+
 // Whether some move still needs this node on its old side.
 bool Departure::serves() const {
   return std::ranges::any_of(state_.view.moves, [&](const Move& move) {
@@ -84,27 +91,44 @@ void Departure::leave(const Turn& turn) {
     leaving_ = false;  // it has left
     return;
   }
-  const bool gone = self->state == MemberState::leaving && !serves() && state_.former.empty() &&
-                    state_.former_known == state_.view.number && state_.hints.hints().empty();
+  const bool copies = (state_.former_known != state_.view.number || !state_.former.empty()) &&
+                      !mutated(Mutant::left_with_copies);
+  const bool hints = !state_.hints.hints().empty() && !mutated(Mutant::left_with_hints);
+  const bool gone = self->state == MemberState::leaving && !serves() && !copies && !hints;
   if (self->state == MemberState::leaving && !gone) return;
   turn.out.changes.push_back({.change = {.kind = Change::Kind::leave, .member = *self}});
+}
+
+std::string Departure::left_to_remove(const std::string& member) const {
+  if (state_.member(member) == nullptr) return {};
+  return fmt::format(
+      "\"{}\" is still a member in view {}: no majority of the members has answered, or it is "
+      "there after all",
+      member, state_.view.number);
+}
+
+std::string Departure::left_to_do(const ClientWait& wait) const {
+  if (wait.goal == ClientWait::Goal::drained) return left_to_drain();
+  if (state_.ring == nullptr) return "this node has no view of the cluster yet";
+  return wait.goal == ClientWait::Goal::left ? left_to_leave() : left_to_remove(wait.member);
 }
 
 void Departure::look(const Turn& turn) {
   if (state_.draining) drain(turn);
   std::erase_if(waiting_, [&](const auto& entry) {
     const ClientWait& wait = entry.second;
-    const bool leave = wait.goal == ClientWait::Goal::left;
-    if (leave && state_.ring == nullptr) return false;
-    const std::string left = leave ? left_to_leave() : left_to_drain();
+    const std::string left = left_to_do(wait);
     if (left.empty()) {
       turn.out.waits.push_back({wait.request, absl::OkStatus()});
-    } else if (wait.deadline <= turn.now.steady) {
+    } else if (wait.deadline > turn.now.steady) {
+      return false;
+    } else if (wait.goal == ClientWait::Goal::removed) {
+      turn.out.waits.push_back({wait.request, absl::UnavailableError("remove: " + left)});
+    } else {
+      const bool leave = wait.goal == ClientWait::Goal::left;
       turn.out.waits.push_back(
           {wait.request, absl::DeadlineExceededError(
                              fmt::format("{}: {}; it goes on", leave ? "leave" : "drain", left))});
-    } else {
-      return false;
     }
     return true;
   });

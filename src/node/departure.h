@@ -19,6 +19,8 @@ namespace dynamo::core {
 // disk, and every hint that somebody can take has been taken. It goes on as a replica until it is
 // stopped.
 //
+// removed: what it waits for when it has asked the membership to remove another member.
+//
 // left: it asks the membership to leave, hands over what it owns (Moves on the other side,
 // FormerCopies on this one) and the hints that it keeps, and asks again; then a view says that it
 // has left. A step that fails is tried again, also when nobody waits for it any more.
@@ -37,6 +39,7 @@ class Departure {
   bool cancel(const Turn& turn, std::uint64_t request);
   // The engine's word on a write; that of others is ignored.
   void synced(const Turn& turn, std::uint64_t write);
+  void failed(std::uint64_t write);
   void tick(const Turn& turn);
   TimePoint next_tick() const;
 
@@ -49,6 +52,8 @@ class Departure {
   // What is waited for, in words; empty: nothing.
   std::string left_to_drain() const;
   std::string left_to_leave() const;
+  std::string left_to_remove(const std::string& member) const;
+  std::string left_to_do(const ClientWait& wait) const;
 
   NodeState& state_;
   Handoff& handoff_;

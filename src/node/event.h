@@ -55,8 +55,9 @@ struct ClientWait {
   std::uint64_t request = 0;
   TimePoint deadline{};
   // converged: every partition has been compared and repaired on all its owners. drained, left: see
-  // node/departure.h.
-  enum class Goal { converged, drained, left } goal = Goal::converged;
+  // node/departure.h. removed: a view says so of `member`.
+  enum class Goal { converged, drained, left, removed } goal = Goal::converged;
+  std::string member{};
 };
 // The application asks the membership for a change. One CompleteWait with that number comes back.
 struct ClientChange {
@@ -147,6 +148,7 @@ struct LogLine {
 struct Actions {
   std::vector<WriteRecord> writes{};
   std::vector<SendPacket> packets{};
+  std::vector<std::string> redials{};  // addresses of peers that are back
   std::vector<CompleteGet> gets{};
   std::vector<CompletePut> puts{};
   std::vector<CompleteWait> waits{};
@@ -158,6 +160,7 @@ struct Actions {
   void clear() {
     writes.clear();
     packets.clear();
+    redials.clear();
     gets.clear();
     puts.clear();
     waits.clear();

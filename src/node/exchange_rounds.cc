@@ -6,9 +6,25 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
+#include "base/mutant.h"
 #include "node/stored_partition.h"
 
 namespace dynamo::core {
+
+namespace {
+
+std::size_t bytes_of(const std::vector<KeyedSet>& sets) {
+  std::size_t bytes = 0;
+  for (const KeyedSet& set : sets) {
+    bytes += set.key.size();
+    for (const StoredVersion& version : set.set.versions()) {
+      bytes += version.object ? version.object->size() : 0;
+    }
+  }
+  return bytes;
+}
+
+}  // namespace
 
 void ExchangeRounds::plan(TimePoint now) {
   if (state_.ring == planned_ && state_.former == planned_former_) return;
@@ -88,6 +104,11 @@ std::uint64_t ExchangeRounds::completed_in(int partition) const {
   return at == partitions_.end() ? 0 : at->second.generation;
 }
 
+ExchangeRounds::Progress ExchangeRounds::progress(int partition) const {
+  const auto at = partitions_.find(partition);
+  return at == partitions_.end() ? Progress{} : at->second.progress;
+}
+
 bool ExchangeRounds::idle(int partition) const {
   const auto at = partitions_.find(partition);
   return at != partitions_.end() && at->second.running == 0 &&
@@ -139,7 +160,7 @@ void ExchangeRounds::tick(const Turn& turn) {
   if (!state_.trees.complete()) return;
   while (!due_.empty() && due_.begin()->first <= now && next_start_ <= now &&
          rounds_.size() < capacity(now)) {
-    if (now >= hurried_until_) next_start_ = now + gap();
+    if (now >= hurried_until_) next_start_ = now + gap() * state_.background.slowdown(now);
     start(turn, due_.begin()->second);
   }
 }
@@ -161,7 +182,9 @@ TimePoint ExchangeRounds::next_tick() const {
 void ExchangeRounds::start(const Turn& turn, int partition) {
   due_.erase(due_.begin());
   const std::uint64_t number = ++last_round_;
-  partitions_.at(partition).running = number;
+  Partition& one = partitions_.at(partition);
+  one.running = number;
+  ++one.progress.begun;
   Round round{.partition = partition, .started = turn.now.steady};
   add_legs(round);
   go_on(turn, rounds_.emplace(number, std::move(round)).first);
@@ -169,8 +192,12 @@ void ExchangeRounds::start(const Turn& turn, int partition) {
 
 void ExchangeRounds::add_legs(Round& round) const {
   for (const auto& [name, entry] : state_.stores.entries()) {
-    const auto owners =
-        state_.ring->all_owners(round.partition, std::min(entry.facts.n, state_.ring->depth()));
+    const int n = std::min(entry.facts.n, state_.ring->depth());
+    auto owners = state_.ring->all_owners(round.partition, n);
+    if (mutated(Mutant::move_from_new_side_only) && state_.ring->is_moving(round.partition)) {
+      const auto pending = state_.ring->pending_owners(round.partition, n);
+      owners.assign(pending.begin(), pending.end());
+    }
     const bool owned = state_.holds(owners, state_.self.name);
     if (!owned && !state_.former.contains(round.partition)) continue;
     const auto kind = owned ? Exchange::Kind::both_ways : Exchange::Kind::give;
@@ -223,6 +250,8 @@ bool ExchangeRounds::ask(const Turn& turn, Round& round, std::uint64_t number) {
   if (!request) return false;
   round.operation = state_.next_number();
   round.due = turn.now.steady + answer_timeout;
+  const auto* sets = std::get_if<SetsRequest>(&*request);
+  round.page_bytes = sets == nullptr ? 0 : bytes_of(sets->sets);
   std::visit(
       [&](auto& message) {
         message.operation = round.operation;
@@ -275,9 +304,11 @@ void ExchangeRounds::take_reply(const Turn& turn, const std::string& from, const
     if (!status.ok()) fail_leg(round, fmt::format("{}: {}", from, std::string(status.message())));
   }
   if constexpr (std::is_same_v<Reply, SetsReply>) {
+    partitions_.at(round.partition).progress.bytes += bytes_of(reply.sets);
     // Bulk makes way: the next page waits.
     if (round.exchange) {
-      round.due = turn.now.steady + page_pause;
+      round.due = state_.background.done(Background::Work::exchange, turn.now.steady, page_pause,
+                                         round.page_bytes + bytes_of(reply.sets));
       return;
     }
   }

@@ -60,6 +60,12 @@ class ExchangeRounds {
   std::uint64_t completed(int partition) const;
   // The generation that this node was in when it ended.
   std::uint64_t completed_in(int partition) const;
+  // Since this node owns it, or is going to.
+  struct Progress {
+    std::uint64_t begun = 0;  // rounds
+    std::uint64_t bytes = 0;  // of records that came
+  };
+  Progress progress(int partition) const;
   // No round of it is running, nor due at once.
   bool idle(int partition) const;
   // Why the last round was not complete; empty if it was.
@@ -81,6 +87,7 @@ class ExchangeRounds {
     bool again = false;            // another one at once, when that ends
     TimePoint hurried_until{};
     std::string trouble{};
+    Progress progress{};
   };
   struct Leg {  // of a pass
     StoreFacts store{};
@@ -97,6 +104,7 @@ class ExchangeRounds {
     std::string trouble{};  // the first
     std::optional<Exchange> exchange{};
     std::uint64_t operation = 0;  // of the question that is out; 0: none
+    std::size_t page_bytes = 0;   // of sets in it
     TimePoint due{};              // of its answer; without one, when to go on
     std::set<std::uint64_t> unsynced{};
   };

@@ -39,7 +39,9 @@ bool ExchangeService::admit(const Turn& turn, const std::string& from, const Exc
     return false;
   }
   // An answer is this node's word that it counts by this move from now on.
-  if (state_.ring->is_moving(partition) && state_.stored_view < state_.view.number) {
+  const bool stored =
+      state_.stored_view >= state_.view.number || mutated(Mutant::move_before_view_stored);
+  if (state_.ring->is_moving(partition) && !stored) {
     reply.answer = ExchangeAnswer::not_ready;
     return false;
   }

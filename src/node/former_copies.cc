@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/mutant.h"
 #include "node/engine_keys.h"
 #include "node/record.h"
 
@@ -39,7 +40,9 @@ void FormerCopies::tick(const Turn& turn) {
   const std::set<int> former = state_.former;
   for (const int partition : former) {
     const auto offered = offered_.find(partition);
-    if (offered == offered_.end()) {
+    if (mutated(Mutant::copy_dropped_at_once)) {
+      drop(turn, partition);
+    } else if (offered == offered_.end()) {
       offered_[partition] = rounds_.hurry(partition, now, now + hurry);
     } else if (rounds_.completed(partition) > offered->second) {
       drop(turn, partition);

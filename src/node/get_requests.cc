@@ -44,7 +44,8 @@ void GetRequests::ask_owners(const Turn& turn, Operations::iterator at) {
   std::vector<std::string> candidates;
   if (get.sloppy) candidates = state_.stand_ins(get.key, get.store.n);
   const ContextBody* at_least = get.at_least.body();
-  running.operation.emplace(owners.first, get.r, get.store.conflict,
+  running.operation.emplace(mistaken(owners.first, Mutant::r_of_old_side, Mutant::r_of_new_side),
+                            get.r, get.store.conflict,
                             at_least == nullptr ? History{} : at_least->history,
                             std::move(owners.reserve));
   running.stand_ins = StandIns(std::move(candidates));

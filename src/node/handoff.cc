@@ -34,9 +34,14 @@ void Handoff::tick(const Turn& turn) {
     turn.write({.write = state_.next_number(), .key = std::move(key), .synced = false});
   }
   expire(turn.now.steady);
+  if (!state_.background.may(Background::Work::hints, turn.now.steady)) {
+    next_tick_ = state_.background.next(Background::Work::hints);
+    return;
+  }
   const HintLog::Hints& hints = state_.hints.hints();
   std::size_t looked_at = 0;
   std::size_t sent = 0;
+  std::size_t bytes = 0;
   for (auto at = hints.lower_bound(cursor_); !hints.empty() && looked_at < looked_at_max;) {
     if (at == hints.end()) at = hints.begin();
     if (looked_at++ == hints.size()) break;
@@ -48,12 +53,14 @@ void Handoff::tick(const Turn& turn) {
       if (!may_send(to, turn.now.steady) || sending_.contains({key, to})) continue;
       if (!send(turn, key, to)) break;
       ++sent;
+      bytes += at->second.bytes;
     }
     at = hints.upper_bound(key);
     cursor_ = at == hints.end() ? std::string() : at->first;
   }
   // Answers drive what follows; this is for those that nobody answers, or who come back.
   next_tick_ = turn.now.steady + (sent > 0 ? idle_period / 10 : idle_period);
+  if (sent > 0) state_.background.done(Background::Work::hints, turn.now.steady, rest, bytes);
 }
 
 TimePoint Handoff::next_tick() const {
@@ -77,6 +84,7 @@ std::vector<std::string> Handoff::receivers_of(const std::string& key,
   const std::vector<std::string> all = owners(key, hint.store);
   // Owed to somebody who is no owner: then to all of them.
   const bool to_all = std::ranges::any_of(hint.owed, [&](const Identity& owed) {
+    if (mutated(Mutant::hint_goes_with_owner) && !owed.is_zero()) return false;
     return owed.is_zero() || std::ranges::none_of(all, [&](const std::string& name) {
              return state_.identity_of(name) == owed;
            });
@@ -179,6 +187,7 @@ bool Handoff::has_its_due(const Identity& identity, const HintLog::Hint& hint,
   for (const std::string& owner : owners) {
     if (!identity.is_zero() && state_.identity_of(owner) == identity) return has(owner);
   }
+  if (mutated(Mutant::hint_goes_with_owner) && !identity.is_zero()) return true;
   return !owners.empty() && std::ranges::all_of(owners, has);
 }
 

@@ -28,6 +28,7 @@ class Handoff {
   static constexpr std::size_t window = 32;           // per receiver
   static constexpr std::size_t looked_at_max = 1024;  // per tick
   static constexpr TimePoint idle_period = std::chrono::milliseconds(500);
+  static constexpr TimePoint rest = std::chrono::milliseconds(1);  // after what one tick has sent
   static constexpr TimePoint patience = std::chrono::seconds(5);
   static constexpr TimePoint backoff_min = std::chrono::seconds(1);
   static constexpr TimePoint backoff_max = std::chrono::seconds(30);

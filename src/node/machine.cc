@@ -114,7 +114,7 @@ TimePoint Machine::next_tick() const {
   TimePoint next =
       std::min({gets_.next_tick(), coordinator_.next_tick(), puts_.next_tick(),
                 state_.detector.next_tick(), handoff_.next_tick(), anti_entropy_.next_tick(),
-                generations_.next_tick(), departure_.next_tick()});
+                generations_.next_tick(), views_.next_tick(), departure_.next_tick()});
   for (const auto& request : waiting_for_view_) {
     next = std::min(next, std::visit([](const auto& r) { return r.deadline; }, request));
   }
@@ -185,6 +185,14 @@ void Machine::on(const Turn& turn, const ClientWait& wait) {
 }
 
 void Machine::on(const Turn& turn, const ClientChange& change) {
+  const std::string& name = change.change.member.name;
+  const bool removes = change.change.kind == Change::Kind::remove && !change.change.force;
+  if (removes && state_.member(name) != nullptr && state_.detector.reachable(name)) {
+    turn.out.waits.push_back({change.request, absl::FailedPreconditionError(fmt::format(
+                                                  "remove: \"{}\" can be reached; let it leave",
+                                                  name))});
+    return;
+  }
   turn.out.changes.push_back({change.request, change.change});
 }
 
@@ -228,6 +236,8 @@ void Machine::on(const Turn& turn, const WriteFailed& failed) {
   }
   for (const std::uint64_t write : failed.writes) {
     generations_.failed(write);
+    views_.failed(write, turn.now.steady);
+    departure_.failed(write);
     if (service_.failed(write, failed.status) || handoff_.failed(write)) continue;
     coordinator_.failed(turn, write, failed.status);
   }
@@ -247,6 +257,7 @@ void Machine::on(const Turn& turn, const Tick&) {
   anti_entropy_.tick(
       turn);  // first: its walk reads what is written, and not yet what this step adds
   generations_.tick(turn);
+  views_.tick(turn);
   expire_waiting(turn);
   gets_.tick(turn);
   coordinator_.tick(turn);

@@ -10,6 +10,7 @@
 
 #include <absl/status/status.h>
 
+#include "base/mutant.h"
 #include "node/anti_entropy.h"
 #include "node/departure.h"
 #include "node/event.h"
@@ -64,6 +65,8 @@ class Machine {
   absl::Status open_store(const StoreFacts& facts, Actions& out);
 
   // When a Tick is due if nothing happens before.
+  // A request of the application, begun by an event, took so long.
+  void note_latency(TimePoint now, TimePoint took) { state_.background.foreground(now, took); }
   TimePoint next_tick() const;
 
   // What the host and its handles may show.
@@ -87,9 +90,11 @@ class Machine {
   void join_cluster(const Turn& turn);
   void note_own_end(const Turn& turn);
   void seal_messages(const Now& now, Actions& out);
-  void take(const Turn& turn, const PacketReceived& received);
+  void take(const Turn& turn, const PacketReceived& received, Packet& packet);
   void catch_up(const Turn& turn, const std::string& from);
-  bool counts_here(const Turn& turn) const { return turn.peer_view == state_.view.number; }
+  bool counts_here(const Turn& turn) const {
+    return turn.peer_view == state_.view.number || mutated(Mutant::answers_of_other_views);
+  }
   void hear_refusals(const Turn& turn, const Packet& packet);
   void on_message(const Turn& turn, const std::string& from, Message&& message);
   void on_forward(const Turn& turn, const std::string& from, PutForward forward);
@@ -121,9 +126,11 @@ class Machine {
   Departure departure_;
   // Requests that came before the first view.
   std::deque<std::variant<ClientGet, ClientPut>> waiting_for_view_;
+  static constexpr std::size_t early_packets_max = 256;
+  std::vector<PacketReceived> early_packets_;       // of peers, likewise
   std::vector<PutCoordinator::Finished> finished_;  // those that are delivered
   Turn::Written written_;                           // of the step that runs
-  Packet packet_;                        // the one that is dealt with, and room for the next
+  Packet packet_;                                   // room for the next one
   std::vector<SendPacket> unaddressed_;  // of the membership component, by address rather than name
   std::map<std::string, std::string>
       drop_reasons_;  // by sender, as last logged: a reason is logged once

@@ -18,23 +18,33 @@ constexpr std::size_t messages_kept_max = 256;  // as room for those of the next
 }  // namespace
 
 void Machine::on(const Turn& turn, PacketReceived received) {
-  const absl::Status read = read_packet(received.packet, packet_);
+  Packet packet = std::move(packet_);  // a view in it brings those that waited for one
+  const absl::Status read = read_packet(received.packet, packet);
   if (read.ok()) {
-    take(turn, received);
+    take(turn, received, packet);
   } else {
     log_drop(turn, received.peer, std::string(read.message()));
   }
-  packet_.messages.clear();
-  if (packet_.messages.capacity() > messages_kept_max) packet_.messages = {};
+  packet.messages.clear();
+  if (packet.messages.capacity() > messages_kept_max) packet.messages = {};
+  packet_ = std::move(packet);
   SpareBuffers::give(std::move(received.packet));
 }
 
-void Machine::take(const Turn& turn, const PacketReceived& received) {
-  const PacketHeader& header = packet_.header;
+void Machine::take(const Turn& turn, const PacketReceived& received, Packet& packet) {
+  const PacketHeader& header = packet.header;
+  if (state_.ring == nullptr && !header.cluster.is_zero()) {
+    // Others heard of the first view a moment earlier. What they ask would be asked for nothing.
+    if (early_packets_.size() < early_packets_max) early_packets_.push_back(received);
+    return;
+  }
   const Turn received_in{turn.now, turn.own, turn.out, turn.written, header.view};
-  hear_view(received_in, packet_);
-  if (!accepts(received_in, received, packet_)) return;
+  hear_view(received_in, packet);
+  if (!accepts(received_in, received, packet)) return;
   const std::string& from = header.from;
+  if (!state_.detector.reachable(from)) {
+    turn.out.redials.push_back(state_.member(from)->address);
+  }
   state_.detector.heard(from, turn.now.steady);
   views_.heard(from, header.view);
   if (header.view != state_.view.number) catch_up(turn, from);
@@ -44,12 +54,12 @@ void Machine::take(const Turn& turn, const PacketReceived& received) {
                          "other owners, and not answered for until then",
                          from));
   }
-  if (packet_.unknown > 0) {
+  if (packet.unknown > 0) {
     turn.log(LogLevel::info,
              fmt::format("{} messages from {} are of types that this version does not know",
-                         packet_.unknown, from));
+                         packet.unknown, from));
   }
-  for (Message& message : packet_.messages) on_message(received_in, from, std::move(message));
+  for (Message& message : packet.messages) on_message(received_in, from, std::move(message));
 }
 
 // One of the two is behind. Whatever is sent to it tells it, or makes it tell.
@@ -117,6 +127,8 @@ bool Machine::accepts(const Turn& turn, const PacketReceived& received, const Pa
     return refuse(verdict.refusal);
   }
   if (verdict.changed) {
+    // Another life, which may listen where the last one did not any more.
+    turn.out.redials.push_back(state_.ring->members()[*index].address);
     turn.write({.write = state_.next_number(),
                 .key = peer_key(header.from),
                 .record = encode_peer(*state_.peers.find(header.from))});

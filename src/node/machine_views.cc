@@ -50,7 +50,9 @@ void Machine::adopt(const Turn& turn, View view) {
   coordinator_.view_changed(turn);
   deliver_finished(turn);
   puts_.view_changed(turn);
-  if (first) fill_waiting(turn);
+  if (!first) return;
+  fill_waiting(turn);
+  for (const PacketReceived& packet : std::exchange(early_packets_, {})) on(turn, packet);
 }
 
 // The data directory belongs to the first cluster that it was part of.
@@ -71,12 +73,16 @@ void Machine::join_cluster(const Turn& turn) {
 
 // Whoever has left or was removed serves nothing any more, and is told by the view that says so.
 void Machine::note_own_end(const Turn& turn) {
-  if (!state_.out_of_service.ok() || state_.ring->find(state_.self.name)) return;
+  if (!state_.out_of_service.ok()) return;
+  const Member* holder = state_.member(state_.self.name);  // of the name
   for (const Member& member : state_.view.members) {
     if (member.identity != state_.self.identity || is_present(member)) continue;
-    state_.out_of_service = absl::FailedPreconditionError(fmt::format(
-        "node \"{}\" is out of service: it has {} the cluster in view {}", state_.self.name,
-        member.state == MemberState::left ? "left" : "been removed from", state_.view.number));
+    std::string what = holder != nullptr ? "there is another data directory that has taken the place of this one,"
+                       : member.state == MemberState::left ? "it has left the cluster"
+                                                           : "it has been removed from the cluster";
+    state_.out_of_service = absl::FailedPreconditionError(
+        fmt::format("node \"{}\" is out of service: {} in view {}", state_.self.name, what,
+                    state_.view.number));
     turn.log(LogLevel::warning, std::string(state_.out_of_service.message()));
   }
 }

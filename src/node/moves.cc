@@ -5,9 +5,11 @@
 
 #include <fmt/format.h>
 
+#include "base/mutant.h"
+
 namespace dynamo::core {
 
-void Moves::plan() {
+void Moves::plan(TimePoint now) {
   if (planned_ == state_.ring) return;
   planned_ = state_.ring;
   std::map<int, Getting> getting;
@@ -17,7 +19,7 @@ void Moves::plan() {
     const auto at = getting_.find(partition);
     getting[partition] = at != getting_.end() && at->second.mark == mark
                              ? at->second
-                             : Getting{.mark = mark, .since = state_.view.number};
+                             : Getting{.mark = mark, .began = now, .since = state_.view.number};
   }
   getting_ = std::move(getting);
   std::erase_if(ready_, [&](const auto& one) { return !state_.ring->is_moving(one.first); });
@@ -45,6 +47,7 @@ void Moves::take(const Turn& turn, const std::string& from, const MoveReady& rea
 // that have not.
 bool Moves::introduced(const Turn&, int partition, const Getting& getting) {
   bool all = true;
+  if (mutated(Mutant::stores_not_asked_for)) return true;
   for (std::string& name : state_.names(state_.ring->preference_list(partition, n()))) {
     if (state_.is_self(name)) continue;
     const auto at = introduced_.find(name);
@@ -59,7 +62,9 @@ bool Moves::introduced(const Turn&, int partition, const Getting& getting) {
 void Moves::go_on(const Turn& turn, int partition, Getting& getting) {
   constexpr TimePoint hurry = std::chrono::seconds(10);
   const TimePoint now = turn.now.steady;
-  if (getting.is_ready || state_.stored_view < getting.since) return;
+  const bool stored =
+      state_.stored_view >= getting.since || mutated(Mutant::move_before_view_stored);
+  if (getting.is_ready || !stored) return;
   if (!getting.round) {
     if (introduced(turn, partition, getting)) {
       getting.round = rounds_.hurry(partition, now, now + hurry);
@@ -86,11 +91,13 @@ bool Moves::all_ready(int partition) const {
   if (words == ready_.end()) return false;
   const std::uint64_t mark = state_.ring->move_mark(partition);
   const std::vector<std::string> owners = state_.names(state_.ring->pending_owners(partition, n()));
-  return std::ranges::all_of(owners, [&](const std::string& name) {
+  const auto is_ready = [&](const std::string& name) {
     const auto word = words->second.find(name);
     return word != words->second.end() && word->second.mark == mark &&
            word->second.identity == state_.identity_of(name);
-  });
+  };
+  if (mutated(Mutant::move_ended_by_first)) return std::ranges::any_of(owners, is_ready);
+  return std::ranges::all_of(owners, is_ready);
 }
 
 // What this node counts; and, by the member with the first name, moves that have lost a side.
@@ -106,8 +113,12 @@ void Moves::finish(const Turn& turn) {
 }
 
 void Moves::tick(const Turn& turn) {
-  if (state_.ring == nullptr || state_.view.moves.empty()) return;
-  plan();
+  if (state_.ring == nullptr) return;
+  if (state_.view.moves.empty()) {
+    state_.transfers.clear();
+    return;
+  }
+  plan(turn.now.steady);
   if (due_ > turn.now.steady || !state_.takes_writes().ok()) return;
   due_ = turn.now.steady + again;
   asked_.clear();
@@ -120,14 +131,14 @@ void Moves::tick(const Turn& turn) {
 }
 
 void Moves::note_progress() {
-  MoveProgress& progress = state_.move_progress;
-  progress = {};
+  state_.transfers.clear();
   for (const auto& [partition, getting] : getting_) {
-    ++progress.getting;
-    progress.ready += getting.is_ready ? 1 : 0;
-    if (getting.is_ready || !progress.trouble.empty()) continue;
-    const std::string_view trouble = rounds_.trouble(partition);
-    if (!trouble.empty()) progress.trouble = fmt::format("partition {}: {}", partition, trouble);
+    const ExchangeRounds::Progress progress = rounds_.progress(partition);
+    state_.transfers[partition] = {.is_ready = getting.is_ready,
+                                   .since = getting.began,
+                                   .begun = progress.begun,
+                                   .bytes = progress.bytes,
+                                   .trouble = std::string(rounds_.trouble(partition))};
   }
 }
 

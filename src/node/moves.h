@@ -44,6 +44,7 @@ class Moves {
   // A partition that this node gets, or has on both sides.
   struct Getting {
     std::uint64_t mark = 0;                // which move it is
+    TimePoint began{};                     // when this node heard of it
     std::uint64_t since = 0;               // the first view with it that this node was in
     std::optional<std::uint64_t> round{};  // the number to exceed
     bool is_ready = false;
@@ -53,7 +54,7 @@ class Moves {
     Identity identity{};  // whose it was: a lost disk is not ready
   };
 
-  void plan();
+  void plan(TimePoint now);
   bool introduced(const Turn& turn, int partition, const Getting& getting);
   void go_on(const Turn& turn, int partition, Getting& getting);
   void report(const Turn& turn, int partition, const Getting& getting);

@@ -13,6 +13,7 @@ NodeState::NodeState(NodeIdentity identity, NodeSettings node_settings)
     : settings(std::move(node_settings)),
       self(std::move(identity)),
       trees(settings.partitions),
+      background(settings.background_bytes_per_second),
       actors(self.boot_random),
       prng(settings.seed),
       // Replies to an earlier life of this node must not meet an operation of this one.

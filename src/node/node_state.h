@@ -19,6 +19,7 @@
 #include "causality/replica_key.h"
 #include "coordinator/failure_detector.h"
 #include "coordinator/replica_tally.h"
+#include "node/background.h"
 #include "node/event.h"
 #include "node/identity.h"
 #include "node/outbox.h"
@@ -85,17 +86,11 @@ struct NodeSettings {
   std::string cluster_label{};
   int partitions = 256;
   int requests_max = 16384;
+  std::uint64_t background_bytes_per_second = 0;  // 0: no limit
   std::size_t hint_bytes_max = std::size_t{1} << 30;
   bool with_trees = true;  // off only in the benchmark that measures what they cost
   std::shared_ptr<const ContextSecrets> context_secrets{};  // shared with contexts; null: none
   std::uint64_t seed = 0;                                   // of write ids and operation numbers
-};
-
-// Of the partitions that this node gets.
-struct MoveProgress {
-  int getting = 0;
-  int ready = 0;          // of these
-  std::string trouble{};  // what is in the way of the first that is not; empty: nothing known
 };
 
 // What the parts of a node share: who it is, what it knows of ring, peers and stores.
@@ -123,9 +118,17 @@ struct NodeState {
   std::set<int> rebuilding{};  // partitions whose records were lost with a disk, and are not back
   RecordTrees trees;
   RepairHorizon horizon;
+  Background background;
   std::set<int> former{};          // partitions of which this node has what it owns no more
   std::uint64_t former_known = 0;  // the view that this was found out in
-  MoveProgress move_progress{};
+  struct Transfer {
+    bool is_ready = false;
+    TimePoint since{};
+    std::uint64_t begun = 0;  // rounds
+    std::uint64_t bytes = 0;
+    std::string trouble{};
+  };
+  std::map<int, Transfer> transfers;  // of partitions that this node gets
   std::uint64_t reaped = 0;  // records dropped, since the start
   Outbox outbox;
   ActorSource actors;

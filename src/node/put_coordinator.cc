@@ -137,11 +137,13 @@ void PutCoordinator::replicate(const Turn& turn, const std::string& from, const 
 
 void PutCoordinator::ask_owners(const Turn& turn, Operations::iterator at, WriteRequest request) {
   auto& [number, running] = *at;
-  const OwnerSides owners = state_.owner_sides(running.key, running.store.n);
+  OwnerSides owners = state_.owner_sides(running.key, running.store.n);
+  if (mutated(Mutant::pending_owners_not_written)) owners.pending.clear();
   std::vector<std::string> candidates;
   if (running.sloppy) candidates = state_.stand_ins(running.key, running.store.n);
   std::erase(candidates, state_.self.name);
-  running.operation = PutOperation(owners, running.w, running.synced);
+  running.operation = PutOperation(
+      mistaken(owners, Mutant::w_of_old_side, Mutant::w_of_new_side), running.w, running.synced);
   running.stand_ins = StandIns(std::move(candidates));
   if (running.role == Role::stand_in) running.operation.tally().add(state_.self.name, running.role);
   running.operation.stored(state_.self.name);

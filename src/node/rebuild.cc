@@ -58,10 +58,20 @@ bool Rebuild::introduced(int partition) const {
                               [&](const std::string& name) { return asked_.contains(name); });
 }
 
+// Who has gone is asked no more, and what is not owned any more is not fetched.
+void Rebuild::forget() {
+  std::erase_if(asked_,
+                [&](const std::string& name) { return state_.member(name) == nullptr; });
+  std::erase_if(state_.rebuilding, [&](int partition) {
+    return !state_.owns(state_.self.name, depth_, static_cast<std::uint32_t>(partition));
+  });
+}
+
 void Rebuild::tick(const Turn& turn) {
   if (!state_.generation.rebuilding || state_.ring == nullptr) return;
   if (!begun_) begin();
   add_partitions();
+  forget();
   if (due_ > turn.now.steady) return;
   due_ = turn.now.steady + again;
   for (const std::string& name : asked_) {

@@ -33,6 +33,7 @@ class Rebuild {
  private:
   void begin();
   void add_partitions();
+  void forget();
   bool introduced(int partition) const;
 
   NodeState& state_;

@@ -177,7 +177,11 @@ void RecordTrees::note_damage(const Turn& turn, const ObjectKey& key, std::strin
                        place_of(key).partition, why));
 }
 
-void RecordTrees::tick(const Turn& turn) {
+bool RecordTrees::awaited() const {
+  return walks_ == 0 || urgent_walk_ || !doubtful_.empty();
+}
+
+void RecordTrees::tick(const Turn& turn, Background& background) {
   // The reader does not know yet what this very step has written.
   if (turn.now.steady < next_chunk_ || !turn.written.empty()) return;
   if (walks_ > 0 && !urgent_walk_ && !doubtful_.empty()) {
@@ -198,13 +202,13 @@ void RecordTrees::tick(const Turn& turn) {
     }
     next_scrub_ = turn.now.steady + (over ? scrub_rest : scrub_pause);
   }
-  next_chunk_ = turn.now.steady + pause;
+  next_chunk_ = background.done(Background::Work::walk, turn.now.steady, pause, 0);
+  if (awaited()) next_chunk_ = std::min(next_chunk_, turn.now.steady + 10 * pause);
 }
 
 TimePoint RecordTrees::next_tick() const {
   if (!begun_) return TimePoint::max();
-  const bool awaited = walks_ == 0 || urgent_walk_ || !doubtful_.empty();
-  return awaited ? next_chunk_ : std::max(next_chunk_, next_scrub_);
+  return awaited() ? next_chunk_ : std::max(next_chunk_, next_scrub_);
 }
 
 bool RecordTrees::go_on(const Turn& turn, Walk& walk) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "node/background.h"
 #include "node/engine_keys.h"
 #include "node/event.h"
 #include "repair/merkle_tree.h"
@@ -38,7 +39,8 @@ struct Turn;
 class RecordTrees {
  public:
   // The pause between two chunks: of a walk that somebody waits for, and of one that nobody does;
-  // and the rest between two of the latter.
+  // and the rest between two of the latter. Requests of the application make it longer, for the
+  // former no more than tenfold: until trees are there, nothing can be repaired.
   static constexpr TimePoint pause = std::chrono::milliseconds(5);
   static constexpr TimePoint scrub_pause = std::chrono::seconds(1);
   static constexpr TimePoint scrub_rest = std::chrono::minutes(10);
@@ -77,7 +79,7 @@ class RecordTrees {
   // The first walk is over.
   bool complete() const { return walks_ > 0; }
 
-  void tick(const Turn& turn);
+  void tick(const Turn& turn, Background& background);
   TimePoint next_tick() const;
 
   int partition_bits() const { return bits_; }
@@ -110,6 +112,7 @@ class RecordTrees {
   Place place_of(const ObjectKey& key) const;
   ObjectKey first_of(const Place& place) const;
   bool built(const Place& place) const;
+  bool awaited() const;
   MerkleTree& tree_at(const Place& place);
   void apply(const ObjectKey& key, const Hash128& before, const Hash128& now);
   Hash128 digest_of(const Turn& turn, const ObjectKey& key, std::string_view record);

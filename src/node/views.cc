@@ -39,6 +39,7 @@ bool Views::is_news(const View& view) const {
 
 void Views::changed(const Turn& turn) {
   const std::uint64_t number = state_.view.number;
+  store_at_ = TimePoint::max();
   if (number <= first_view || number <= state_.stored_view) {
     state_.stored_view = number;
     return;
@@ -54,6 +55,21 @@ void Views::synced(std::uint64_t write) {
   if (!write_ || write_->number != write) return;
   state_.stored_view = write_->view;
   write_.reset();
+}
+
+// A disk is full for a while, and moves wait for this node.
+void Views::failed(std::uint64_t write, TimePoint now) {
+  if (!write_ || write_->number != write) return;
+  write_.reset();
+  store_at_ = now + store_again;
+}
+
+void Views::tick(const Turn& turn) {
+  if (next_tick() <= turn.now.steady) changed(turn);
+}
+
+TimePoint Views::next_tick() const {
+  return state_.takes_writes().ok() ? store_at_ : TimePoint::max();
 }
 
 void Views::heard(const std::string& peer, std::uint64_t view) { peers_[peer] = {.view = view}; }

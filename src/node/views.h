@@ -24,6 +24,8 @@ class Views {
  public:
   // A peer that is behind is told again after so long.
   static constexpr TimePoint again = std::chrono::milliseconds(50);
+  // A write of the view that failed is made again after so long.
+  static constexpr TimePoint store_again = std::chrono::milliseconds(500);
 
   explicit Views(NodeState& state) : state_(state) {}
 
@@ -38,6 +40,9 @@ class Views {
   void changed(const Turn& turn);
   // The engine's word on a write; that of others is ignored.
   void synced(std::uint64_t write);
+  void failed(std::uint64_t write, TimePoint now);
+  void tick(const Turn& turn);
+  TimePoint next_tick() const;
 
   // A packet of that peer, in that view.
   void heard(const std::string& peer, std::uint64_t view);
@@ -56,7 +61,8 @@ class Views {
 
   NodeState& state_;
   std::optional<View> restored_;
-  std::optional<Write> write_;  // on its way to the disk
+  std::optional<Write> write_;            // on its way to the disk
+  TimePoint store_at_ = TimePoint::max();  // when it is made again
   std::map<std::string, Peer, std::less<>> peers_;
 };
 

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/mutant.h"
 #include "ring/placement.h"
 #include "ring/plan_moves.h"
 
@@ -35,7 +36,7 @@ const Member* present_member(const View& view, std::string_view name) {
 }
 
 bool same_move(const Move& a, const Move& b) {
-  return a.partition == b.partition && a.from == b.from && a.to == b.to;
+  return a.partition == b.partition && a.begun == b.begun && a.from == b.from && a.to == b.to;
 }
 
 bool is_done(const View& view, const Change& change) {
@@ -194,6 +195,9 @@ void NextView::settle_newcomers(View& view) const {
 View NextView::finish() && {
   View view{.number = before_.number + 1, .cluster = before_.cluster};
   view.members = std::move(members_);
+  if (mutated(Mutant::gone_forgotten)) {
+    std::erase_if(view.members, [](const Member& member) { return !is_present(member); });
+  }
   std::ranges::stable_sort(view.members, {}, &Member::name);
   if (members_changed_) {
     View ended{.number = before_.number, .cluster = before_.cluster};

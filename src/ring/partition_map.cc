@@ -54,7 +54,8 @@ PartitionMap::PartitionMap(const View& view, int partitions, int depth)
 
 void PartitionMap::add(const Move& move) {
   if (move.partition < 0 || move.partition >= partitions_) return;
-  Moving moving{.current = indices(move.from), .pending = indices(move.to)};
+  Moving moving{
+      .begun = move.begun, .current = indices(move.from), .pending = indices(move.to)};
   if (moving.current.empty() || moving.pending.empty()) return;
   moves_.insert_or_assign(move.partition, std::move(moving));
 }
@@ -141,7 +142,8 @@ std::uint64_t PartitionMap::owners_mark(int partition, int n) const {
 std::uint64_t PartitionMap::move_mark(int partition) const {
   const auto moving = moves_.find(partition);
   if (moving == moves_.end()) return 0;
-  return mark(moving->second.current, moving->second.pending);
+  const std::uint64_t sides = mark(moving->second.current, moving->second.pending);
+  return sides ^ hash64(std::to_string(moving->second.begun), 0);
 }
 
 RingView PartitionMap::ring_view(int n) const {

@@ -61,7 +61,7 @@ class PartitionMap {
   // Of the names of its owners, current and pending: equal if nodes mean the same owners, whatever
   // the numbers of their views are.
   std::uint64_t owners_mark(int partition, int n) const;
-  // Of both sides of its move, for all n; 0 if it is not moving.
+  // Of both sides of its move, for all n, and of when it began; 0 if it is not moving.
   std::uint64_t move_mark(int partition) const;
 
   // For people: the first n names of each partition.
@@ -69,6 +69,7 @@ class PartitionMap {
 
  private:
   struct Moving {
+    std::uint64_t begun = 0;
     std::vector<MemberIndex> current;
     std::vector<MemberIndex> pending;
   };

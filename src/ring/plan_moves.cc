@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/mutant.h"
+
 namespace dynamo::core {
 namespace {
 
@@ -36,6 +38,11 @@ bool same_owners(const Names& a, const Names& b) {
   return true;
 }
 
+bool leaves(const std::vector<Member>& members, std::string_view name) {
+  const auto at = std::ranges::find(members, name, &Member::name);
+  return at != members.end() && at->state == MemberState::leaving;
+}
+
 Names names_of(std::span<const MemberIndex> list, const std::vector<Member>& members) {
   Names names;
   for (const MemberIndex member : list) names.push_back(members[member].name);
@@ -55,13 +62,21 @@ std::vector<Move> plan_moves(const View& before, std::span<const Member> members
   for (int partition = 0; partition < partitions; ++partition) {
     const auto index = static_cast<std::size_t>(partition);
     const auto at = moving.find(partition);
-    Names from = at == moving.end() ? names_of(old_lists[index], old_members) : at->second->from;
+    const bool begins = at == moving.end() || mutated(Mutant::move_starts_over);
+    Names from = begins ? names_of(old_lists[index], old_members) : at->second->from;
     std::erase_if(from, [&](const std::string& name) {
       return !std::ranges::binary_search(new_members, name, {}, &Member::name);
     });
+    if (mutated(Mutant::move_without_leaver)) {
+      std::erase_if(from, [&](const std::string& name) { return leaves(new_members, name); });
+    }
     Names to = names_of(new_lists[index], new_members);
     if (from.empty() || to.empty() || same_owners(from, to)) continue;
-    moves.push_back({.partition = partition, .from = std::move(from), .to = std::move(to)});
+    const bool goes_on = !begins && at->second->from == from && at->second->to == to;
+    moves.push_back({.partition = partition,
+                     .begun = goes_on ? at->second->begun : before.number + 1,
+                     .from = std::move(from),
+                     .to = std::move(to)});
   }
   return moves;
 }

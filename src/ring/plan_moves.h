@@ -22,6 +22,8 @@ inline constexpr int moves_depth = 8;
 // it was going to give up what they got). Members that are no longer present are on neither side.
 // Where nobody who served is left there is nothing to wait for, and no move.
 //
+// A move whose sides stay the same is the same move; any other begins with the view after `before`.
+//
 // The result is sorted by partition. Both sides of a move have at most 2 x moves_depth names, in
 // the order of preference.
 //

@@ -121,9 +121,16 @@ absl::Status Node::leave(std::chrono::milliseconds deadline) {
 
 absl::Status Node::remove(const std::string& name, bool force) {
   constexpr auto timeout = std::chrono::seconds(10);
+  const core::TimePoint begun = host_->now().steady;
+  const Change change{.kind = Change::Kind::remove, .member = {.name = name}, .force = force};
+  const absl::Status asked =
+      await(*host_, timeout, "remove", [&](core::TimePoint, host::Host::WaitDone done) {
+        return host_->change(change, std::move(done));
+      });
+  if (!asked.ok()) return asked;
   return await(*host_, timeout, "remove", [&](core::TimePoint, host::Host::WaitDone done) {
-    return host_->change({.kind = Change::Kind::remove, .member = {.name = name}, .force = force},
-                         std::move(done));
+    return host_->start_wait(
+        {.deadline = begun + timeout, .goal = Goal::removed, .member = name}, std::move(done));
   });
 }
 

@@ -69,6 +69,9 @@ absl::Status check_secrets(const NodeOptions& options) {
 absl::Status NodeOptions::validate() const {
   if (absl::Status status = check_name("cluster", cluster); !status.ok()) return status;
   if (absl::Status status = check_name("name", name); !status.ok()) return status;
+  for (const std::string& seed : seeds) {
+    if (absl::Status status = check_name("seeds", seed); !status.ok()) return status;
+  }
   if (zone.size() > core::name_bytes_max) {
     return invalid("zone: {} bytes, the limit is {}", zone.size(), core::name_bytes_max);
   }
@@ -78,6 +81,7 @@ absl::Status NodeOptions::validate() const {
       !std::has_single_bit(static_cast<unsigned>(partitions))) {
     return invalid("partitions: {}, the limit is a power of two from 8 to 65536", partitions);
   }
+  if (threads != 1) return invalid("threads: {}, the limit is 1 in this version", threads);
   if (flush_interval < milliseconds(1) || flush_interval > timeout_max) {
     return invalid("flush_interval: {} ms, the limit is 1 to {} ms", flush_interval.count(),
                    timeout_max.count());

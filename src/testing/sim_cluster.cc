@@ -50,7 +50,7 @@ bool SimCluster::run_until(absl::FunctionRef<bool()> done, std::chrono::nanoseco
   return said;
 }
 
-std::chrono::nanoseconds SimCluster::now() const { return world_->context().scheduler().now(); }
+std::chrono::nanoseconds SimCluster::now() const { return world_->now(); }
 
 void SimCluster::crash(int node) { world_->crash(node); }
 

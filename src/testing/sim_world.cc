@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include <dynamo/membership/gossip.h>
 #include <fmt/format.h>
 
 #include "base/hash.h"
@@ -16,15 +17,6 @@ namespace {
 
 [[noreturn]] void refuse(std::string_view what, const absl::Status& status) {
   throw std::invalid_argument(fmt::format("SimCluster: {}: {}", what, status.ToString()));
-}
-
-NodeOptions options_of(int index, const SimOptions& options) {
-  NodeOptions node = options.node;
-  node.name = SimWorld::name_of(index);
-  if (!options.zones.empty()) {
-    node.zone = options.zones[static_cast<std::size_t>(index) % options.zones.size()];
-  }
-  return node;
 }
 
 // Refuses what is out of range before anything is made of it.
@@ -55,27 +47,50 @@ std::int64_t draw_drift(double clock_drift, std::uint64_t seed) {
 SimWorld::SimWorld(SimOptions options)
     : options_(checked(std::move(options))),
       wires_(std::make_shared<SimWires>(context_, options_.network, options_.seed, journal_)) {
-  std::vector<Member> members;
-  for (int i = 0; i < options_.nodes; ++i) members.push_back(make_computer(i));
-  views_ = std::make_shared<SimViews>(wires_, std::move(members), options_.node.partitions,
-                                      options_.seed);
+  for (int i = 0; i < options_.nodes; ++i) make_computer(i);
   for (int i = 0; i < options_.nodes; ++i) {
     const absl::Status status = start(i);
     if (!status.ok()) refuse("node " + name_of(i), status);
   }
-  // Each node takes in its first view, so that a test begins with a cluster that knows itself.
-  constexpr core::TimePoint beginning{0};
-  run_until([] { return false; }, beginning);
+  // A test begins with a cluster that knows itself. A membership of the application's own takes its
+  // time, and says by itself when that is.
+  const core::TimePoint limit = own_membership_ ? core::TimePoint{0} : std::chrono::minutes(10);
+  run_until([this] { return all_in(latest_view()); }, limit);
+  founded_ = true;
+  began_ = context_->scheduler().now();
 }
 
-// Returns who is going to be on it.
-Member SimWorld::make_computer(int index) {
-  const NodeOptions node = options_of(index, options_);
+bool SimWorld::all_in(const View& view) const {
+  if (view.number == 0 || static_cast<int>(view.members.size()) < size()) return false;
+  if (!view.moves.empty()) return false;  // of those that were not there when it was founded
+  return std::ranges::all_of(computers_, [&](const Computer& computer) {
+    std::uint64_t number = 0;
+    computer.host->inspect([&](const core::NodeState& state, const core::RecordReader&) {
+      number = state.view.number;
+    });
+    return number == view.number;
+  });
+}
+
+// Those that are started later are in no position to found another cluster.
+NodeOptions SimWorld::options_of(int index) const {
+  NodeOptions node = options_.node;
+  node.name = name_of(index);
+  if (!options_.zones.empty()) {
+    node.zone = options_.zones[static_cast<std::size_t>(index) % options_.zones.size()];
+  }
+  for (int i = 0; i < size(); ++i) {
+    if (i != index || !founded_) node.seeds.push_back(name_of(i));
+  }
+  return node;
+}
+
+void SimWorld::make_computer(int index) {
+  const std::string name = name_of(index);
   computers_.push_back(
-      {.storage = std::make_shared<SimStorage>(context_, node.name, options_.disk, options_.seed,
-                                               journal_),
-       .drift_ppm = draw_drift(options_.clock_drift, core::hash64(node.name, options_.seed))});
-  return {.name = node.name, .address = node.name, .zone = node.zone, .weight = node.weight};
+      {.storage =
+           std::make_shared<SimStorage>(context_, name, options_.disk, options_.seed, journal_),
+       .drift_ppm = draw_drift(options_.clock_drift, core::hash64(name, options_.seed))});
 }
 
 absl::StatusOr<int> SimWorld::add() {
@@ -121,8 +136,13 @@ absl::StatusOr<host::Host::Parts> SimWorld::parts_of(int index, const NodeOption
   parts.environment = std::move(environment);
   parts.transport = given.transport != nullptr ? std::move(given.transport)
                                                : SimWires::transport(wires_, node.name);
-  parts.membership =
-      given.membership != nullptr ? std::move(given.membership) : SimViews::membership(views_);
+  parts.membership = std::move(given.membership);
+  own_membership_ = own_membership_ || parts.membership != nullptr;
+  if (parts.membership == nullptr) {
+    parts.membership = gossip_membership({.cluster = node.cluster,
+                                          .partitions = node.partitions,
+                                          .seeds = node.seeds});
+  }
   parts.storage = SimStorage::open(computer.storage, std::move(given.storage));
   computer.alive = std::make_shared<bool>(true);
   if (given.log) {
@@ -138,7 +158,7 @@ absl::StatusOr<host::Host::Parts> SimWorld::parts_of(int index, const NodeOption
 }
 
 absl::Status SimWorld::start(int index) {
-  NodeOptions node = options_of(index, options_);
+  NodeOptions node = options_of(index);
   absl::StatusOr<host::Host::Parts> parts = parts_of(index, node);
   if (!parts.ok()) return parts.status();
   Computer& computer = this->computer(index);
@@ -154,10 +174,23 @@ absl::Status SimWorld::start(int index) {
   return absl::OkStatus();
 }
 
-bool SimWorld::is_member(int node) const {
+const View& SimWorld::latest_view() {
+  for (Computer& computer : computers_) {
+    if (computer.host == nullptr || computer.host->stopped()) continue;
+    computer.host->inspect([&](const core::NodeState& state, const core::RecordReader&) {
+      if (state.ring != nullptr && state.view.number > latest_.number) latest_ = state.view;
+    });
+  }
+  return latest_;
+}
+
+bool SimWorld::is_member(int node) {
   const std::vector<Member>& members = latest_view().members;
-  const auto at = std::ranges::find(members, name_of(node), &Member::name);
-  return at == members.end() || core::is_present(*at);
+  const auto named = [&](const Member& member) { return member.name == name_of(node); };
+  return std::ranges::none_of(members, named) ||
+         std::ranges::any_of(members, [&](const Member& member) {
+           return named(member) && core::is_present(member);
+         });
 }
 
 Node& SimWorld::node(int index) {

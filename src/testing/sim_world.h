@@ -19,7 +19,6 @@
 #include "testing/sim_environment.h"
 #include "testing/sim_journal.h"
 #include "testing/sim_storage.h"
-#include "testing/sim_views.h"
 #include "testing/sim_wires.h"
 
 namespace dynamo::testing {
@@ -38,9 +37,12 @@ class SimWorld {
   int size() const { return static_cast<int>(computers_.size()); }
   // As SimCluster's.
   absl::StatusOr<int> add();
-  const View& latest_view() const { return views_->latest(); }
+  // The latest that any node has been in.
+  const View& latest_view();
   // It has neither left nor been removed.
-  bool is_member(int node) const;
+  bool is_member(int node);
+  // Since the cluster that it begins with was there.
+  core::TimePoint now() const { return context_->scheduler().now() - began_; }
   SimContext& context() { return *context_; }
   const SimContext& context() const { return *context_; }
   SimWires& network() { return *wires_; }
@@ -105,7 +107,9 @@ class SimWorld {
 
   Computer& computer(int node);
   const Computer& computer(int node) const;
-  Member make_computer(int index);
+  void make_computer(int index);
+  NodeOptions options_of(int index) const;
+  bool all_in(const View& view) const;
   absl::Status start(int index);
   absl::StatusOr<host::Host::Parts> parts_of(int index, const NodeOptions& node);
   void kill(int node, SimFault how);
@@ -119,7 +123,10 @@ class SimWorld {
   const std::shared_ptr<SimContext> context_ = std::make_shared<SimContext>();
   const std::shared_ptr<SimJournal> journal_ = std::make_shared<SimJournal>();
   const std::shared_ptr<SimWires> wires_;
-  std::shared_ptr<SimViews> views_;
+  View latest_{};
+  bool founded_ = false;
+  core::TimePoint began_{};
+  bool own_membership_ = false;  // the application's
   std::vector<Computer> computers_;
   // What the records say, and as of which SimJournal::changes(): run_until() asks at every event.
   std::string differences_;

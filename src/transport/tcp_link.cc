@@ -99,6 +99,14 @@ bool TcpLink::flush_here() {
   return true;
 }
 
+void TcpLink::redial() {
+  if (state_ != State::waiting) return;
+  failures_ = 0;
+  timer_.reset();
+  ++timer_number_;
+  backoff_ended();
+}
+
 void TcpLink::sweep(TimePoint now) {
   const auto& timing = shared_->timing;
   if (state_ != State::connected) {

@@ -44,6 +44,8 @@ class TcpLink : public std::enable_shared_from_this<TcpLink> {
   void flush();
   // Sends what waits, if it can leave at once; false if the arranged flush() is still needed.
   bool flush_here();
+  // The peer is there: backing off makes no sense any more.
+  void redial();
   // Looks at the deadlines.
   void sweep(TimePoint now);
   // Unused for so long that it may be forgotten. No push() may run at the same time.

@@ -21,6 +21,15 @@ void TcpPeers::send(std::string_view address, Lane lane, std::string packet) {
   asio::post(executor_, in_turn(shared_, [self = shared_from_this()] { self->flush(); }));
 }
 
+void TcpPeers::redial(std::string_view address) {
+  const std::lock_guard lock(mutex_);
+  const auto found = links_.find(address);
+  if (!open_ || found == links_.end()) return;
+  for (const std::shared_ptr<TcpLink>& link : found->second) {
+    if (link) asio::post(executor_, in_turn(shared_, [link] { link->redial(); }));
+  }
+}
+
 // The link, if a flush of it has to be arranged.
 std::shared_ptr<TcpLink> TcpPeers::push(std::string_view address, Lane lane, std::string packet) {
   const std::lock_guard lock(mutex_);

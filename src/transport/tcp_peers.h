@@ -28,6 +28,8 @@ class TcpPeers : public std::enable_shared_from_this<TcpPeers> {
   explicit TcpPeers(std::shared_ptr<TcpShared> shared);
 
   void send(std::string_view address, Lane lane, std::string packet);
+  // Links to that address that wait before they dial again need not. Any thread.
+  void redial(std::string_view address);
   void close();
 
  private:

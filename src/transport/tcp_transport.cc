@@ -120,6 +120,10 @@ absl::Status TcpTransport::start_thread() {
   return status;
 }
 
+void TcpTransport::redial(std::string_view address) {
+  if (peers_) peers_->redial(address);
+}
+
 void TcpTransport::send(std::string_view address, Lane lane, std::string packet) {
   if (peers_) peers_->send(address, lane, std::move(packet));
 }

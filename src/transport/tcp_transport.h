@@ -29,6 +29,7 @@ class TcpTransport : public Transport {
 
   absl::StatusOr<std::string> start(Receiver receive) override;
   void send(std::string_view address, Lane lane, std::string packet) override;
+  void redial(std::string_view address) override;
   void stop() override;
 
   // REQUIRES: start() has succeeded.

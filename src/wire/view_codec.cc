@@ -30,7 +30,7 @@ bool same_member(const Member& a, const Member& b) {
 }
 
 bool same_move(const Move& a, const Move& b) {
-  return a.partition == b.partition && a.from == b.from && a.to == b.to;
+  return a.partition == b.partition && a.begun == b.begun && a.from == b.from && a.to == b.to;
 }
 
 template <class T>
@@ -77,11 +77,13 @@ Member decode_member(Decoder& in) {
 
 void encode_move(const Move& move, Encoder& out) {
   out.varint(static_cast<std::uint64_t>(move.partition));
+  out.varint(move.begun);
   encode_side(move.from, out);
   encode_side(move.to, out);
 }
 Move decode_move(Decoder& in) {
   Move move{.partition = static_cast<int>(in.varint_up_to(moves_max))};
+  move.begun = in.varint();
   move.from = decode_side(in);
   move.to = decode_side(in);
   return move;
@@ -103,7 +105,7 @@ View decode_view(Decoder& in) {
   View view{.number = in.varint()};
   view.cluster = decode_identity(in);
   view.members = decode_list(in, members_max, 28, decode_member);
-  view.moves = decode_list(in, moves_max, 3, decode_move);
+  view.moves = decode_list(in, moves_max, 4, decode_move);
   return view;
 }
 

@@ -52,6 +52,10 @@ std::string ChildNode::start() {
   for (const auto& member : options_.members) {
     arguments.push_back(member.name + "=" + member.address);
   }
+  if (options_.members.empty()) {
+    arguments.push_back("+" + options_.listen);
+    arguments.insert(arguments.end(), options_.seeds.begin(), options_.seeds.end());
+  }
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);

@@ -15,7 +15,9 @@ namespace test {
 struct ChildOptions {
   std::string name{};
   std::filesystem::path directory{};
-  std::vector<dynamo::Member> members{};
+  std::vector<dynamo::Member> members{};  // a fixed list; empty: it gossips
+  std::string listen{};
+  std::vector<std::string> seeds{};
   std::string label = "test";
   int partitions = 64;
   std::string durability = "synced";

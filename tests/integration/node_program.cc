@@ -7,14 +7,23 @@
 //   NUMBER owners KEY          their names, with commas
 //   NUMBER hints               how many writes it keeps for others
 //   NUMBER converge MS         waits until all owners are equal
+//   NUMBER fill KEY BYTES      puts so many bytes
+//   NUMBER size KEY            how many there are; -1: none
+//   NUMBER status              "VIEW MEMBERS MOVES", of its view of the cluster
+//   NUMBER can_stop            yes or no
+//   NUMBER drain MS            and then it can be quit
+//   NUMBER leave MS
+//   NUMBER remove NAME
 //   NUMBER disk none|sync|meta_page
 //                              from now on this fails, for the engine of this process
 //   quit
 //
 // Answers, in any order: "NUMBER ok TEXT" or "NUMBER failed CODE VERDICT TEXT". Before them one
 // line, "ready ADDRESS" or "failed CODE TEXT"; in between "log TEXT". Arguments: NAME DIRECTORY
-// LABEL PARTITIONS synced|buffered MAP_BYTES_MAX NAME=ADDRESS... Addresses may be of a network
-// namespace. The engine starts with a small map, so that it has to grow in whatever a test does.
+// LABEL PARTITIONS synced|buffered|strict MAP_BYTES_MAX, then NAME=ADDRESS... for a fixed list of
+// members, or +ADDRESS of its own and SEED... for gossip. `strict` is synced, and nobody stands in.
+// Addresses may be of a network namespace. The engine starts with a small map, so that it has to
+// grow in whatever a test does.
 
 #include <unistd.h>
 
@@ -22,6 +31,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <string>
@@ -92,16 +102,37 @@ bool is_alone(const dynamo::Outcome& outcome, const std::string& name) {
   return true;
 }
 
+// What concerns the node and no key; nullopt for other verbs.
+std::optional<std::string> answer(dynamo::Node& node, const std::string& number,
+                                  const std::string& verb, const std::string& argument) {
+  const auto done = [&](const absl::Status& status) {
+    return status.ok() ? number + " ok " : failure(number, status);
+  };
+  const auto deadline = [&] { return std::chrono::milliseconds(std::stoi(argument)); };
+  if (verb == "converge") return done(node.await_converged(deadline()));
+  if (verb == "drain") return done(node.drain(deadline()));
+  if (verb == "leave") return done(node.leave(deadline()));
+  if (verb == "remove") return done(node.remove(argument));
+  if (verb == "can_stop") return number + " ok " + (node.can_stop() ? "yes" : "no");
+  if (verb == "hints") return number + " ok " + std::to_string(node.status().hints);
+  if (verb != "status") return std::nullopt;
+  const dynamo::ClusterStatus status = node.status();
+  std::string text = number + " ok " + std::to_string(status.view) + " " +
+                     std::to_string(status.members.size()) + " " + std::to_string(status.moves);
+  for (const std::string& note : status.notes) text += "; " + one_line(note);
+  return text;
+}
+
 std::string answer(dynamo::Node& node, const dynamo::Store& store, const std::string& name,
                    const std::string& line) {
   std::istringstream in(line);
   std::string number, verb, key, element;
   in >> number >> verb >> key >> element;
-  if (verb == "converge") {
-    const absl::Status status = node.await_converged(std::chrono::milliseconds(std::stoi(key)));
-    return status.ok() ? number + " ok " : failure(number, status);
+  if (const auto answered = answer(node, number, verb, key)) return *answered;
+  if (verb == "fill") {
+    const auto put = store.put(key, {}, std::string(std::stoul(element), key.back()));
+    return put.ok() ? number + " ok " : failure(number, put.status());
   }
-  if (verb == "hints") return number + " ok " + std::to_string(node.status().hints);
   if (verb == "owners") {
     std::vector<std::string> names = store.preference_list(key);
     names.resize(std::min<std::size_t>(names.size(), 3));
@@ -121,6 +152,9 @@ std::string answer(dynamo::Node& node, const dynamo::Store& store, const std::st
   if (verb == "alone" && !is_alone(seen->outcome, name)) {
     return number + " failed INTERNAL none " + to_string(seen->outcome);
   }
+  if (verb == "size") {
+    return number + " ok " + (seen->found() ? std::to_string(seen->object().size()) : "-1");
+  }
   Set set = seen->found() ? parse(seen->object()) : Set();
   if (verb != "add") return number + " ok " + format(set);
   set.insert(element);
@@ -132,8 +166,14 @@ absl::StatusOr<dynamo::Node> start(const std::vector<std::string>& arguments) {
   dynamo::NodeOptions options{.cluster = arguments.at(2), .name = arguments.at(0)};
   options.data_dir = arguments.at(1);
   options.partitions = std::atoi(arguments.at(3).c_str());
+  const bool gossips = arguments.size() > 6 && arguments[6].starts_with("+");
   std::vector<dynamo::Member> members;
   for (std::size_t i = 6; i < arguments.size(); ++i) {
+    if (gossips) {
+      if (i == 6) options.listen = arguments[i].substr(1);
+      if (i > 6) options.seeds.push_back(arguments[i]);
+      continue;
+    }
     const std::size_t equals = arguments[i].find('=');
     dynamo::Member member;
     member.name = arguments[i].substr(0, equals);
@@ -147,7 +187,8 @@ absl::StatusOr<dynamo::Node> start(const std::vector<std::string>& arguments) {
                             .map_bytes_max = std::strtoul(arguments.at(5).c_str(), nullptr, 10),
                             .map_bytes = std::size_t{1} << 20});
   if (!engine.ok()) return engine.status();
-  dynamo::Components parts{.membership = dynamo::fixed_membership(members)};
+  dynamo::Components parts;
+  if (!gossips) parts.membership = dynamo::fixed_membership(members);
   parts.storage = *std::move(engine);
   parts.log = [](const dynamo::LogRecord& record) { say("log " + one_line(record.text)); };
   return dynamo::Node::start(options, std::move(parts));
@@ -165,8 +206,9 @@ int main(int argc, char** argv) {
   }
   const auto durability =
       arguments.at(4) == "buffered" ? dynamo::Durability::buffered : dynamo::Durability::synced;
-  const auto store =
-      node->open("sets", {.reconciler = dynamo::reconcile_with(merge), .durability = durability});
+  const auto store = node->open("sets", {.reconciler = dynamo::reconcile_with(merge),
+                                         .durability = durability,
+                                         .sloppy = arguments.at(4) != "strict"});
   if (!store.ok()) return 2;
   say("ready " + node->address());
   asio::thread_pool workers(4);

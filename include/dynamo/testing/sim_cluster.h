@@ -83,9 +83,8 @@ struct SimOptions {
   // Steady clocks run that much too fast or too slow at most, each by its own share. 0 to 0.01.
   double clock_drift = 0;
   // The application's own parts for node i, asked for at each start of it. Each part that is left
-  // empty gets the simulator's: its network, its membership (numbered views, decided
-  // where a majority is reached), its disk. A node's
-  // address is its name; a transport or membership of the application's own has to agree with that.
+  // empty gets its default: the simulator's network and disk, and gossip_membership() with the
+  // nodes there are as seeds. A node's address is its name; a transport or membership of the application's own has to agree with that.
   // The network's faults do not reach a transport of the application's own; an engine of its own
   // takes the disk's time and errors, keeps its own data, and has no wipe(), disk_of() or
   // restore_disk(). `executor` must stay empty: everything runs on SimCluster::executor().

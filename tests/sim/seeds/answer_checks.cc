@@ -200,13 +200,16 @@ void AnswerChecks::check_durable(const Write& write, const dynamo::PutResult& re
   }
   if (engine_key.empty()) return;
   const KeyGhosts& ghosts = ghosts_.of(write.key);
+  const std::vector<int> owners = members_.latest_owners_of(Ghosts::key_name(write.key));
   for (const dynamo::ReplicaReport& report : result.outcome.replicas) {
     if (report.answer != Answer::synced) continue;
     bool there = false;
+    bool handed_on = false;  // it owns the key no more, and may have given away what it had
     for (const core::RecordKind kind : {core::RecordKind::object, core::RecordKind::hint}) {
       engine_key[0] = static_cast<char>(kind);
       for (int node = 0; node < cluster_.size(); ++node) {
         if (SimWorld::name_of(node) != report.node) continue;
+        handed_on = std::ranges::find(owners, node) == owners.end();
         const OnDisk disk = read_disk(cluster_, node, engine_key);
         there = there || disk.damaged;
         for (const KnownDot& known : ghosts.dots) {
@@ -219,7 +222,8 @@ void AnswerChecks::check_durable(const Write& write, const dynamo::PutResult& re
     }
     // What has been handed on since, or dropped, or was on a disk that is lost, was there once.
     const bool gone_since = lost_since(report.node, write.begun) ||
-                            ghosts.reaped.has(write.place) || report.role == Role::stand_in;
+                            ghosts.reaped.has(write.place) || report.role == Role::stand_in ||
+                            handed_on;
     if (there) findings_.visit(Visit::durable_checked);
     // A write that lost (last write wins) is never stored as such, and no dot is known for it.
     const bool lost = options_.last_write_wins &&

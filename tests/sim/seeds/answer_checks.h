@@ -11,6 +11,7 @@
 
 #include "findings.h"
 #include "ghosts.h"
+#include "members.h"
 #include "record_checks.h"
 #include "seed_options.h"
 
@@ -41,9 +42,13 @@ struct Asked {
 // Thread safety: one thread.
 class AnswerChecks {
  public:
-  AnswerChecks(dynamo::testing::SimCluster& cluster, Ghosts& ghosts, Findings& findings,
-               const SeedOptions& options)
-      : cluster_(cluster), ghosts_(ghosts), findings_(findings), options_(options) {}
+  AnswerChecks(dynamo::testing::SimCluster& cluster, Ghosts& ghosts, const Members& members,
+               Findings& findings, const SeedOptions& options)
+      : cluster_(cluster),
+        ghosts_(ghosts),
+        members_(members),
+        findings_(findings),
+        options_(options) {}
 
   Asked ask(int key) const;
   // Returns what the client has seen now.
@@ -66,6 +71,7 @@ class AnswerChecks {
 
   dynamo::testing::SimCluster& cluster_;
   Ghosts& ghosts_;
+  const Members& members_;
   Findings& findings_;
   const SeedOptions& options_;
   bool disks_lost_ = false;

@@ -16,6 +16,7 @@ struct Campaign {
   int twice = 50;  // every so many run twice; 0: none
   Overrides overrides{};
   bool progress = true;
+  int trials = 5;      // searches for each known mistake
   bool go_on = false;  // after a failure; none is made smaller then
 };
 

@@ -69,13 +69,16 @@ void Clients::rest(Client& client) {
 }
 
 std::optional<Store> Clients::open(Client& client, int& node) {
-  const auto nodes = static_cast<std::uint64_t>(options_.nodes);
-  node = client.prng.chance(0.7) ? client.home : static_cast<int>(client.prng.below(nodes));
-  for (int i = 0; i < options_.nodes && !cluster_.is_up(node); ++i)
-    node = (node + 1) % options_.nodes;
+  const int nodes = cluster_.size();
+  node = client.prng.chance(0.7)
+             ? client.home
+             : static_cast<int>(client.prng.below(static_cast<std::uint64_t>(nodes)));
+  for (int i = 0; i < nodes && !cluster_.is_up(node); ++i) node = (node + 1) % nodes;
   absl::StatusOr<Store> store = cluster_.open(node, "carts", options_.store);
-  if (!store.ok()) return std::nullopt;
-  return *std::move(store);
+  if (store.ok()) return *std::move(store);
+  // It is down, or has left: the next one, from then on.
+  if (options_.is_elastic() && node == client.home) client.home = (node + 1) % nodes;
+  return std::nullopt;
 }
 
 void Clients::act(Client& client) {

@@ -19,6 +19,7 @@ void EndChecks::check_records() {
   for (int key = 0; key < ghosts_.keys(); ++key) {
     std::vector<StoredVersion> versions;
     for (int node = 0; node < cluster_.size() && versions.empty(); ++node) {
+      if (is_gone(cluster_, node)) continue;
       const auto record = cluster_.world().record(node, "carts", Ghosts::key_name(key));
       if (!record.ok() || !record->has_value()) continue;
       const auto held = (*record)->replica.set.versions();
@@ -61,11 +62,13 @@ void EndChecks::check_kept(int key, const Write& write, const Bits& covered,
 }
 
 void EndChecks::check_gets() {
+  const int all = members_.fewest_owners();
   for (int node = 0; node < cluster_.size(); ++node) {
+    if (is_gone(cluster_, node)) continue;
     const auto store = cluster_.open(node, "carts", options_.store);
     if (!store.ok()) return findings_.fail("C14", store.status().ToString());
     for (int key = 0; key < ghosts_.keys(); ++key) {
-      const auto got = store->get(Ghosts::key_name(key), {.r = options_.store.quorum.n});
+      const auto got = store->get(Ghosts::key_name(key), {.r = all});
       if (!got.ok()) {
         return findings_.fail(
             "C14", fmt::format("at {}: {}", SimWorld::name_of(node), got.status().ToString()), key);
@@ -87,7 +90,7 @@ void EndChecks::check_gets() {
 
 void EndChecks::check_trees() {
   for (int node = 0; node < cluster_.size(); ++node) {
-    if (!cluster_.is_up(node)) continue;
+    if (!cluster_.is_up(node) || is_gone(cluster_, node)) continue;
     cluster_.world().host(node).inspect([&](const core::NodeState& state,
                                             const core::RecordReader& records) {
       if (state.ring == nullptr || !state.trees.complete()) return;
@@ -129,6 +132,7 @@ int EndChecks::deletes_left() {
   const auto wall =
       std::chrono::duration_cast<std::chrono::microseconds>(cluster_.now() + midnight);
   for (int node = 0; node < cluster_.size(); ++node) {
+    if (is_gone(cluster_, node)) continue;
     for (int key = 0; key < ghosts_.keys(); ++key) {
       const auto record = cluster_.world().record(node, "carts", Ghosts::key_name(key));
       if (!record.ok() || !record->has_value()) continue;
@@ -138,9 +142,10 @@ int EndChecks::deletes_left() {
   return left;
 }
 
-int EndChecks::disks_with(const Write& write, const std::string& engine_key) {
+int EndChecks::disks_with(const Write& write, const std::string& engine_key,
+                          const std::vector<int>& nodes) {
   int disks = 0;
-  for (int node = 0; node < cluster_.size(); ++node) {
+  for (const int node : nodes) {
     bool there = false;
     for (const core::RecordKind kind : {core::RecordKind::object, core::RecordKind::hint}) {
       std::string at = engine_key;
@@ -172,12 +177,16 @@ void EndChecks::check_disks(int lost) {
     });
   }
   if (engine_keys.empty()) return;
+  std::vector<int> nodes;
+  for (int node = 0; node < cluster_.size(); ++node) {
+    if (!is_gone(cluster_, node)) nodes.push_back(node);
+  }
   for (int number = checked_on_disk_; number < ghosts_.writes(); ++number) {
     const Write& write = ghosts_.write(number);
     if (write.fate != Fate::acknowledged || ghosts_.of(write.key).reaped.has(write.place)) continue;
     if (options_.last_write_wins && ghosts_.lost_to_reaped(write)) continue;
     if (options_.last_write_wins && !ghosts_.of(write.key).has_dot_of(number)) continue;
-    const int disks = disks_with(write, engine_keys[write.key]);
+    const int disks = disks_with(write, engine_keys[write.key], nodes);
     findings_.visit(Visit::durable_checked);
     if (disks >= options_.store.quorum.w - lost) continue;
     findings_.fail("C7",

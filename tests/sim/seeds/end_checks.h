@@ -9,6 +9,7 @@
 
 #include "findings.h"
 #include "ghosts.h"
+#include "members.h"
 #include "record_checks.h"
 #include "seed_options.h"
 
@@ -26,9 +27,13 @@ namespace seeds {
 // Thread safety: one thread.
 class EndChecks {
  public:
-  EndChecks(dynamo::testing::SimCluster& cluster, Ghosts& ghosts, Findings& findings,
-            const SeedOptions& options)
-      : cluster_(cluster), ghosts_(ghosts), findings_(findings), options_(options) {}
+  EndChecks(dynamo::testing::SimCluster& cluster, Ghosts& ghosts, const Members& members,
+            Findings& findings, const SeedOptions& options)
+      : cluster_(cluster),
+        ghosts_(ghosts),
+        members_(members),
+        findings_(findings),
+        options_(options) {}
 
   // C2 and C3. REQUIRES: the cluster has converged, and no client is at work.
   void check_records();
@@ -45,10 +50,11 @@ class EndChecks {
   void check_key(int key, const std::vector<dynamo::core::StoredVersion>& versions);
   void check_kept(int key, const Write& write, const Bits& covered,
                   const std::vector<dynamo::core::StoredVersion>& versions);
-  int disks_with(const Write& write, const std::string& engine_key);
+  int disks_with(const Write& write, const std::string& engine_key, const std::vector<int>& nodes);
 
   dynamo::testing::SimCluster& cluster_;
   Ghosts& ghosts_;
+  const Members& members_;
   Findings& findings_;
   const SeedOptions& options_;
   int checked_on_disk_ = 0;  // writes up to here

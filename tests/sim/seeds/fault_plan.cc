@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
+#include "members.h"
 #include "testing/sim_world.h"
 
 namespace seeds {
@@ -64,9 +65,12 @@ int FaultPlan::draw_node(FaultClass fault) {
   return at == computers_.end() ? drawn : static_cast<int>(at - computers_.begin());
 }
 
-int FaultPlan::down() const {
+int FaultPlan::down() {
   int count = 0;
-  for (int node = 0; node < cluster_.size(); ++node) count += cluster_.is_up(node) ? 0 : 1;
+  for (int node = 0; node < cluster_.size(); ++node) {
+    const bool gone = computers_[static_cast<std::size_t>(node)].is_gone;
+    count += cluster_.is_up(node) || gone ? 0 : 1;
+  }
   return count;
 }
 
@@ -77,6 +81,7 @@ void FaultPlan::note(const std::string& text) {
 nanoseconds FaultPlan::next() const {
   nanoseconds at = *std::ranges::min_element(due_);
   for (const Ending& ending : endings_) at = std::min(at, ending.at);
+  if (std::ranges::any_of(computers_, &Computer::is_removed)) at = std::min(at, ask_at_);
   for (int node = 0; node < cluster_.size(); ++node) {
     if (cluster_.is_up(node)) continue;
     at = std::min(at, computers_[static_cast<std::size_t>(node)].up_at);
@@ -86,6 +91,7 @@ nanoseconds FaultPlan::next() const {
 
 void FaultPlan::act() {
   const nanoseconds now = cluster_.now();
+  look_at_members();
   look_whether_whole();
   for (std::size_t i = 0; i < endings_.size();) {
     if (endings_[i].at > now) {
@@ -114,7 +120,10 @@ void FaultPlan::begin(FaultClass fault) {
   if (fault == FaultClass::partition) return split(prng(fault));
   if (fault == FaultClass::clog) return clog(prng(fault));
   if (fault == FaultClass::clock) return shift_clock(node);
-  if (!cluster_.is_up(node) || computers_[static_cast<std::size_t>(node)].is_old_copy) return;
+  if (fault == FaultClass::join) return join();
+  if (fault == FaultClass::remove) return remove(node);
+  const Computer& computer = computers_[static_cast<std::size_t>(node)];
+  if (!cluster_.is_up(node) || computer.is_old_copy || computer.is_gone) return;
   begin_on(fault, node);
 }
 
@@ -161,6 +170,8 @@ void FaultPlan::begin_on(FaultClass fault, int node) {
       kill(FaultClass::crash, node);
       return;
     }
+    case FaultClass::leave:
+      return leave(node);
     default:
       return;
   }
@@ -171,6 +182,8 @@ void FaultPlan::end(const Ending& ending) {
     note("the network heals");
     return cluster_.heal();
   }
+  const bool is_change = ending.fault >= FaultClass::join;
+  if (is_change) return meddle(ending.fault, ending.node);
   note(fmt::format("{} at {} ends", to_string(ending.fault), SimWorld::name_of(ending.node)));
   switch (ending.fault) {
     case FaultClass::pause:
@@ -191,7 +204,7 @@ void FaultPlan::end(const Ending& ending) {
   }
 }
 
-bool FaultPlan::may_die(int node) const {
+bool FaultPlan::may_die(int node) {
   if (down() >= options_.down_max) return false;
   if (options_.store.durability == dynamo::Durability::synced) return true;
   if (cluster_.now() - last_death_ < flushed) return false;
@@ -229,6 +242,7 @@ void FaultPlan::lose_disk(int node) {
 void FaultPlan::kill(FaultClass fault, int node) {
   Computer& computer = computers_[static_cast<std::size_t>(node)];
   if (listener_.going_down) listener_.going_down(node);
+  if (is_leaving(node) || is_joining(node)) findings_.visit(Visit::death_in_move);
   const nanoseconds rest = draw_duration(fault, 60'000);
   note(fmt::format("{} at {}, for {} ms", to_string(fault), SimWorld::name_of(node),
                    rest.count() / 1'000'000));
@@ -270,7 +284,10 @@ void FaultPlan::start(int node) {
   if (computer.is_old_copy) {
     endings_.push_back({cluster_.now() + 20s, FaultClass::old_copy, node});
   }
-  if (computer.was_old_copy && absl::IsFailedPrecondition(status)) {
+  if (computer.is_gone) {
+    computer.up_at = nanoseconds::max();
+    if (absl::IsFailedPrecondition(status)) findings_.visit(Visit::gone_refused);
+  } else if (computer.was_old_copy && absl::IsFailedPrecondition(status)) {
     replace_old_copy(node);
   } else if (absl::IsResourceExhausted(status)) {
     computer.up_at = cluster_.now() + 1s;  // its disk is full: no start that can count boots
@@ -294,7 +311,7 @@ bool FaultPlan::is_in_service(int node) {
 void FaultPlan::judge_old_copy(int node) {
   Computer& computer = computers_[static_cast<std::size_t>(node)];
   computer.is_old_copy = false;
-  if (!computer.was_old_copy || !cluster_.is_up(node) || is_in_service(node)) return;
+  if (computer.is_gone || !computer.was_old_copy || !cluster_.is_up(node) || is_in_service(node)) return;
   replace_old_copy(node);
 }
 
@@ -311,6 +328,7 @@ void FaultPlan::calm() { calm_but({}); }
 
 void FaultPlan::calm_but(const std::vector<int>& away) {
   note("calm");
+  look_at_members();
   endings_.clear();
   due_.fill(nanoseconds::max());
   cluster_.heal();
@@ -323,6 +341,8 @@ void FaultPlan::calm_but(const std::vector<int>& away) {
     storage.slow_down(1);
     if (computer.clock != nanoseconds(0)) cluster_.shift_clock(node, -computer.clock);
     computer.clock = {};
+    if (std::exchange(computer.is_removed, false)) computer.up_at = {};
+    if (computer.is_gone) continue;
     if (std::ranges::find(away, node) != away.end()) continue;
     judge_old_copy(node);
     if (computer.write_will_fail || !is_in_service(node)) cluster_.crash(node);
@@ -341,8 +361,11 @@ void FaultPlan::calm_but(const std::vector<int>& away) {
 
 bool FaultPlan::all_rebuilt() {
   for (int node = 0; node < cluster_.size(); ++node) {
+    if (seeds::is_gone(cluster_, node)) continue;
     if (!cluster_.is_up(node)) return false;
-    for (const std::string& text : cluster_.node(node).status().notes) {
+    const dynamo::ClusterStatus status = cluster_.node(node).status();
+    if (status.view == 0) return false;  // its disk was lost, and too few are there to let it in
+    for (const std::string& text : status.notes) {
       if (text.starts_with("this node's disk was lost")) return false;
     }
   }

@@ -32,6 +32,8 @@ struct FaultListener {
 //     one only after all owners have been seen equal, and all lost disks rebuilt. Where one node is
 //     enough to acknowledge a write (w = 1), the others must have all of it before.
 //   - Of a buffered store, processes die one at a time, a few flush intervals apart.
+//   - A member that is removed counts as a lost disk from when that is asked for. So many members
+//   stay that the quorums can be had.
 //
 // Thread safety: one thread.
 class FaultPlan {
@@ -61,6 +63,9 @@ class FaultPlan {
     bool is_old_copy = false;      // and nobody knows yet what becomes of it
     bool was_old_copy = false;     // and may be refused once those return who know better
     bool write_will_fail = false;  // with DATA_LOSS, and may not have yet
+    Time leaves_since{};           // when it was last asked to
+    bool is_removed = false;       // or is to be: others are asked to, until it is
+    bool is_gone = false;          // and that is known
     std::optional<dynamo::testing::DiskImage> backup{};
   };
   // Something that ends by itself.
@@ -74,8 +79,8 @@ class FaultPlan {
   Time draw_duration(FaultClass fault, int most_ms);
   dynamo::core::Prng& prng(FaultClass fault);
   int draw_node(FaultClass fault);
-  int down() const;
-  bool may_die(int node) const;
+  int down();
+  bool may_die(int node);
   bool may_lose_disk(int node);
   void begin(FaultClass fault);
   void begin_on(FaultClass fault, int node);
@@ -93,6 +98,19 @@ class FaultPlan {
   void look_whether_whole();
   void note(const std::string& text);
 
+  // member_changes.cc
+  void join();
+  void leave(int node);
+  void remove(int node);
+  bool may_go(int node);
+  bool is_leaving(int node);
+  bool is_joining(int node);
+  void meddle_later(FaultClass change, int node);
+  void meddle(FaultClass change, int node);
+  void look_at_members();
+  void ask_to_remove(int node);
+  void begin_afterlife(int node);
+
   dynamo::testing::SimCluster& cluster_;
   Findings& findings_;
   const SeedOptions& options_;
@@ -105,6 +123,7 @@ class FaultPlan {
   int last_dead_ = -1;
   bool disk_is_lost_ = false;  // since all owners were last seen equal
   Time next_look_{};
+  Time ask_at_{};  // again to remove whoever is to be removed
   std::uint64_t done_ = 0;
 };
 

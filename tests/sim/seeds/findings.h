@@ -46,8 +46,15 @@ enum class Visit {
   fresh_actor,
   core_served,
   durable_checked,
+  joined,
+  left,
+  removed,
+  replaced,
+  move_finished,
+  death_in_move,
+  gone_refused,
 };
-inline constexpr std::size_t visits = static_cast<std::size_t>(Visit::durable_checked) + 1;
+inline constexpr std::size_t visits = static_cast<std::size_t>(Visit::gone_refused) + 1;
 using Visits = std::array<std::uint64_t, visits>;
 
 inline std::string_view to_string(Visit visit) {
@@ -71,7 +78,14 @@ inline std::string_view to_string(Visit visit) {
                                                           "writes under two dots",
                                                           "fresh actors",
                                                           "cores that served",
-                                                          "acknowledgements found on disk"};
+                                                          "acknowledgements found on disk",
+                                                          "members joined",
+                                                          "members left",
+                                                          "members removed",
+                                                          "members replaced",
+                                                          "moves finished",
+                                                          "deaths in the middle of a move",
+                                                          "returns of the gone refused"};
   return names[static_cast<std::size_t>(visit)];
 }
 

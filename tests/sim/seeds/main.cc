@@ -12,6 +12,7 @@
 
 #include "campaign.h"
 #include "mutants.h"
+#include "past_seeds.h"
 #include "seed_options.h"
 #include "seed_run.h"
 #include "shrink.h"
@@ -23,15 +24,20 @@ constexpr std::string_view usage =
     "  --seeds N        how many (300)\n"
     "  --from S         the first one (1)\n"
     "  --seed N         this one alone\n"
+    "  --past           those that have found something before, each as it was then\n"
     "  --trace          with --seed: what happens in it\n"
     "  --processes N    at once (2)\n"
     "  --twice N        every N-th runs twice and has to give the same (50; 0: none)\n"
     "  --go-on          after a failure; tell all seeds that fail\n"
     "  --mutants         known mistakes, one after the other: how many seeds find each\n"
     "  --mutant NAME     one of them (src/base/mutant.h)\n"
+    "  --trials N        searches for each, from other seeds (5)\n"
     "  --minutes N      simulated, with faults (10)\n"
     "  --nodes N --clients N --keys N   instead of what the seed draws\n"
-    "  --without A,B    without these classes of faults\n"
+    "  --without A,B    without these classes of faults: loss, duplication, reordering, replay,\n"
+    "                   delay, write_error, crash, power_loss, pause, partition, clog, full_disk,\n"
+    "                   slow_disk, data_loss, bit_rot, wipe, old_copy, clock; join, leave, remove,\n"
+    "                   by which members change in half of the seeds\n"
     "  --quiet          no progress\n"
     "exit code 0: nothing found; 1: a failure; 2: wrong arguments\n";
 
@@ -57,6 +63,7 @@ struct Arguments {
   seeds::Campaign campaign{};
   bool one = false;
   bool trace = false;
+  bool past = false;
   bool mutants = false;
   std::string mutant{};
 };
@@ -82,6 +89,8 @@ bool read_value(std::string_view name, std::string_view value, Arguments& to) {
     to.one = true;
   } else if (name == "--processes" && small > 0) {
     campaign.processes = small;
+  } else if (name == "--trials" && small > 0) {
+    campaign.trials = small;
   } else if (name == "--twice") {
     campaign.twice = small;
   } else if (name == "--minutes" && small > 0) {
@@ -104,6 +113,8 @@ std::optional<Arguments> read(int count, char** values) {
     const std::string_view name = values[i];
     if (name == "--trace") {
       arguments.trace = true;
+    } else if (name == "--past") {
+      arguments.past = true;
     } else if (name == "--mutants") {
       arguments.mutants = true;
     } else if (name == "--go-on") {
@@ -127,6 +138,17 @@ int replay(const seeds::Campaign& campaign, bool trace) {
   return result.failure ? 1 : 0;
 }
 
+int replay_past() {
+  int failed = 0;
+  for (const seeds::PastSeed& past : seeds::past_seeds) {
+    const seeds::SeedResult result =
+        seeds::run_seed(seeds::derive_options(past.seed, {.minutes = past.minutes}));
+    fmt::print("seed {} ({}): {}\n", past.seed, past.found, seeds::summary_of(result));
+    failed += result.failure ? 1 : 0;
+  }
+  return failed == 0 ? 0 : 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -142,6 +164,7 @@ int main(int argc, char** argv) {
   if (arguments->mutants) {
     return seeds::find_mutants(arguments->campaign, arguments->mutant) ? 0 : 1;
   }
+  if (arguments->past) return replay_past();
   if (arguments->one) return replay(arguments->campaign, arguments->trace);
   return seeds::run_campaign(arguments->campaign) ? 0 : 1;
 }

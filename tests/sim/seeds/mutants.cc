@@ -17,8 +17,6 @@ namespace {
 
 #ifdef DYNAMO_MUTANTS
 
-constexpr int trials = 5;
-
 struct Found {
   std::uint64_t seeds = 0;  // that it took; 0: not found
   std::string checker{};
@@ -75,7 +73,7 @@ bool find_mutants(const Campaign& campaign, const std::string& only) {
   for (std::size_t i = 1; i < dynamo::core::mutant_names.size(); ++i) {
     if (!only.empty() && only != dynamo::core::mutant_names[i]) continue;
     std::vector<Found> found;
-    for (int trial = 0; trial < trials; ++trial) {
+    for (int trial = 0; trial < campaign.trials; ++trial) {
       const std::uint64_t from = campaign.from + static_cast<std::uint64_t>(trial) * campaign.seeds;
       found.push_back(find(static_cast<dynamo::core::Mutant>(i), from, campaign));
       all_found = all_found && found.back().seeds > 0;

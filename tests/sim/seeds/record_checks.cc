@@ -27,23 +27,14 @@ OnDisk read_disk(SimCluster& cluster, int node, std::string_view engine_key) {
   return found;
 }
 
-RecordChecks::RecordChecks(SimCluster& cluster, Ghosts& ghosts, Findings& findings,
-                           const SeedOptions& options)
+RecordChecks::RecordChecks(SimCluster& cluster, Ghosts& ghosts, const Members& members,
+                           Findings& findings, const SeedOptions& options)
     : cluster_(cluster),
       ghosts_(ghosts),
+      members_(members),
       findings_(findings),
       last_write_wins_(options.last_write_wins),
-      packets_arrive_once_(options.network.replay == 0 && options.network.duplication == 0),
-      lost_(static_cast<std::size_t>(cluster.size())),
-      owners_(static_cast<std::size_t>(ghosts.keys())) {}
-
-const std::vector<int>& RecordChecks::owners_of(int key) const {
-  return owners_[static_cast<std::size_t>(key)];
-}
-
-void RecordChecks::set_owners(int key, std::vector<int> owners) {
-  owners_[static_cast<std::size_t>(key)] = std::move(owners);
-}
+      packets_arrive_once_(options.network.replay == 0 && options.network.duplication == 0) {}
 
 int RecordChecks::index_of(std::string_view node) const {
   for (int i = 0; i < cluster_.size(); ++i) {
@@ -171,9 +162,11 @@ void RecordChecks::see_versions_together(int key, std::string_view node,
   }
 }
 
-std::vector<int> RecordChecks::owed(const core::Record& hint, int key) const {
+// Of the node's view.
+std::vector<int> RecordChecks::owed(const core::Record& hint, int key, int node) const {
   std::vector<int> nodes;
-  for (const int owner : owners_of(key)) {
+  const std::vector<int> owners = members_.owners_of(Ghosts::key_name(key), node);
+  for (const int owner : owners) {
     dynamo::Identity identity;
     const absl::StatusOr<bool> read = cluster_.world().storage(owner).engine()->read(
         core::identity_key(), [&](std::string_view bytes) {
@@ -185,7 +178,24 @@ std::vector<int> RecordChecks::owed(const core::Record& hint, int key) const {
     }
   }
   // Somebody is not there any more, or was never known: then all are to have it.
-  return nodes.size() < hint.owed.size() ? owners_of(key) : nodes;
+  return nodes.size() < hint.owed.size() ? owners : nodes;
+}
+
+const Write* RecordChecks::missing_at(int owner, int key, const std::string& object_key,
+                                      const core::Record& from) {
+  if (lost_.contains(owner)) return nullptr;
+  // What it got it may have handed on, by a view that others have not heard of.
+  const std::vector<int> latest = members_.latest_owners_of(Ghosts::key_name(key));
+  if (std::ranges::find(latest, owner) == latest.end()) return nullptr;
+  const OnDisk there = read_disk(cluster_, owner, object_key);
+  if (there.damaged) return nullptr;
+  for (const core::StoredVersion& version : from.replica.set.versions()) {
+    const Write* write = ghosts_.find_stored(version);
+    if (write == nullptr || ghosts_.of(key).reaped.has(write->place)) continue;
+    if (there.record && there.record->replica.set.history().contains(version.dot)) continue;
+    return write;
+  }
+  return nullptr;
 }
 
 void RecordChecks::see_hint_go(int node, const std::string& engine_key) {
@@ -196,20 +206,30 @@ void RecordChecks::see_hint_go(int node, const std::string& engine_key) {
   findings_.visit(Visit::hint_delivered);
   std::string object_key = engine_key;
   object_key[0] = static_cast<char>(core::RecordKind::object);
-  for (const int owner : owed(*hint.record, key)) {
-    if (lost_[static_cast<std::size_t>(owner)] > 0) continue;
-    const OnDisk there = read_disk(cluster_, owner, object_key);
-    if (there.damaged) continue;
-    for (const core::StoredVersion& version : hint.record->replica.set.versions()) {
-      const Write* write = ghosts_.find_stored(version);
-      if (write != nullptr && ghosts_.of(key).reaped.has(write->place)) continue;
-      if (there.record && there.record->replica.set.history().contains(version.dot)) continue;
-      findings_.fail(
-          "C9",
-          fmt::format("{} drops a hint with write {}, which {} has not", SimWorld::name_of(node),
-                      write == nullptr ? -1 : write->number, SimWorld::name_of(owner)),
-          key);
-    }
+  for (const int owner : owed(*hint.record, key, node)) {
+    const Write* write = missing_at(owner, key, object_key, *hint.record);
+    if (write == nullptr) continue;
+    findings_.fail("C9",
+                   fmt::format("{} drops a hint with write {}, which {} has not",
+                               SimWorld::name_of(node), write->number, SimWorld::name_of(owner)),
+                   key);
+  }
+}
+
+void RecordChecks::see_copy_go(int node, const std::string& engine_key, int key,
+                               const core::Record& copy) {
+  findings_.note(key, [&] {
+    return fmt::format("{} owns {} no more and drops its copy", SimWorld::name_of(node),
+                       Ghosts::key_name(key));
+  });
+  // Those that are to own it get it from those that do.
+  for (const int owner : members_.current_owners_of(Ghosts::key_name(key), node)) {
+    const Write* write = missing_at(owner, key, engine_key, copy);
+    if (write == nullptr) continue;
+    findings_.fail("C2",
+                   fmt::format("{} drops its copy with write {}, which {} has not",
+                               SimWorld::name_of(node), write->number, SimWorld::name_of(owner)),
+                   key);
   }
 }
 
@@ -218,6 +238,10 @@ void RecordChecks::see_record_go(int node, const std::string& engine_key) {
   if (!gone.record) return;
   const int key = ghosts_.key_of(gone.record->key);
   if (key < 0) return;
+  const std::vector<int> owners = members_.owners_of(Ghosts::key_name(key), node);
+  if (std::ranges::find(owners, node) == owners.end()) {
+    return see_copy_go(node, engine_key, key, *gone.record);
+  }
   findings_.visit(Visit::reaped);
   findings_.note(key, [&] {
     return fmt::format("{} drops the record of {}", SimWorld::name_of(node), Ghosts::key_name(key));

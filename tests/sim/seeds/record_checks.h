@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 
 #include "findings.h"
 #include "ghosts.h"
+#include "members.h"
 #include "node/event.h"
 #include "node/record.h"
 #include "seed_options.h"
@@ -24,6 +26,7 @@
 //   C6  P8   no version beside one whose writer was shown it; the bytes are canonical; under
 //            last-write-wins (P14) one version at most, and a write keeps its clock
 //   C9  P4   a hint goes when its owners have all of it on their disks, and not before
+//   C2  P12  so does the copy of whoever owns a key no more
 namespace seeds {
 
 // A node has dropped a record that held nothing but deletes; `covered` are the writes that are gone
@@ -33,19 +36,15 @@ using OnReap = std::function<void(int key, const Bits& covered)>;
 // Thread safety: one thread.
 class RecordChecks {
  public:
-  RecordChecks(dynamo::testing::SimCluster& cluster, Ghosts& ghosts, Findings& findings,
-               const SeedOptions& options);
+  RecordChecks(dynamo::testing::SimCluster& cluster, Ghosts& ghosts, const Members& members,
+               Findings& findings, const SeedOptions& options);
 
   // Of one step of a node. REQUIRES: called while the node is in it.
   void see(std::string_view node, const dynamo::core::Actions& actions);
 
   void on_reap(OnReap on_reap) { on_reap_ = std::move(on_reap); }
   // The disk is not what it was: what was on it is missed nowhere.
-  void disk_lost(int node) { ++lost_[static_cast<std::size_t>(node)]; }
-
-  // The names of the key's owners, the same all through the run.
-  const std::vector<int>& owners_of(int key) const;
-  void set_owners(int key, std::vector<int> owners);
+  void disk_lost(int node) { lost_.insert(node); }
 
  private:
   void see_record(std::string_view node, const dynamo::core::WriteRecord& write);
@@ -54,11 +53,17 @@ class RecordChecks {
   void see_versions_together(int key, std::string_view node, const dynamo::core::VersionSet& set);
   void see_hint_go(int node, const std::string& engine_key);
   void see_record_go(int node, const std::string& engine_key);
-  std::vector<int> owed(const dynamo::core::Record& hint, int key) const;
+  void see_copy_go(int node, const std::string& engine_key, int key,
+                   const dynamo::core::Record& copy);
+  std::vector<int> owed(const dynamo::core::Record& hint, int key, int node) const;
+  // A write of `from` that is neither on the owner's disk nor need be; nullptr if there is none.
+  const Write* missing_at(int owner, int key, const std::string& object_key,
+                          const dynamo::core::Record& from);
   int index_of(std::string_view node) const;
 
   dynamo::testing::SimCluster& cluster_;
   Ghosts& ghosts_;
+  const Members& members_;
   Findings& findings_;
   const bool last_write_wins_;
   const bool packets_arrive_once_;
@@ -68,8 +73,7 @@ class RecordChecks {
     std::uint64_t counter = 0;
   };
   std::map<dynamo::ActorId, Actor> actors_;
-  std::vector<int> lost_;  // disks, by node
-  std::vector<std::vector<int>> owners_;
+  std::set<int> lost_;  // disks, by node
 };
 
 // What is on the node's disk, of an object or a hint: nullopt if there is nothing, or it is

@@ -19,7 +19,8 @@ namespace {
 constexpr std::array<std::string_view, fault_classes> names = {
     "loss",      "duplication", "reordering", "replay",    "delay",    "write_error",
     "crash",     "power_loss",  "pause",      "partition", "clog",     "full_disk",
-    "slow_disk", "data_loss",   "bit_rot",    "wipe",      "old_copy", "clock"};
+    "slow_disk", "data_loss",   "bit_rot",    "wipe",      "old_copy", "clock",
+    "join",      "leave",       "remove"};
 
 constexpr std::size_t index(FaultClass fault) { return static_cast<std::size_t>(fault); }
 
@@ -113,7 +114,7 @@ void draw_faults(std::uint64_t seed, const Overrides& overrides, SeedOptions& op
   Prng prng = stream(seed, "faults");
   const int density = prng.chance(0.5) ? 1 : between(prng, 2, 4);
   options.down_max = between(prng, 1, options.nodes);
-  for (std::size_t i = index(FaultClass::crash); i < fault_classes; ++i) {
+  for (std::size_t i = index(FaultClass::crash); i <= index(FaultClass::clock); ++i) {
     Prng own = stream(seed, names[i]);
     const auto fault = static_cast<FaultClass>(i);
     const bool on = own.chance(0.6);
@@ -126,6 +127,27 @@ void draw_faults(std::uint64_t seed, const Overrides& overrides, SeedOptions& op
     options.period[i] = milliseconds(mean_ms);
   }
   if (options.store.durability == dynamo::Durability::buffered) options.disk.write_error = 0;
+}
+
+// In half of the seeds the members stay the same. A few of the others go down to the fewest members
+// that the quorums can do with, which have less than n replicas then.
+void draw_changes(Prng prng, const Overrides& overrides, SeedOptions& options) {
+  const bool elastic = prng.chance(0.5);
+  const dynamo::Quorum& quorum = options.store.quorum;
+  const int fewest = prng.chance(0.2) ? std::max(quorum.r, quorum.w) : quorum.n;
+  const int more = between(prng, 2, 6);
+  const int zones = prng.chance(0.3) ? between(prng, 2, 4) : 0;
+  const int mean_ms = between(prng, 8'000, 40'000);
+  for (const FaultClass change : {FaultClass::join, FaultClass::leave, FaultClass::remove}) {
+    const bool on = prng.chance(0.8);
+    const int times = change == FaultClass::remove ? 2 : 1;
+    if (!elastic || !on || overrides.without[index(change)]) continue;
+    options.period[index(change)] = milliseconds(mean_ms * times);
+  }
+  if (!elastic) return;
+  options.zones = zones;
+  options.members_min = std::max(fewest, 3);  // of two, neither can be replaced
+  options.computers_max = options.nodes + more;
 }
 
 }  // namespace
@@ -159,6 +181,7 @@ SeedOptions derive_options(std::uint64_t seed, const Overrides& overrides) {
   draw_workload(stream(seed, "workload"), overrides, options);
   draw_network(stream(seed, "network"), overrides, options);
   draw_faults(seed, overrides, options);
+  draw_changes(stream(seed, "members"), overrides, options);
   return options;
 }
 
@@ -170,6 +193,12 @@ std::string describe(const SeedOptions& options) {
     faults +=
         fmt::format(" {}/{:.0f}s", names[i], static_cast<double>(options.period[i].count()) / 1000);
   }
+  std::string members;
+  if (options.is_elastic()) {
+    members = fmt::format("  members   {} or more of {} computers, {}\n", options.members_min,
+                          options.computers_max,
+                          options.zones == 0 ? "no zones" : fmt::format("{} zones", options.zones));
+  }
   return fmt::format(
       "seed {}: {} s\n"
       "  cluster   {} nodes, Q={}, n={} r={} w={}, {}, {}, {}, timeout {} ms, hints {} KiB\n"
@@ -178,7 +207,8 @@ std::string describe(const SeedOptions& options) {
       "  network   loss {:.3f}, duplication {:.3f}, reordering {:.3f}, replay {:.3f}, latency {} "
       "us\n"
       "  disk      write errors {:.4f}, torn {:.2f}\n"
-      "  faults   {}; {} nodes down at most, drift {}\n",
+      "  faults   {}; {} nodes down at most, drift {}\n"
+      "{}",
       options.seed, options.duration.count(), options.nodes, options.partitions, store.quorum.n,
       store.quorum.r, store.quorum.w, store.sloppy ? "sloppy" : "strict",
       store.durability == dynamo::Durability::synced ? "synced" : "buffered",
@@ -188,7 +218,7 @@ std::string describe(const SeedOptions& options) {
       options.retry_share, options.object_bytes_max, options.network.loss,
       options.network.duplication, options.network.reordering, options.network.replay,
       options.network.latency_mean.count() / 1000, options.disk.write_error, options.disk.torn,
-      faults.empty() ? " none" : faults, options.down_max, options.clock_drift);
+      faults.empty() ? " none" : faults, options.down_max, options.clock_drift, members);
 }
 
 }  // namespace seeds

@@ -33,8 +33,11 @@ enum class FaultClass {
   wipe,
   old_copy,
   clock,
+  join,  // the members change, in half of the seeds
+  leave,
+  remove,
 };
-inline constexpr std::size_t fault_classes = static_cast<std::size_t>(FaultClass::clock) + 1;
+inline constexpr std::size_t fault_classes = static_cast<std::size_t>(FaultClass::remove) + 1;
 std::string_view to_string(FaultClass fault);
 std::optional<FaultClass> fault_class(std::string_view name);
 
@@ -81,8 +84,15 @@ struct SeedOptions {
   std::array<std::chrono::milliseconds, fault_classes> period{};
   int down_max = 1;  // nodes that are down at once
 
+  int zones = 0;          // that nodes are spread over; 0: each has its own
+  int members_min = 0;    // so many stay, whoever leaves or is removed
+  int computers_max = 0;  // those that have gone, too
+
   bool has(FaultClass fault) const {
     return period[static_cast<std::size_t>(fault)] > std::chrono::milliseconds(0);
+  }
+  bool is_elastic() const {
+    return has(FaultClass::join) || has(FaultClass::leave) || has(FaultClass::remove);
   }
   // A get that begins after a put was acknowledged sees it (promise P10), as long as no disk is
   // lost.

@@ -15,6 +15,7 @@
 #include "end_checks.h"
 #include "fault_plan.h"
 #include "ghosts.h"
+#include "members.h"
 #include "record_checks.h"
 #include "testing/sim_world.h"
 
@@ -27,6 +28,12 @@ using namespace std::chrono_literals;
 
 namespace {
 
+std::vector<std::string> zones(int count) {
+  std::vector<std::string> names;
+  for (int i = 0; i < count; ++i) names.push_back(fmt::format("zone {}", i));
+  return names;
+}
+
 class SeedRun {
  public:
   SeedRun(const SeedOptions& options, const Findings::Show& show)
@@ -35,14 +42,16 @@ class SeedRun {
             {.nodes = options.nodes,
              .seed = options.seed,
              .node = {.partitions = options.partitions, .hint_bytes_max = options.hint_bytes_max},
+             .zones = zones(options.zones),
              .network = options.network,
              .disk = options.disk,
              .clock_drift = options.clock_drift}),
         findings_(cluster_),
         ghosts_(options.keys),
-        records_(cluster_, ghosts_, findings_, options_),
-        answers_(cluster_, ghosts_, findings_, options_),
-        end_(cluster_, ghosts_, findings_, options_),
+        members_(cluster_, findings_, options_),
+        records_(cluster_, ghosts_, members_, findings_, options_),
+        answers_(cluster_, ghosts_, members_, findings_, options_),
+        end_(cluster_, ghosts_, members_, findings_, options_),
         clients_(cluster_, ghosts_, answers_, findings_, options_),
         plan_(cluster_, findings_, options_,
               {.disk_lost = [this](int node) { lose_disk(node); },
@@ -50,6 +59,7 @@ class SeedRun {
     findings_.show_with(show);
     cluster_.world().journal().observe_steps(
         [this](std::string_view node, const dynamo::core::Actions& actions) {
+          members_.see(node, actions);
           records_.see(node, actions);
         });
   }
@@ -77,7 +87,9 @@ class SeedRun {
   bool well() const { return !findings_.failure(); }
 
   void live() {
-    find_owners();
+    members_.start();
+    const auto store = cluster_.open(0, "carts", options_.store);
+    if (!store.ok()) return findings_.fail("C14", store.status().ToString());
     clients_.start();
     live_through_faults();
     if (well()) serve_with_a_core();
@@ -88,20 +100,6 @@ class SeedRun {
     ++disks_lost_;
     records_.disk_lost(node);
     answers_.disk_lost(node);
-  }
-
-  void find_owners() {
-    const auto store = cluster_.open(0, "carts", options_.store);
-    if (!store.ok()) return findings_.fail("C14", store.status().ToString());
-    for (int key = 0; key < options_.keys; ++key) {
-      std::vector<int> owners;
-      for (const std::string& name : store->preference_list(Ghosts::key_name(key))) {
-        for (int node = 0; node < cluster_.size(); ++node) {
-          if (SimWorld::name_of(node) == name) owners.push_back(node);
-        }
-      }
-      records_.set_owners(key, std::move(owners));
-    }
   }
 
   void live_through_faults() {
@@ -119,9 +117,10 @@ class SeedRun {
     const dynamo::Quorum& quorum = options_.store.quorum;
     dynamo::core::Prng prng(dynamo::core::hash64("core", options_.seed));
     std::vector<int> away;
-    const int spare = quorum.n - std::max(quorum.r, quorum.w);
+    const int spare = members_.fewest_owners() - std::max(quorum.r, quorum.w);
     for (int i = 0; i < spare; ++i) {
       const int node = static_cast<int>(prng.below(static_cast<std::uint64_t>(cluster_.size())));
+      if (is_gone(cluster_, node)) continue;
       if (std::ranges::find(away, node) == away.end()) away.push_back(node);
     }
     // In memory alone, a write needs whoever has it.
@@ -139,7 +138,7 @@ class SeedRun {
     cluster_.run_for(90s);
     if (disk_is_rebuilding()) return;  // it may not say what it does not know
     for (int node = 0; node < cluster_.size() && well(); ++node) {
-      if (std::ranges::find(away, node) != away.end()) continue;
+      if (std::ranges::find(away, node) != away.end() || !members_.is_in(node)) continue;
       const auto store = cluster_.open(node, "carts", options_.store);
       if (!store.ok()) return findings_.fail("C14", store.status().ToString());
       for (int i = 0; i < 3; ++i) serve(node, *store, fmt::format("core {}", i));
@@ -158,7 +157,11 @@ class SeedRun {
     }
   }
 
-  bool disk_is_rebuilding() { return disks_lost_ > 0 && !plan_.all_rebuilt(); }
+  // Of an owner that was removed the others have to make up for the copy, too.
+  bool disk_is_rebuilding() {
+    const bool moving = !cluster_.world().latest_view().moves.empty();
+    return disks_lost_ > 0 && (moving || !plan_.all_rebuilt());
+  }
 
   void come_together() {
     plan_.calm();
@@ -166,25 +169,34 @@ class SeedRun {
     if (!cluster_.run_until([this] { return clients_.idle(); }, 5min)) {
       return findings_.fail("C14", "an operation never ends");
     }
+    const auto settled = [this] { return !well() || members_.unsettled().empty(); };
+    if (!cluster_.run_until(settled, 15min)) {
+      return findings_.fail("C10", members_.unsettled() + members_.describe());
+    }
     if (!cluster_.run_until([this] { return !well() || cluster_.converged(); }, 30min)) {
-      return findings_.fail("C8", "no convergence: " + cluster_.world().not_converged());
+      return findings_.fail("C8", "no convergence: " + cluster_.world().not_converged() +
+                                      members_.describe());
     }
     if (!cluster_.run_until([this] { return !well() || plan_.all_rebuilt(); }, 30min)) {
-      return findings_.fail("C8", "a lost disk is never rebuilt");
+      return findings_.fail("C8", "a lost disk is never rebuilt" + members_.describe());
     }
     if (disks_lost_ > 0) findings_.visit(Visit::rebuilt);
     cluster_.run_for(30s);  // until everybody has heard of everybody
     judge();
     const auto dropped = [this] { return !well() || end_.deletes_left() == 0; };
     if (well() && !cluster_.run_until(dropped, 60min)) {
-      return findings_.fail("C3", "deletes are kept for ever");
+      return findings_.fail("C3", "deletes are kept for ever" + members_.describe());
     }
     judge();
   }
 
   void judge() {
     if (!cluster_.run_until([this] { return !well() || cluster_.converged(); }, 30min)) {
-      return findings_.fail("C8", "no convergence: " + cluster_.world().not_converged());
+      return findings_.fail("C8", "no convergence: " + cluster_.world().not_converged() +
+                                      members_.describe());
+    }
+    if (const std::string why = members_.unsettled(); well() && !why.empty()) {
+      return findings_.fail("C10", why);
     }
     if (well()) end_.check_records();
     if (well()) end_.check_trees();
@@ -195,6 +207,7 @@ class SeedRun {
   SimCluster cluster_;
   Findings findings_;
   Ghosts ghosts_;
+  Members members_;
   RecordChecks records_;
   AnswerChecks answers_;
   EndChecks end_;

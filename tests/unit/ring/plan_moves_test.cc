@@ -55,6 +55,39 @@ TEST_CASE("whoever serves goes on to serve, whatever the change of members") {
   }
 }
 
+// What was said of the first, by packets that come late or nodes that missed the view between, must
+// not end the second: its new owners have nothing of what was written meanwhile.
+TEST_CASE("the same sides at another time are another move") {
+  const View four = first_view(4);
+  const View five = next_view(four, lettered_members(5));
+  std::vector<Member> six = lettered_members(6);
+  const View goes_on = next_view(five, six);
+  std::vector<Member> back = five.members;
+  back[4].state = MemberState::left;
+  const View none = next_view(five, back);
+  REQUIRE(none.moves.empty());
+  std::vector<Member> again = back;
+  again.push_back({.identity = {7, 7}, .name = "e"});
+  const View second = next_view(none, again);
+  REQUIRE(second.moves.size() == five.moves.size());
+  for (std::size_t i = 0; i < five.moves.size(); ++i) {
+    CHECK(second.moves[i].from == five.moves[i].from);
+    CHECK(second.moves[i].to == five.moves[i].to);
+    CHECK(five.moves[i].begun == five.number);
+    CHECK(second.moves[i].begun == second.number);
+    const int partition = five.moves[i].partition;
+    const PartitionMap first_ring(five, 32, 3);
+    const PartitionMap second_ring(second, 32, 3);
+    CHECK(first_ring.move_mark(partition) != second_ring.move_mark(partition));
+  }
+  for (const Move& move : goes_on.moves) {
+    const auto same = std::ranges::find(five.moves, move.partition, &Move::partition);
+    const bool is_same =
+        same != five.moves.end() && same->from == move.from && same->to == move.to;
+    CHECK(move.begun == (is_same ? five.number : goes_on.number));
+  }
+}
+
 TEST_CASE("only what changes its owners moves") {
   const View four = first_view(4);
   const View five = next_view(four, lettered_members(5));

@@ -95,7 +95,7 @@ inline dynamo::View sample_view() {
                        .weight = 2,
                        .state = dynamo::MemberState::leaving},
                       {.name = "bc", .address = "h:2"}},
-          .moves = {{.partition = 300, .from = {"a"}, .to = {"bc", "a"}}}};
+          .moves = {{.partition = 300, .begun = 199, .from = {"a"}, .to = {"bc", "a"}}}};
 }
 
 // One message of every type, in the order of their numbers, no field at its default.

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace seeds {
+
+// Seeds that have found something, and what it was. They run again for ever; a change of what seeds
+// draw may take the meeting of faults away that it took, so a test of its own is better where there
+// can be one.
+struct PastSeed {
+  std::uint64_t seed = 0;
+  int minutes = 0;
+  std::string_view found{};
+};
+
+inline constexpr std::array past_seeds = {
+    PastSeed{42, 2, "an owner whose disk was full when a view came never stored that view"},
+    PastSeed{214, 2, "a node with a lost disk waited for a partition that it owned no more"},
+};
+
+}  // namespace seeds
