@@ -108,6 +108,7 @@ std::vector<std::uint64_t> RecordTrees::pending(std::uint64_t store,
   for (const auto& [write, key] : by_write_) {
     if (place_of(key) == Place{store, partition}) writes.push_back(write);
   }
+  std::ranges::sort(writes);
   return writes;
 }
 
