@@ -39,8 +39,8 @@ struct Member {
 
 // A partition on its way from one set of owners to another; while it stands in a view both sides
 // serve. Both are preference lists of names; of a store with n replicas the first n of each count.
-// Names of no present member, and empty ones, keep the place of an owner who is gone, so that nobody
-// counts in it who never had what it had; a side of which nobody is left ends the move.
+// Names of no present member, and empty ones, keep the place of an owner who is gone, so that
+// nobody counts in it who never had what it had; a side of which nobody is left ends the move.
 //
 // `begun` is the number of the view that it came with: the same sides may come again, and what was
 // said of the move before does not hold for this one.

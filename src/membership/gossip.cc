@@ -207,8 +207,8 @@ bool GossipMembership::adopt(const View& view) {
   return true;
 }
 
-// To some, who do the same; and to those that cannot know yet that it concerns them. A large view is
-// only announced: whoever lacks it asks for it, once.
+// To some, who do the same; and to those that cannot know yet that it concerns them. A large view
+// is only announced: whoever lacks it asks for it, once.
 void GossipMembership::spread(const View* before) {
   std::vector<const Member*> peers = others();
   std::size_t count = std::min(spread_to, peers.size());

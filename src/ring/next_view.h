@@ -53,8 +53,8 @@ bool is_done(const View& view, const Change& change);
 
 bool same_move(const Move& a, const Move& b);
 
-// Quick, as there may be one of each partition: views have their moves sorted by partition, and what
-// is out of order is not found.
+// Quick, as there may be one of each partition: views have their moves sorted by partition, and
+// what is out of order is not found.
 bool has_move(const View& view, const Move& move);
 
 }  // namespace dynamo::core

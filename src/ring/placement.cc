@@ -5,7 +5,6 @@
 #include <deque>
 #include <limits>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -245,19 +244,16 @@ PreferenceLists Placement::run() && {
 
 // What was worked out last. Most views that follow one another have the same members, and a plan of
 // moves has those of the view before; with a thousand members each of these is seconds of work.
-//
-// Thread safety: any thread.
+// Each thread has its own, since nothing here knows of threads.
 class Remembered {
  public:
   std::optional<PreferenceLists> find(const std::string& question) {
-    const std::lock_guard lock(mutex_);
     const auto at = std::ranges::find(answers_, question, &Answer::first);
     if (at == answers_.end()) return std::nullopt;
     std::rotate(answers_.begin(), at, std::next(at));
     return answers_.front().second;
   }
   void keep(std::string question, const PreferenceLists& lists) {
-    const std::lock_guard lock(mutex_);
     if (answers_.size() == answers_max) answers_.pop_back();
     answers_.emplace_front(std::move(question), lists);
   }
@@ -266,7 +262,6 @@ class Remembered {
   using Answer = std::pair<std::string, PreferenceLists>;
   static constexpr std::size_t answers_max = 4;
 
-  std::mutex mutex_;
   std::deque<Answer> answers_;  // the last one first
 };
 
@@ -316,7 +311,7 @@ PreferenceLists place(std::span<const Member> members, int partitions, int depth
   for (const Member& member : members) by_name.push_back(&member);
   std::sort(by_name.begin(), by_name.end(),
             [](const Member* a, const Member* b) { return a->name < b->name; });
-  static Remembered& remembered = *new Remembered;  // nodes may outlive static objects
+  thread_local Remembered remembered;
   std::string question = question_of(by_name, partitions, depth);
   if (std::optional<PreferenceLists> known = remembered.find(question)) return *std::move(known);
   PreferenceLists lists = placed(by_name, partitions, depth);

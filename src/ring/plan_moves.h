@@ -19,9 +19,10 @@ inline constexpr int moves_depth = 8;
 //
 // Changes that overlap compose: a partition that is moving already goes on from where it was, to
 // where it should be now; if that is where it was, its move is over without having happened (those
-// it was going to give up what they got). Members that are no longer present are on neither side, and
-// the places that they had on the old one stay empty: the next in line has nothing of what they had,
-// so it gets it by a move. Where nobody who served is left there is nothing to wait for, and no move.
+// it was going to give up what they got). Members that are no longer present are on neither side,
+// and the places that they had on the old one stay empty: the next in line has nothing of what they
+// had, so it gets it by a move. Where nobody who served is left there is nothing to wait for, and
+// no move.
 //
 // A move whose sides stay the same is the same move; any other begins with the view after `before`.
 //
