@@ -9,15 +9,12 @@
 int main() {
   const std::filesystem::path data = std::filesystem::temp_directory_path() / "dynamo-quick-start";
   std::filesystem::remove_all(data);
-  const std::vector<std::string> addresses = {"127.0.0.1:7001", "127.0.0.1:7002",
-                                              "127.0.0.1:7003"};
+  const std::vector<std::string> addresses = {"127.0.0.1:7001", "127.0.0.1:7002", "127.0.0.1:7003"};
   std::vector<dynamo::Node> nodes;
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     const std::string name(1, "abc"[i]);
-    auto node = dynamo::Node::start({.name = name,
-                                     .listen = addresses[i],
-                                     .seeds = addresses,
-                                     .data_dir = data / name});
+    auto node = dynamo::Node::start(
+        {.name = name, .listen = addresses[i], .seeds = addresses, .data_dir = data / name});
     if (!node.ok()) return std::fprintf(stderr, "%s\n", node.status().ToString().c_str()), 1;
     nodes.push_back(*std::move(node));
   }

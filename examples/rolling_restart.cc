@@ -42,11 +42,11 @@ dynamo::Node start(const std::string& name, const std::vector<dynamo::Member>& p
 int serve(const dynamo::Store& visits, int& requests) {
   int failed = 0;
   for (; !asked_to_stop; ++requests) {
-    const auto put = visits.update("page " + std::to_string(requests % 100),
-                                   [](const dynamo::GetResult& seen) {
-                                     const int count = seen.found() ? std::stoi(seen.object()) : 0;
-                                     return std::optional(std::to_string(count + 1));
-                                   });
+    const auto put =
+        visits.update("page " + std::to_string(requests % 100), [](const dynamo::GetResult& seen) {
+          const int count = seen.found() ? std::stoi(seen.object()) : 0;
+          return std::optional(std::to_string(count + 1));
+        });
     if (put.ok() || all_end) continue;
     ++failed;
     std::printf("failed: %s\n", put.status().ToString().c_str());
@@ -56,7 +56,8 @@ int serve(const dynamo::Store& visits, int& requests) {
 
 std::string most(std::span<const dynamo::Version> siblings) {
   int count = 0;
-  for (const dynamo::Version& version : siblings) count = std::max(count, std::stoi(version.object));
+  for (const dynamo::Version& version : siblings)
+    count = std::max(count, std::stoi(version.object));
   return std::to_string(count);
 }
 

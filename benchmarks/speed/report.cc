@@ -22,7 +22,7 @@ std::string joined(const std::vector<std::string>& parts, const char* between) {
   return text;
 }
 
-std::string median_of(const std::vector<Sample>& samples, double Sample::* field) {
+std::string median_of(const std::vector<Sample>& samples, double Sample::*field) {
   std::vector<double> values;
   for (const Sample& sample : samples) values.push_back(sample.*field);
   const double value = median(values);

@@ -9,7 +9,7 @@ namespace {
 
 // A row that is one figure of one probe over the same figure of another.
 Row quotient(std::string operation, std::string against, double must, double aim,
-             double Sample::* field, std::string subject, std::string baseline) {
+             double Sample::*field, std::string subject, std::string baseline) {
   const auto ratio = [=](const Round& round) {
     return round(subject).*field / (round(baseline).*field);
   };

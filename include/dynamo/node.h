@@ -89,9 +89,9 @@ struct NodeOptions {
   // every node, then make it context_secret and keep the old one here, and drop the old one once no
   // context of its time is left. At most 8, none empty.
   std::vector<std::string> context_secrets_accepted{};
-  // Bytes a second that this node sends in the background: records that owners lack, partitions that
-  // move, hints on their way home. 0: no limit. The background yields to requests in any case: when
-  // they take longer than they do without it, it makes longer pauses.
+  // Bytes a second that this node sends in the background: records that owners lack, partitions
+  // that move, hints on their way home. 0: no limit. The background yields to requests in any case:
+  // when they take longer than they do without it, it makes longer pauses.
   std::size_t background_bytes_per_second = 0;
 
   // INVALID_ARGUMENT with the field, its value and its limit, for the first field out of range.

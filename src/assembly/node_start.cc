@@ -69,9 +69,8 @@ absl::StatusOr<Node> Node::start(NodeOptions options, Components components) {
   }
   parts.membership = std::move(components.membership);
   if (parts.membership == nullptr) {
-    GossipOptions gossip{.cluster = options.cluster,
-                         .partitions = options.partitions,
-                         .seeds = options.seeds};
+    GossipOptions gossip{
+        .cluster = options.cluster, .partitions = options.partitions, .seeds = options.seeds};
     // Another transport has addresses of its own kind.
     if (built_in) gossip.lookup = transport::lookup_on(environment->io_executor());
     parts.membership = gossip_membership(std::move(gossip));

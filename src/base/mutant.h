@@ -43,27 +43,27 @@ enum class Mutant {
   reap_without_hints,          // whoever keeps a hint is not waited for (B5)
   seal_left_out,               // owners take sets from before the deletes were dropped
   clock_never_set_right,       // a node that was ahead stays ahead
-  answers_of_other_views,  // what was said in another view counts in this one
-  w_of_old_side,  // of a partition that moves, w is counted on the side that it leaves
-  w_of_new_side,  // or on the one that it goes to
-  r_of_old_side,  // the same of r
+  answers_of_other_views,      // what was said in another view counts in this one
+  w_of_old_side,               // of a partition that moves, w is counted on the side that it leaves
+  w_of_new_side,               // or on the one that it goes to
+  r_of_old_side,               // the same of r
   r_of_new_side,
   pending_owners_not_written,  // puts go to the old side only (F1)
-  move_without_leaver,  // whoever leaves hands nothing over (F2, F3)
-  move_from_new_side_only,  // the old side is not compared with
-  move_ended_by_first,  // a move is over once one of the new owners is ready
+  move_without_leaver,         // whoever leaves hands nothing over (F2, F3)
+  move_from_new_side_only,     // the old side is not compared with
+  move_ended_by_first,         // a move is over once one of the new owners is ready
   move_before_view_stored,  // a comparison is answered, and counts, before the view is on the disk
-  stores_not_asked_for,  // a new owner compares the stores that it happens to know
-  move_starts_over,  // a second change forgets who served before the first
-  copy_dropped_at_once,  // whoever owns a partition no more does not offer what it has of it
+  stores_not_asked_for,     // a new owner compares the stores that it happens to know
+  move_starts_over,         // a second change forgets who served before the first
+  copy_dropped_at_once,     // whoever owns a partition no more does not offer what it has of it
   copy_ignored_by_reaping,  // and deletes do not wait for it
-  hint_goes_with_owner,  // a hint for an owner that is none any more is dropped (E3)
-  left_with_hints,  // a node has left before its hints are delivered
-  left_with_copies,  // or what it owned
-  gone_forgotten,  // views do not name those that have gone (F5)
-  vote_not_stored,  // a vote is said before it is on the disk
-  votes_forgotten,  // and is not there after a restart
-  majority_of_reachable,  // those that can be reached decide alone (F14)
+  hint_goes_with_owner,     // a hint for an owner that is none any more is dropped (E3)
+  left_with_hints,          // a node has left before its hints are delivered
+  left_with_copies,         // or what it owned
+  gone_forgotten,           // views do not name those that have gone (F5)
+  vote_not_stored,          // a vote is said before it is on the disk
+  votes_forgotten,          // and is not there after a restart
+  majority_of_reachable,    // those that can be reached decide alone (F14)
 };
 
 inline constexpr std::array<std::string_view, 54> mutant_names = {

@@ -106,10 +106,18 @@ bool operator==(const Context& a, const Context& b) {
 
 namespace core {
 
-ContextBinding bind_context(const Identity& cluster, std::string_view store, std::string_view key) {
+std::uint32_t bind_store(const Identity& cluster, std::string_view store) {
+  return static_cast<std::uint32_t>(hash64(store, cluster.high));
+}
+
+ContextBinding bind_context(const Identity& cluster, std::uint32_t store, std::string_view key) {
   return {.cluster = static_cast<std::uint32_t>(cluster.high ^ cluster.low),
-          .store = static_cast<std::uint32_t>(hash64(store, cluster.high)),
+          .store = store,
           .key = hash64(key, cluster.low)};
+}
+
+ContextBinding bind_context(const Identity& cluster, std::string_view store, std::string_view key) {
+  return bind_context(cluster, bind_store(cluster, store), key);
 }
 
 std::string context_content(const ContextBody& body) {

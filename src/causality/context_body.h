@@ -25,6 +25,9 @@ struct ContextBinding {
   friend bool operator==(const ContextBinding&, const ContextBinding&) = default;
 };
 ContextBinding bind_context(const Identity& cluster, std::string_view store, std::string_view key);
+// Its part that is the same for all keys of a store; the other way is slower.
+std::uint32_t bind_store(const Identity& cluster, std::string_view store);
+ContextBinding bind_context(const Identity& cluster, std::uint32_t store, std::string_view key);
 
 // The inside of a Context.
 struct ContextBody {

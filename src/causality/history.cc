@@ -94,6 +94,16 @@ void History::encode(Encoder& out) const {
   }
 }
 
+void History::skip(Decoder& in) {
+  for (int list = 0; list < 2; ++list) {
+    const std::uint64_t size = in.count(decoded_entries_max, entry_bytes_min);
+    for (std::uint64_t i = 0; i < size; ++i) {
+      decode_actor(in);
+      in.varint();
+    }
+  }
+}
+
 History History::decode(Decoder& in) {
   History history;
   const std::uint64_t clock_size = in.count(decoded_entries_max, entry_bytes_min);

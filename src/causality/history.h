@@ -47,6 +47,8 @@ class History {
   // Fails `in` on anything that encode() would not write. Accepts more than entries_max entries:
   // merges may exceed it, and what a replica holds must stay readable.
   static History decode(Decoder& in);
+  // Skips one that is known to be well formed.
+  static void skip(Decoder& in);
 
   friend bool operator==(const History&, const History&) = default;
 

@@ -5,11 +5,17 @@
 
 namespace dynamo::core {
 
-bool ReplicaKey::merge(const VersionSet& incoming, Conflict conflict) {
+bool ReplicaKey::merge(VersionSet incoming, Conflict conflict) {
   const bool keeps = mutated(Mutant::actor_kept_after_loss);
   if (!keeps && actor != ActorId{} &&
       incoming.history().highest(actor) > set.history().highest(actor)) {
     actor = {};
+  }
+  // As most often: it has seen all of this one, and more.
+  if (incoming.replaces(set, conflict) && !mutated(Mutant::history_pruned_on_repair)) {
+    if (incoming == set) return false;
+    set = std::move(incoming);
+    return true;
   }
   VersionSet merged = set;
   merged.merge(incoming, conflict);

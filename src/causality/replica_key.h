@@ -64,7 +64,7 @@ struct ReplicaKey {
   ActorId actor{};
 
   // Merges what another replica sent. Returns whether anything changed.
-  bool merge(const VersionSet& incoming, Conflict conflict);
+  bool merge(VersionSet incoming, Conflict conflict);
 
   // Gives the put a dot and applies it; returns the dot. A write that the set already holds keeps
   // its dot and changes nothing (trap A8).

@@ -1,6 +1,7 @@
 #include "causality/version_set.h"
 
 #include <algorithm>
+#include <array>
 #include <tuple>
 #include <utility>
 
@@ -33,8 +34,8 @@ void encode_version(Encoder& out, const StoredVersion& version) {
   if (version.object) out.bytes(*version.object);
 }
 
-StoredVersion decode_version(Decoder& in) {
-  StoredVersion version;
+// Reads all but the object, of which it returns what is there.
+std::optional<std::string_view> decode_version(Decoder& in, StoredVersion& version) {
   version.dot.actor.boot = in.fixed64();
   version.dot.actor.sequence = in.varint();
   version.dot.counter = in.varint();
@@ -48,8 +49,35 @@ StoredVersion decode_version(Decoder& in) {
     version.expires_at_us = static_cast<std::int64_t>(in.varint());
     if (version.expires_at_us == 0) in.fail();
   }
-  if ((flags & flag_object) != 0) version.object = std::string(in.bytes(object_bytes_max));
-  return version;
+  if ((flags & flag_object) == 0) return std::nullopt;
+  return in.bytes(object_bytes_max);
+}
+
+// A set as most are: few actors, no gaps in what was seen of them, at most one version. False if it
+// is another, or none at all.
+bool check_usual(Decoder& in) {
+  constexpr std::size_t actors_max = 8;
+  std::array<VectorClock::Entry, actors_max> clock;
+  const std::uint64_t size = in.varint();
+  if (size > actors_max) return false;
+  for (std::uint64_t i = 0; i < size; ++i) {
+    clock[i].actor.boot = in.fixed64();
+    clock[i].actor.sequence = in.varint();
+    clock[i].counter = in.varint();
+    if (clock[i].counter == 0 || (i > 0 && clock[i].actor <= clock[i - 1].actor)) return false;
+  }
+  const bool gaps = in.varint() > 0;
+  const std::uint64_t versions = in.varint();
+  if (!in.ok() || gaps || versions > 1) return false;
+  if (versions == 0) return true;
+  StoredVersion version;
+  decode_version(in, version);
+  return in.ok() && version.dot.counter > 0 &&
+         std::any_of(clock.begin(), clock.begin() + static_cast<std::ptrdiff_t>(size),
+                     [&](const VectorClock::Entry& entry) {
+                       return entry.actor == version.dot.actor &&
+                              entry.counter >= version.dot.counter;
+                     });
 }
 
 }  // namespace
@@ -87,6 +115,24 @@ void VersionSet::merge(const VersionSet& other, Conflict conflict) {
     for (const StoredVersion& version : versions_) history_.add(version.dot);
   }
   if (conflict == Conflict::last_write_wins) keep_last_write();
+}
+
+void VersionSet::merge(VersionSet&& other, Conflict conflict) {
+  if (!empty() || other.versions_.size() > 1) {
+    merge(other, conflict);
+  } else {
+    *this = std::move(other);
+  }
+}
+
+bool VersionSet::replaces(const VersionSet& other, Conflict conflict) const {
+  if (conflict == Conflict::last_write_wins && versions_.size() > 1) return false;
+  const auto is_news = [&other](const StoredVersion& version) {
+    return !other.history_.contains(version.dot) ||
+           std::ranges::find(other.versions_, version.dot, &StoredVersion::dot) !=
+               other.versions_.end();
+  };
+  return history_.covers(other.history_) && std::ranges::all_of(versions_, is_news);
 }
 
 void VersionSet::put(const History& context, StoredVersion version, Conflict conflict) {
@@ -153,12 +199,22 @@ VersionSet VersionSet::decode(Decoder& in) {
   const std::uint64_t size = in.count(versions_max, version_bytes_min);
   set.versions_.reserve(size);
   for (std::uint64_t i = 0; i < size && in.ok(); ++i) {
-    StoredVersion version = decode_version(in);
+    StoredVersion version;
+    if (const auto object = decode_version(in, version)) version.object.emplace(*object);
     const bool ascends = i == 0 || set.versions_.back().dot < version.dot;
     if (!ascends || version.dot.counter == 0 || !set.history_.contains(version.dot)) in.fail();
     set.versions_.push_back(std::move(version));
   }
   return in.ok() ? std::move(set) : VersionSet{};
+}
+
+void VersionSet::check(Decoder& in) {
+  Decoder ahead = in;
+  if (check_usual(ahead)) {
+    in = ahead;
+  } else {
+    decode(in);
+  }
 }
 
 }  // namespace dynamo::core

@@ -55,6 +55,10 @@ class VersionSet {
 
   // Commutative, associative, idempotent.
   void merge(const VersionSet& other, Conflict conflict);
+  void merge(VersionSet&& other, Conflict conflict);
+
+  // Whether a merge of this set into the other gives this set.
+  bool replaces(const VersionSet& other, Conflict conflict) const;
 
   // Drops what `context` covers, adds `version`, whose dot must be new to the set.
   void put(const History& context, StoredVersion version, Conflict conflict);
@@ -82,6 +86,8 @@ class VersionSet {
   void encode(Encoder& out) const;
   // Fails `in` on what encode() would not write.
   static VersionSet decode(Decoder& in);
+  // Skips a set; fails `in` as decode() does. Allocates nothing if the set is of the usual kind.
+  static void check(Decoder& in);
 
   friend bool operator==(const VersionSet&, const VersionSet&) = default;
 

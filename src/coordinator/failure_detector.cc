@@ -105,6 +105,12 @@ bool FailureDetector::reachable(std::string_view name) const {
   return peer == nullptr || peer->reachable;
 }
 
+FailureDetector::Standing FailureDetector::standing(std::string_view name) const {
+  const Peer* peer = find(name);
+  if (peer == nullptr) return {};
+  return {.reachable = peer->reachable, .round_trip = peer->smoothed};
+}
+
 std::string FailureDetector::reason(std::string_view name, TimePoint now) const {
   const Peer* peer = find(name);
   if (peer == nullptr || peer->reachable) return {};

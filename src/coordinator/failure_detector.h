@@ -50,6 +50,11 @@ class FailureDetector {
   TimePoint idle_period() const;
 
   bool reachable(std::string_view peer) const;
+  struct Standing {
+    bool reachable = true;
+    TimePoint round_trip{};  // as round_trip_of()
+  };
+  Standing standing(std::string_view peer) const;
   // "silent for 3.1 s"; empty for a reachable peer.
   std::string reason(std::string_view peer, TimePoint now) const;
   // A packet came after `since`: in a later turn, so it may be an answer to what was sent then.

@@ -1,5 +1,6 @@
 #include "coordinator/get_operation.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,15 +12,13 @@ namespace dynamo::core {
 
 using Answer = ReplicaReport::Answer;
 
-GetOperation::GetOperation(const OwnerSides& owners, int r, Conflict conflict,
-                           History at_least, std::vector<std::string> reserve)
+GetOperation::GetOperation(const OwnerSides& owners, int r, Conflict conflict, History at_least,
+                           NodeNames reserve)
     : tally_(owners),
       r_(r),
       conflict_(conflict),
       at_least_(std::move(at_least)),
-      reserve_(std::move(reserve)) {
-  held_.reserve(owners.size());
-}
+      reserve_(std::move(reserve)) {}
 
 std::optional<std::string> GetOperation::ask_next() {
   if (!has_reserve()) return std::nullopt;
@@ -45,19 +44,34 @@ bool GetOperation::falls_short() const {
   return possible < r_ || (tally_.waiting() == 0 && !covered());
 }
 
-void GetOperation::answered(std::string_view node, VersionSet set) {
-  const bool found = !set.versions().empty();
-  if (!tally_.note(node, found ? Answer::found : Answer::not_found)) return;
-  merged_.merge(set, conflict_);
+void GetOperation::answered(std::string_view node, const EncodedSet& set) {
+  if (!tally_.note(node, set.has_versions() ? Answer::found : Answer::not_found)) return;
+  const auto at = std::ranges::find(sets_, set.bytes());
+  const auto index = static_cast<std::size_t>(at - sets_.begin());
+  if (at == sets_.end()) sets_.emplace_back(set.bytes());
   if (tally_.find(node)->role == ReplicaReport::Role::primary) {
-    held_.push_back({std::string(node), std::move(set)});
+    held_.push_back({std::string(node), index});
   }
+}
+
+const VersionSet& GetOperation::merged() const {
+  for (; merged_of_ < sets_.size(); ++merged_of_) {
+    merged_.merge(EncodedSet::in_place(sets_[merged_of_]).decode(), conflict_);
+  }
+  return merged_;
+}
+
+VersionSet GetOperation::take_merged() && {
+  merged();
+  return std::move(merged_);
 }
 
 std::vector<std::string> GetOperation::behind() const {
   std::vector<std::string> owners;
+  if (sets_.size() == 1 && EncodedSet::in_place(sets_[0]).version_count() < 2) return owners;
+  const EncodedSet all(merged());
   for (const Held& held : held_) {
-    if (held.set != merged_) owners.push_back(held.owner);
+    if (sets_[held.set] != all.bytes()) owners.push_back(held.owner);
   }
   return owners;
 }
@@ -72,7 +86,7 @@ void GetOperation::unreachable(std::string_view node, std::string reason) {
 
 Outcome GetOperation::outcome() const {
   return {.verdict = answers() >= r_ ? Outcome::Verdict::applied : Outcome::Verdict::not_applied,
-          .replicas = tally_.reports()};
+          .replicas = tally_.copied_reports()};
 }
 
 absl::Status GetOperation::failure(absl::StatusCode code, std::string_view key,

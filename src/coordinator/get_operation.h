@@ -7,9 +7,11 @@
 #include <utility>
 #include <vector>
 
+#include <absl/container/inlined_vector.h>
 #include <absl/status/status.h>
 #include <dynamo/outcome.h>
 
+#include "causality/encoded_set.h"
 #include "causality/version_set.h"
 #include "coordinator/replica_tally.h"
 
@@ -33,9 +35,10 @@ class GetOperation {
   // are waited for if r have not. `reserve`: owners that are asked when it is their turn, the first
   // choice first; of a partition that is moving all are asked from the start, and there is none.
   GetOperation(const OwnerSides& owners, int r, Conflict conflict, History at_least = {},
-               std::vector<std::string> reserve = {});
+               NodeNames reserve = {});
 
-  void answered(std::string_view node, VersionSet set);  // no versions: not found
+  // No versions: not found.
+  void answered(std::string_view node, const EncodedSet& set);
   void refused(std::string_view node, std::string reason);
   void unreachable(std::string_view node, std::string reason);
 
@@ -55,8 +58,9 @@ class GetOperation {
 
   // Who is asked, for StandIns.
   ReplicaTally& tally() { return tally_; }
-  const VersionSet& merged() const { return merged_; }
-  VersionSet take_merged() && { return std::move(merged_); }
+  // What all that has been answered comes to.
+  const VersionSet& merged() const;
+  VersionSet take_merged() &&;
   Outcome outcome() const;
   // Why it failed, with the outcome inside. `code`: UNAVAILABLE or DEADLINE_EXCEEDED.
   absl::Status failure(absl::StatusCode code, std::string_view key, std::string_view after) const;
@@ -64,20 +68,24 @@ class GetOperation {
  private:
   static bool counts(const ReplicaReport& report);
   int answers() const;
-  bool covered() const { return merged_.history().covers(at_least_); }
+  bool covered() const { return at_least_.empty() || merged().history().covers(at_least_); }
 
   ReplicaTally tally_;
   int r_;
   Conflict conflict_;
   History at_least_;
-  std::vector<std::string> reserve_;
+  NodeNames reserve_;
   std::size_t next_ = 0;  // of the reserve
-  VersionSet merged_;
+  // What has been said, each set once, and which of them each owner said. Most often all say the
+  // same, and then nothing is decoded but the answer, when it is wanted.
   struct Held {
     std::string owner{};
-    VersionSet set{};
+    std::size_t set = 0;
   };
-  std::vector<Held> held_;  // what each owner said
+  absl::InlinedVector<std::string, 2> sets_;
+  absl::InlinedVector<Held, 3> held_;
+  mutable std::size_t merged_of_ = 0;  // how many of sets_ are in merged_
+  mutable VersionSet merged_;
 };
 
 }  // namespace dynamo::core

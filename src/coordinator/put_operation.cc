@@ -61,7 +61,7 @@ Outcome PutOperation::outcome(const WriteId& id) const {
     // An unreachable replica was sent the write all the same; only its answer was not waited for.
     verdict = Verdict::unknown;
   }
-  return {.verdict = verdict, .id = id, .replicas = tally_.reports()};
+  return {.verdict = verdict, .id = id, .replicas = tally_.copied_reports()};
 }
 
 absl::Status PutOperation::failure(absl::StatusCode code, std::string_view key, const WriteId& id,

@@ -5,20 +5,22 @@
 
 namespace dynamo::core {
 
-std::vector<std::string> OwnerSides::all() const {
-  std::vector<std::string> names = current;
+NodeNames OwnerSides::all() const {
+  NodeNames names = current;
   for (const std::string& name : pending) {
     if (std::ranges::find(current, name) == current.end()) names.push_back(name);
   }
   return names;
 }
 
+#ifdef DYNAMO_MUTANTS
 OwnerSides mistaken(OwnerSides owners, Mutant old_side, Mutant new_side) {
   if (owners.pending.empty()) return owners;
-  if (mutated(old_side)) return {std::move(owners.current)};
-  if (mutated(new_side)) return {std::move(owners.pending)};
+  if (mutated(old_side)) return {std::move(owners.current), {}};
+  if (mutated(new_side)) return {std::move(owners.pending), {}};
   return owners;
 }
+#endif
 
 ReplicaTally::ReplicaTally(const OwnerSides& owners)
     : current_(static_cast<int>(owners.current.size())),

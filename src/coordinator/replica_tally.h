@@ -2,34 +2,43 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include <absl/container/inlined_vector.h>
 #include <dynamo/outcome.h>
 
 #include "base/mutant.h"
 
 namespace dynamo::core {
 
+// Of the nodes of one operation: without an allocation for as many as most stores have replicas.
+using NodeNames = absl::InlinedVector<std::string, 3>;
+
 // Who owns a key: of a partition that is moving, on both of its sides (ring/partition_map.h).
 struct OwnerSides {
   OwnerSides() = default;
-  OwnerSides(std::vector<std::string> owners) : current(std::move(owners)) {}  // NOLINT: settled
-  OwnerSides(std::vector<std::string> from, std::vector<std::string> to)
-      : current(std::move(from)), pending(std::move(to)) {}
+  OwnerSides(const std::vector<std::string>& owners)  // NOLINT: settled
+      : current(owners.begin(), owners.end()) {}
+  OwnerSides(NodeNames from, NodeNames to) : current(std::move(from)), pending(std::move(to)) {}
 
-  std::vector<std::string> current{};
-  std::vector<std::string> pending{};  // empty: it is not moving
+  NodeNames current{};
+  NodeNames pending{};  // empty: it is not moving
 
-  std::vector<std::string> all() const;  // each once
+  NodeNames all() const;  // each once
   // What the larger side has.
   std::size_t size() const { return std::max(current.size(), pending.size()); }
 };
 
 // Known mistakes: that one side alone is counted. As it is otherwise.
+#ifdef DYNAMO_MUTANTS
 OwnerSides mistaken(OwnerSides owners, Mutant old_side, Mutant new_side);
+#else
+inline const OwnerSides& mistaken(const OwnerSides& owners, Mutant, Mutant) { return owners; }
+#endif
 
 // Who of the replicas asked has said what. Answers are counted by node (trap D1).
 //
@@ -67,7 +76,8 @@ class ReplicaTally {
   int reached(int needed, Counts counts) const;
   // Asked, and neither answered nor given up.
   int waiting() const { return count(Answer::no_answer); }
-  const std::vector<ReplicaReport>& reports() const { return reports_; }
+  std::span<const ReplicaReport> reports() const { return reports_; }
+  std::vector<ReplicaReport> copied_reports() const { return {reports_.begin(), reports_.end()}; }
 
  private:
   static constexpr std::uint8_t current_side = 1;
@@ -79,10 +89,10 @@ class ReplicaTally {
   template <class Counts>
   bool counted(std::size_t i, Counts counts) const;
 
-  std::vector<ReplicaReport> reports_;  // in the order asked
-  std::vector<std::uint8_t> sides_;     // of each, for which it counts
-  std::vector<std::size_t> places_;     // of each, whose place it has: its own, or that of an owner
-  int current_;                         // how many owners there are on each
+  absl::InlinedVector<ReplicaReport, 3> reports_;  // in the order asked
+  absl::InlinedVector<std::uint8_t, 8> sides_;     // of each, for which it counts
+  absl::InlinedVector<std::size_t, 8> places_;     // of each, whose place: its own, or an owner's
+  int current_;                                    // how many owners there are on each
   int pending_;
 };
 

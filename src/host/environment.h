@@ -1,52 +1,16 @@
 #pragma once
 
-#include <atomic>
-#include <condition_variable>
 #include <cstdint>
-#include <mutex>
 
 #include <absl/status/status.h>
 #include <asio/any_io_executor.hpp>
 
 #include "base/time.h"
+#include "host/waiter.h"
 
 namespace dynamo::host {
 
 class Host;
-
-// What a blocking caller waits on.
-//
-// Thread safety: any thread.
-class Waiter {
- public:
-  void set() {
-    // Notified under the lock: the caller may destroy the waiter as soon as it sees it set.
-    const std::lock_guard lock(mutex_);
-    done_ = true;
-    changed_.notify_all();
-  }
-  bool done() const {
-    const std::lock_guard lock(mutex_);
-    return done_.load();
-  }
-  // As done(), without a lock: for who looks again and again. Before the waiter may be destroyed,
-  // wait() or wait_until() has to be called, which then returns at once.
-  bool looks_done() const { return done_.load(std::memory_order_acquire); }
-  void wait() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return done_.load(); });
-  }
-  template <class Clock, class Duration>
-  bool wait_until(const std::chrono::time_point<Clock, Duration>& until) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_until(lock, until, [this] { return done_.load(); });
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::atomic<bool> done_{false};  // changed under mutex_
-};
 
 // Everything that a node needs of the world and that differs between a real process and a
 // simulation: clocks, chance, threads and timers. The runtime implements it over asio, the
@@ -58,6 +22,7 @@ class Environment {
   virtual ~Environment() = default;
 
   virtual core::Now now() const = 0;
+  virtual core::TimePoint steady_now() const { return now().steady; }
   virtual std::uint64_t random() = 0;
 
   // From now on calls host.turn() and host.flush() as asked below. The host outlives the

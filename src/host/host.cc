@@ -89,7 +89,8 @@ absl::Status Host::open_store(const core::StoreFacts& facts) {
 std::uint64_t Host::get(core::ClientGet get, GetDone done, By by) {
   const std::uint64_t number = ++last_request_;
   get.request = number;
-  post({.event = std::move(get), .number = number, .done = std::move(done), .since = now().steady},
+  const core::TimePoint since = get.asked;
+  post({.event = std::move(get), .number = number, .done = std::move(done), .since = since},
        Place::last, by);
   return number;
 }
@@ -102,7 +103,8 @@ std::optional<core::GetAnswer> Host::get_here(const core::StoreFacts& store, std
 std::uint64_t Host::put(core::ClientPut put, PutDone done, By by) {
   const std::uint64_t number = ++last_request_;
   put.request = number;
-  post({.event = std::move(put), .number = number, .done = std::move(done), .since = now().steady},
+  const core::TimePoint since = put.asked;
+  post({.event = std::move(put), .number = number, .done = std::move(done), .since = since},
        Place::last, by);
   return number;
 }
@@ -154,8 +156,9 @@ std::vector<std::string> Host::owners(std::string_view key, int n) const {
   const std::lock_guard lock(machine_mutex_);
   const core::NodeState& state = machine_->state();
   if (stopped() || state.ring == nullptr) return {};
-  core::OwnerSides owners = state.owner_sides(key, n);
-  return owners.current.empty() ? std::move(owners.pending) : std::move(owners.current);
+  const core::OwnerSides sides = state.owner_sides(key, n);
+  const core::NodeNames& owners = sides.current.empty() ? sides.pending : sides.current;
+  return {owners.begin(), owners.end()};
 }
 
 void Host::inspect(
@@ -247,8 +250,10 @@ void Host::cancel_all(std::vector<Request> inbox) {
   const absl::Status status = absl::CancelledError(fmt::format(
       "node \"{}\" stopped; the operation may or may not have happened", options_.name));
   for (Request& request : inbox) request.end(status);
-  for (auto& [number, pending] : std::exchange(gets_, {})) pending.done(status);
-  for (auto& [number, pending] : std::exchange(puts_, {})) pending.done(status);
+  for (auto& [number, pending] : gets_) pending.done(status);
+  for (auto& [number, pending] : puts_) pending.done(status);
+  gets_.clear();
+  puts_.clear();
   for (auto& [number, done] : std::exchange(waits_, {})) done(status);
 }
 

@@ -22,6 +22,7 @@
 #include <dynamo/node.h>
 
 #include "base/process_generation.h"
+#include "base/recycling_allocator.h"
 #include "host/environment.h"
 #include "host/local_reads.h"
 #include "host/object_buffer.h"
@@ -84,6 +85,7 @@ class Host {
   // Why nothing can be asked of this node: it has stopped, or is the parent's. OK otherwise.
   absl::Status usable() const;
   core::Now now() const { return parts_.environment->now(); }
+  core::TimePoint steady_now() const { return parts_.environment->steady_now(); }
   asio::any_io_executor executor() const { return parts_.environment->executor(); }
   absl::Status may_block() const;
   bool wait(Waiter& waiter, core::TimePoint until) {
@@ -195,12 +197,12 @@ class Host {
     Done done;
     core::TimePoint since{};
   };
-  std::map<std::uint64_t, Pending<GetDone>> gets_;  // guarded by machine_mutex_
-  std::map<std::uint64_t, Pending<PutDone>> puts_;  // guarded by machine_mutex_
-  std::map<std::uint64_t, WaitDone> waits_;         // guarded by machine_mutex_
-  std::atomic<bool> flush_all_{false};              // the next batch is everything
-  core::TimePoint next_membership_tick_{};          // guarded by machine_mutex_
-  std::vector<std::string> membership_notes_;       // guarded by machine_mutex_
+  core::RecyclingMap<std::uint64_t, Pending<GetDone>> gets_;  // guarded by machine_mutex_
+  core::RecyclingMap<std::uint64_t, Pending<PutDone>> puts_;  // guarded by machine_mutex_
+  std::map<std::uint64_t, WaitDone> waits_;                   // guarded by machine_mutex_
+  std::atomic<bool> flush_all_{false};                        // the next batch is everything
+  core::TimePoint next_membership_tick_{};                    // guarded by machine_mutex_
+  std::vector<std::string> membership_notes_;                 // guarded by machine_mutex_
   // What callers have left to the environment's turns; guarded by machine_mutex_.
   std::vector<std::string> membership_left_;
   std::vector<core::AskChange> changes_left_;

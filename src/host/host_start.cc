@@ -28,14 +28,14 @@ absl::StatusOr<std::shared_ptr<Host>> Host::start(NodeOptions options, Parts par
   std::shared_ptr<Host> host(new Host(std::move(options), std::move(parts)), destroy);
   if (absl::Status status = host->open_identity(); !status.ok()) return status;
   host->machine_ = std::make_unique<core::Machine>(
-      host->identity_, core::NodeSettings{.cluster_label = host->options_.cluster,
-                                          .partitions = host->options_.partitions,
-                                          .requests_max = host->options_.requests_max,
-                                          .background_bytes_per_second =
-                                              host->options_.background_bytes_per_second,
-                                          .hint_bytes_max = host->options_.hint_bytes_max,
-                                          .context_secrets = context_secrets(host->options_),
-                                          .seed = host->parts_.environment->random()});
+      host->identity_,
+      core::NodeSettings{.cluster_label = host->options_.cluster,
+                         .partitions = host->options_.partitions,
+                         .requests_max = host->options_.requests_max,
+                         .background_bytes_per_second = host->options_.background_bytes_per_second,
+                         .hint_bytes_max = host->options_.hint_bytes_max,
+                         .context_secrets = context_secrets(host->options_),
+                         .seed = host->parts_.environment->random()});
   if (absl::Status status = host->restore_records(); !status.ok()) return status;
   absl::StatusOr<std::string> address =
       host->parts_.transport->start([raw = host.get()](std::string packet, std::string_view peer) {

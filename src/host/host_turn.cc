@@ -43,10 +43,12 @@ bool Host::run_inbox(Effects& effects) {
   const core::Now at = now();
   for (Request& request : taken_) {
     if (auto* get = std::get_if<GetDone>(&request.done)) {
-      gets_.emplace(request.number, Pending<GetDone>{std::move(*get), request.since});
+      gets_.try_emplace(gets_.end(), request.number,
+                        Pending<GetDone>{std::move(*get), request.since});
     }
     if (auto* put = std::get_if<PutDone>(&request.done)) {
-      puts_.emplace(request.number, Pending<PutDone>{std::move(*put), request.since});
+      puts_.try_emplace(puts_.end(), request.number,
+                        Pending<PutDone>{std::move(*put), request.since});
     }
     if (auto* wait = std::get_if<WaitDone>(&request.done)) {
       waits_.emplace(request.number, std::move(*wait));
@@ -78,19 +80,20 @@ void Host::publish_view() {
 void Host::apply(core::Actions& actions, Effects& effects) {
   if (parts_.observe) parts_.observe(actions);
   if (!actions.writes.empty()) {
-    const core::TimePoint at = now().steady;
+    const core::TimePoint at = steady_now();
     for (core::WriteRecord& write : actions.writes) buffer_.put(std::move(write), at);
     actions.writes.clear();
     if (std::exchange(actions.flush, false)) flush_all_ = true;
     parts_.environment->flush_at(buffer_.due());
   }
+  const bool completes = !actions.gets.empty() || !actions.puts.empty();
+  const core::TimePoint finished = completes ? steady_now() : core::TimePoint{};
   for (core::CompleteGet& get : actions.gets) {
     const auto done = gets_.find(get.request);
     if (done == gets_.end()) continue;
-    const core::TimePoint at = now().steady;
-    machine_->note_latency(at, at - done->second.since);
+    machine_->note_latency(finished, finished - done->second.since);
     statistics_.get_finished(
-        at - done->second.since,
+        finished - done->second.since,
         {.ok = get.answer.ok(), .versions = get.answer.ok() ? get.answer->versions.size() : 0});
     effects.gets.emplace_back(std::move(done->second.done), std::move(get.answer));
     gets_.erase(done);
@@ -98,9 +101,8 @@ void Host::apply(core::Actions& actions, Effects& effects) {
   for (core::CompletePut& put : actions.puts) {
     const auto done = puts_.find(put.request);
     if (done == puts_.end()) continue;
-    const core::TimePoint at = now().steady;
-    machine_->note_latency(at, at - done->second.since);
-    statistics_.put_finished(at - done->second.since, put.answer.ok());
+    machine_->note_latency(finished, finished - done->second.since);
+    statistics_.put_finished(finished - done->second.since, put.answer.ok());
     effects.puts.emplace_back(std::move(done->second.done), std::move(put.answer));
     puts_.erase(done);
   }
@@ -137,7 +139,7 @@ void Host::perform(Effects& effects, By by) {
   for (const core::AskChange& ask : effects.actions.changes) {
     changed(ask.request, parts_.membership->change(ask.change));
   }
-  const core::TimePoint at = now().steady;
+  const core::TimePoint at = steady_now();
   bool tick = false;
   {
     const std::lock_guard lock(machine_mutex_);

@@ -21,7 +21,7 @@ std::optional<core::GetAnswer> LocalReads::get(const core::StoreFacts& store,
   std::optional<core::GetAnswer> answer = place.view->get(own_, store, key, began.wall_us);
   if (!answer) return answer;
   if (place.counts == nullptr) place.counts = std::make_unique<Counts>();
-  place.counts->get_finished(environment_.now().steady - began.steady,
+  place.counts->get_finished(environment_.steady_now() - began.steady,
                              {.ok = true, .versions = answer->versions.size()});
   return answer;
 }

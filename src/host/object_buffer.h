@@ -12,6 +12,9 @@
 #include <string_view>
 #include <vector>
 
+#include <absl/container/inlined_vector.h>
+
+#include "base/recycling_allocator.h"
 #include "base/time.h"
 #include "node/event.h"
 
@@ -42,12 +45,50 @@ class ObjectBuffer {
  public:
   // nullopt: erased. Shared, because a commit must not copy 64 MiB.
   using Content = std::shared_ptr<const std::optional<std::string>>;
-  struct Item {
-    std::string key{};
+
+ private:
+  struct Entry {
     Content record{};
     std::uint64_t sequence = 0;
+    std::size_t bytes() const { return *record ? (*record)->size() : 0; }
+    struct Write {
+      std::uint64_t sequence = 0;
+      std::uint64_t write = 0;
+    };
+    // To be settled by the commit of their sequence number or a later one.
+    absl::InlinedVector<Write, 1> writes{};
+    enum class State { out, waits, urgent };  // out: part of the batch that is out
+    State state = State::out;
+    bool acknowledged = false;  // a buffered write is part of it: it must not be lost
+    bool refused = false;       // it is acknowledged, and its last commit has failed
+  };
+  // In the node of the map, where a search meets it: keys of the engine are short.
+  using Key = absl::InlinedVector<char, 32>;
+  static std::string_view view(const Key& key) { return {key.data(), key.size()}; }
+  struct Less {
+    using is_transparent = void;
+    static std::string_view view(std::string_view key) { return key; }
+    static std::string_view view(const Key& key) { return ObjectBuffer::view(key); }
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      return view(a) < view(b);
+    }
+  };
+  using Entries = std::map<Key, Entry, Less, core::RecyclingAllocator<std::pair<const Key, Entry>>>;
+
+ public:
+  // Of a batch. The key is the entry's own: an entry stays where it is for as long as it is out.
+  struct Item {
+    std::string_view key{};
+    Content record{};
+    std::uint64_t sequence = 0;
+    Entries::iterator entry{};
   };
   using Batch = std::vector<Item>;
+  struct Found {
+    std::string key{};
+    Content record{};
+  };
 
   explicit ObjectBuffer(core::TimePoint flush_interval) : flush_interval_(flush_interval) {}
 
@@ -55,7 +96,7 @@ class ObjectBuffer {
   // What the buffer says of the record; null if it says nothing.
   Content find(std::string_view key) const;
   // The first `limit` entries from `from` on, in key order.
-  Batch range(std::string_view from, std::size_t limit) const;
+  std::vector<Found> range(std::string_view from, std::size_t limit) const;
 
   // In key order: what is due at once, or everything if something else is due or `all` is asked
   // for. Empty if nothing is due or a batch is out.
@@ -76,23 +117,6 @@ class ObjectBuffer {
   std::size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
  private:
-  struct Entry {
-    Content record{};
-    std::uint64_t sequence = 0;
-    std::size_t bytes() const { return *record ? (*record)->size() : 0; }
-    struct Write {
-      std::uint64_t sequence = 0;
-      std::uint64_t write = 0;
-    };
-    std::vector<Write>
-        writes{};  // to be settled by the commit of their sequence number or a later one
-    enum class State { out, waits, urgent };  // out: part of the batch that is out
-    State state = State::out;
-    bool acknowledged = false;  // a buffered write is part of it: it must not be lost
-    bool refused = false;       // it is acknowledged, and its last commit has failed
-  };
-  using Entries = std::map<std::string, Entry, std::less<>>;
-
   // What readers see, keys and records, is changed under mutex_ and the shard's own, and looked at
   // under one of them; the rest is mutex_'s.
   struct alignas(64) Shard {
@@ -104,17 +128,18 @@ class ObjectBuffer {
 
   static std::size_t shard_of(std::string_view key);
   Shard& shard(std::string_view key) { return shards_[shard_of(key)]; }
-  Entries::value_type* entry(const std::string& key);
-  void make_urgent(Entries::value_type& entry, core::TimePoint now);
+  void make_urgent(Entries::iterator entry, core::TimePoint now);
   void make_wait(Entry& entry, core::TimePoint due);
-  void drop(const std::string& key);
+  void drop(Entries::iterator at);
+  static Item take_out(Entries::iterator entry);
+  void take_all(Batch& batch);
 
   const core::TimePoint flush_interval_;
   std::array<Shard, shard_count> shards_;
   std::atomic<std::size_t> bytes_{0};
 
   mutable std::mutex mutex_;
-  std::vector<Entries::value_type*> urgent_;              // guarded: those in that state
+  std::vector<Entries::iterator> urgent_;                 // guarded: those in that state
   core::TimePoint urgent_due_ = core::TimePoint::max();   // guarded: of the first of them
   core::TimePoint waiting_due_ = core::TimePoint::max();  // guarded: of those that wait, at latest
   std::uint64_t sequence_ = 0;                            // guarded

@@ -1,13 +1,14 @@
 #include "host/scan.h"
 
 #include <utility>
+#include <vector>
 
 namespace dynamo::host {
 
 absl::StatusOr<std::string> scan_merged(
     const ObjectBuffer& buffer, StorageEngine& engine, std::string_view from, std::size_t limit,
     absl::FunctionRef<void(std::string_view, std::string_view)> visit) {
-  const ObjectBuffer::Batch newer = buffer.range(from, limit);
+  const std::vector<ObjectBuffer::Found> newer = buffer.range(from, limit);
   auto next = newer.begin();
   std::size_t looked_at = 0;  // erased ones too: they cost as much
   std::string last;

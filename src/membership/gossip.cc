@@ -48,6 +48,7 @@ absl::Status GossipMembership::start(Member self, std::string state, std::uint64
   seeds_ = SeedTable(options_.seeds, options_.lookup != nullptr, self_.address);
   running_ = true;
   ++state_.incarnation;
+  life_ = static_cast<std::uint32_t>(prng_.next());
   if (!persist()) {
     running_ = false;
     return absl::UnavailableError("the state of the membership could not be stored");
@@ -72,6 +73,7 @@ Head GossipMembership::head() const {
           .cluster = has_view() ? state_.view->cluster : Identity{},
           .sender = self_.identity,
           .incarnation = state_.incarnation,
+          .life = life_,
           .view = has_view() ? state_.view->number : 0,
           .name = self_.name,
           .address = self_.address};
@@ -90,8 +92,7 @@ std::string GossipMembership::trouble_with(const Head& head, const std::string& 
                        options_.cluster);
   }
   if (head.partitions != static_cast<std::uint64_t>(options_.partitions)) {
-    return fmt::format("has partitions={}, this node has {}", head.partitions,
-                       options_.partitions);
+    return fmt::format("has partitions={}, this node has {}", head.partitions, options_.partitions);
   }
   if (has_view() && !head.cluster.is_zero() && head.cluster != state_.view->cluster) {
     return fmt::format("belongs to cluster {}, this node to {}", head.cluster.to_string(),
@@ -107,7 +108,9 @@ bool GossipMembership::note_heard(const Head& head) {
   if (heard_.size() >= heard_max) heard_.clear();
   Heard& heard = heard_[head.sender];
   if (head.incarnation < heard.incarnation) return false;
-  heard = {now_, ++messages_heard_, head.incarnation};
+  const bool copied = head.incarnation == heard.incarnation && head.life != heard.life;
+  if (copied && heard.message != 0) return false;
+  heard = {now_, ++messages_heard_, head.incarnation, head.life};
   if (has_view() && head.cluster == state_.view->cluster) heard_at_ = now_;
   return true;
 }
@@ -223,8 +226,8 @@ void GossipMembership::spread(const View* before) {
   for (const Member& member : state_.view->members) {
     if (before == nullptr || member.identity == self_.identity) continue;
     const auto known = std::ranges::find(before->members, member.identity, &Member::identity);
-    const bool is_news = known == before->members.end() ||
-                         core::is_present(*known) != core::is_present(member);
+    const bool is_news =
+        known == before->members.end() || core::is_present(*known) != core::is_present(member);
     // Not by everybody: in a large cluster that would be as many views as there are members.
     if (is_news && (all <= spread_to || prng_.below(all) < spread_to)) peers.push_back(&member);
   }

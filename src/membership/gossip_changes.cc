@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
-#include "membership/gossip_node.h"
 #include "base/mutant.h"
+#include "membership/gossip_node.h"
 #include "ring/placement.h"
 
 namespace dynamo::membership {
@@ -56,7 +56,8 @@ absl::Status GossipMembership::change(const Change& change) {
   Change asked = change;
   // Whoever has that name now is meant, and not who may have it when this is decided.
   const Member* member = core::present_member(*state_.view, change.member.name);
-  if (member != nullptr && asked.member.identity.is_zero()) asked.member.identity = member->identity;
+  if (member != nullptr && asked.member.identity.is_zero())
+    asked.member.identity = member->identity;
   add_pending(std::move(asked), {});
   go_on();
   return absl::OkStatus();
@@ -134,8 +135,7 @@ const Member* GossipMembership::preferred() const {
   const Member* first = nullptr;
   for (const Member& member : state_.view->members) {
     if (!core::is_present(member)) continue;
-    const bool there =
-        member.identity == self_.identity || heard_within(member.identity, lately);
+    const bool there = member.identity == self_.identity || heard_within(member.identity, lately);
     if (there && (first == nullptr || member.name < first->name)) first = &member;
   }
   return first;
@@ -151,8 +151,8 @@ bool GossipMembership::forward() {
   }
   if (!patient) return false;
   for (Pending& pending : pending_) {
-    const bool early = pending.forwarded_at != core::TimePoint{} &&
-                       now_ - pending.forwarded_at < ask_period;
+    const bool early =
+        pending.forwarded_at != core::TimePoint{} && now_ - pending.forwarded_at < ask_period;
     if (early) continue;
     pending.forwarded_at = now_;
     send(to->address, Ask{pending.change});

@@ -147,6 +147,7 @@ void encode_head(const Head& head, Encoder& out) {
   core::encode_identity(head.cluster, out);
   core::encode_identity(head.sender, out);
   out.varint(head.incarnation);
+  out.fixed32(head.life);
   out.varint(head.view);
   out.bytes(head.name);
   out.bytes(head.address);
@@ -157,6 +158,7 @@ Head decode_head(Decoder& in) {
   head.cluster = core::decode_identity(in);
   head.sender = core::decode_identity(in);
   head.incarnation = in.varint();
+  head.life = in.fixed32();
   head.view = in.varint();
   head.name = std::string(in.bytes(core::name_bytes_max));
   head.address = std::string(in.bytes(core::name_bytes_max));

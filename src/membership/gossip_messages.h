@@ -14,8 +14,8 @@
 // What the memberships of two nodes say to each other. A payload is complete in itself: a node
 // without a cluster can send and read it, and an answer goes to the address that it names.
 //
-//   version (1 byte) | label (8) | partitions | cluster (16) | sender (16) | incarnation | view |
-//   name | address | type (1) | body | checksum (8)
+//   version (1 byte) | label (8) | partitions | cluster (16) | sender (16) | incarnation | life (4)
+//   | view | name | address | type (1) | body | checksum (8)
 namespace dynamo::membership {
 
 struct Head {
@@ -24,6 +24,7 @@ struct Head {
   Identity cluster{};  // zero: the sender knows of none
   Identity sender{};
   std::uint64_t incarnation = 0;  // how often the sender has started; a counter, never a clock
+  std::uint32_t life = 0;         // drawn at that start: two of one incarnation are two copies
   std::uint64_t view = 0;         // the number of the one that the sender is in; 0: none
   std::string name{};
   std::string address{};

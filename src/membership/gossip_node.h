@@ -59,6 +59,7 @@ class GossipMembership final : public Membership {
     core::TimePoint at{};
     std::uint64_t message = 0;  // the number of the last one
     std::uint64_t incarnation = 0;
+    std::uint32_t life = 0;
   };
   struct Pending {
     Change change{};
@@ -145,6 +146,7 @@ class GossipMembership final : public Membership {
   Callbacks callbacks_{};
   bool running_ = false;
   core::Prng prng_{0};
+  std::uint32_t life_ = 0;
   core::TimePoint now_{};
   GossipState state_{};
   SeedTable seeds_{{}, false, {}};

@@ -92,8 +92,8 @@ std::string SeedTable::describe(core::TimePoint now) const {
   for (const Place& place : places_) {
     if (is_self(place)) continue;
     if (!text.empty()) text += "; ";
-    text += place.address.empty() ? fmt::format("{} (no address known)", place.seed)
-                                  : place.address;
+    text +=
+        place.address.empty() ? fmt::format("{} (no address known)", place.seed) : place.address;
     if (!is_fresh(place, now)) {
       text += " has not answered";
     } else if (!place.trouble.empty()) {

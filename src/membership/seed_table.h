@@ -25,11 +25,11 @@ class SeedTable {
 
   struct Place {
     std::string seed{};
-    std::string address{};                // empty: not known
-    std::optional<Member> answered{};     // who did last
-    Identity cluster{};                   // of that one; zero: it knows of none
-    core::TimePoint at{};                 // when it answered
-    std::string trouble{};                // why it is none of ours
+    std::string address{};             // empty: not known
+    std::optional<Member> answered{};  // who did last
+    Identity cluster{};                // of that one; zero: it knows of none
+    core::TimePoint at{};              // when it answered
+    std::string trouble{};             // why it is none of ours
   };
 
   // `self_address`: what this node is dialled at.
@@ -42,8 +42,7 @@ class SeedTable {
   std::uint64_t tag(std::size_t place) const { return revision_ << 16U | place; }
 
   // The tag for the place with that address, if nobody has answered there lately.
-  std::optional<std::uint64_t> tag_of_silent(const std::string& address,
-                                             core::TimePoint now) const;
+  std::optional<std::uint64_t> tag_of_silent(const std::string& address, core::TimePoint now) const;
 
   void found(const std::string& seed, const std::vector<std::string>& addresses);
   // A greeting came. `trouble`: why its sender is none of ours; empty: it is.
@@ -66,7 +65,7 @@ class SeedTable {
 
   std::string self_address_;
   std::vector<Place> places_;
-  std::uint64_t revision_ = 1;      // of places_
+  std::uint64_t revision_ = 1;       // of places_
   std::vector<std::string> selves_;  // addresses at which this node has answered itself
 };
 

@@ -42,8 +42,8 @@ TimePoint Background::done(Work work, TimePoint now, TimePoint rest, std::size_t
   worked_ = true;
   TimePoint next = now + rest * slowdown(now);
   if (bytes_per_second_ > 0) {
-    const auto cost = TimePoint(static_cast<std::int64_t>(
-        static_cast<double>(bytes) * 1e9 / static_cast<double>(bytes_per_second_)));
+    const auto cost = TimePoint(static_cast<std::int64_t>(static_cast<double>(bytes) * 1e9 /
+                                                          static_cast<double>(bytes_per_second_)));
     bytes_until_ = std::max(bytes_until_, now) + cost;
     next = std::max(next, bytes_until_);
   }

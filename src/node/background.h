@@ -38,8 +38,8 @@ class Background {
   // A request of the application has been answered.
   void foreground(TimePoint now, TimePoint took);
 
-  // A piece of work of `bytes` has been done that is followed by a pause of `rest` when nobody is in
-  // its way. Returns when the next one may begin.
+  // A piece of work of `bytes` has been done that is followed by a pause of `rest` when nobody is
+  // in its way. Returns when the next one may begin.
   TimePoint done(Work work, TimePoint now, TimePoint rest, std::size_t bytes);
   // Whether it may.
   bool may(Work work, TimePoint now) const { return next_[index(work)] <= now; }
@@ -60,10 +60,10 @@ class Background {
   TimePoint bytes_until_{};  // what has been sent is paid for by then
   int slowdown_ = 1;
   TimePoint window_end_{};
-  int requests_ = 0;       // in this window
-  TimePoint slowest_{};    // of them
-  TimePoint second_{};     // the one before it: one slow request alone may be anything
-  bool worked_ = false;    // in this window
+  int requests_ = 0;     // in this window
+  TimePoint slowest_{};  // of them
+  TimePoint second_{};   // the one before it: one slow request alone may be anything
+  bool worked_ = false;  // in this window
   bool works_before_ = false;
   TimePoint quiet_{};
 };

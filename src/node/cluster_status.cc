@@ -121,8 +121,8 @@ void note_moves(const NodeState& state, ClusterStatus& status) {
     return !transfer.ready && !transfer.trouble.empty();
   });
   if (troubled != status.transfers.end()) {
-    text += fmt::format(", and is held up by partition {}: {}", troubled->partition,
-                        troubled->trouble);
+    text +=
+        fmt::format(", and is held up by partition {}: {}", troubled->partition, troubled->trouble);
   }
   if (!state.former.empty()) {
     text += fmt::format("; it gives up {} that it owns no more", state.former.size());

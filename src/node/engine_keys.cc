@@ -24,7 +24,11 @@ ObjectKeyBytes hashed(RecordKind kind, const ObjectKey& at) {
   ObjectKeyBytes key{static_cast<char>(kind)};
   std::size_t size = 1;
   for (const std::uint64_t value : {at.store, at.hash.high, at.hash.low}) {
-    for (int shift = 56; shift >= 0; shift -= 8) key[size++] = static_cast<char>(value >> shift);
+    // Compilers make one move of it.
+    for (std::size_t byte = 0; byte < 8; ++byte) {
+      key[size + byte] = static_cast<char>(value >> (56 - 8 * byte));
+    }
+    size += 8;
   }
   return key;
 }
@@ -65,7 +69,9 @@ std::string hint_key(std::string_view store, const KeyHash& hash) {
   return hint_key(ObjectKey{store_place(store), hash});
 }
 
-std::string hint_key(const ObjectKey& key) { return to_string(hashed(RecordKind::hint, key)); }
+ObjectKeyBytes hint_key_in_place(const ObjectKey& key) { return hashed(RecordKind::hint, key); }
+
+std::string hint_key(const ObjectKey& key) { return to_string(hint_key_in_place(key)); }
 
 std::uint64_t store_place(std::string_view store) { return hash64(store, name_seed); }
 

@@ -50,6 +50,7 @@ std::string object_key(const ObjectKey& key);
 // The same without an allocation.
 using ObjectKeyBytes = std::array<char, object_key_bytes>;
 ObjectKeyBytes object_key_in_place(const ObjectKey& key);
+ObjectKeyBytes hint_key_in_place(const ObjectKey& key);
 std::string hint_key(const ObjectKey& key);
 // Nullopt if `key` is not of an object.
 std::optional<ObjectKey> parse_object_key(std::string_view key);

@@ -31,6 +31,7 @@ struct ClientGet {
   int r = 1;
   bool sloppy = true;  // stand-ins are asked for owners that cannot be reached
   Context at_least{};  // the answer must have seen what this has
+  TimePoint asked{};   // when, for the host's statistics
   TimePoint deadline{};
 };
 struct ClientPut {
@@ -45,6 +46,7 @@ struct ClientPut {
   int siblings_max = 64;
   bool synced = true;
   bool sloppy = true;  // stand-ins may take it for owners that cannot be reached
+  TimePoint asked{};   // when, for the host's statistics
   TimePoint deadline{};
 };
 // The application waits until this node or its cluster is so far. One CompleteWait with that number

@@ -127,7 +127,8 @@ void Generations::settle() {
   // A hint that is stamped lower would be refused by its owners once all have settled.
   const bool ignores = mutated(Mutant::reap_without_hints);
   // Nor is anything forgotten of which this node may hold a copy that it does not own.
-  const bool copies = state_.view.number > 1 && !mutated(Mutant::copy_ignored_by_reaping) && state_.settings.with_trees &&
+  const bool copies = state_.view.number > 1 && !mutated(Mutant::copy_ignored_by_reaping) &&
+                      state_.settings.with_trees &&
                       (state_.former_known != state_.view.number || !state_.former.empty());
   if (ignores || (state_.hints.oldest_stamp() >= state_.generation.current && !copies)) {
     state_.generation.settle(state_.generation.current);

@@ -23,7 +23,14 @@ std::chrono::system_clock::time_point to_time_point(std::int64_t wall_us) {
 ContextBody make_context_body(const Identity& cluster,
                               const std::shared_ptr<const ContextSecrets>& secrets,
                               std::string_view store, std::string_view key) {
-  ContextBody body{.binding = bind_context(cluster, store, key)};
+  return make_context_body(cluster, secrets, store, bind_store(cluster, store), key);
+}
+
+ContextBody make_context_body(const Identity& cluster,
+                              const std::shared_ptr<const ContextSecrets>& secrets,
+                              std::string_view store, std::uint32_t store_binding,
+                              std::string_view key) {
+  ContextBody body{.binding = bind_context(cluster, store_binding, key)};
   if (secrets == nullptr) return body;
   // Shared by the copies of one context.
   body.seal = std::make_shared<const ContextSeal>(ContextSeal{

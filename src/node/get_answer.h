@@ -14,6 +14,11 @@ namespace dynamo::core {
 ContextBody make_context_body(const Identity& cluster,
                               const std::shared_ptr<const ContextSecrets>& secrets,
                               std::string_view store, std::string_view key);
+// The same, with what bind_store() says of the store.
+ContextBody make_context_body(const Identity& cluster,
+                              const std::shared_ptr<const ContextSecrets>& secrets,
+                              std::string_view store, std::uint32_t store_binding,
+                              std::string_view key);
 
 // What the application is shown of the replicas' merged sets: the versions that are visible at that
 // time, each write once, and a context that has seen all of the set.

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <iterator>
-#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,25 +15,14 @@ namespace dynamo::core {
 
 GetRequests::Owners GetRequests::choose_owners(const ClientGet& get) const {
   Owners owners{.first = state_.owner_sides(get.key, get.store.n)};
-  std::vector<std::string>& first = owners.first.current;
+  NodeNames& first = owners.first.current;
   // Which of them has seen at_least, nobody knows; and while the key moves, both sides answer.
   const std::size_t count = first.size();
   const bool all = !get.at_least.empty() || !owners.first.pending.empty();
   const std::size_t asked = all ? count : std::min(static_cast<std::size_t>(get.r), count);
   if (asked == count) return owners;
-  const auto rank = [this](const std::string& owner) {
-    const TimePoint round_trip = state_.detector.round_trip_of(owner);
-    return std::tuple(!state_.is_self(owner), !state_.detector.reachable(owner),
-                      round_trip == TimePoint{} ? TimePoint::max() : round_trip);
-  };
-  // There are few of them: each in turn is the best of the rest, and the order of the rest stays.
-  for (std::size_t i = 0; i < asked; ++i) {
-    const auto place = first.begin() + static_cast<std::ptrdiff_t>(i);
-    const auto best = std::ranges::min_element(place, first.end(), {}, rank);
-    std::rotate(place, best, std::next(best));
-  }
+  state_.order_by_nearness(first);
   const auto rest = first.begin() + static_cast<std::ptrdiff_t>(asked);
-  if (count - asked > 1) std::ranges::stable_sort(rest, first.end(), {}, rank);
   owners.reserve.assign(std::make_move_iterator(rest), std::make_move_iterator(first.end()));
   first.erase(rest, first.end());
   return owners;
@@ -42,8 +30,9 @@ GetRequests::Owners GetRequests::choose_owners(const ClientGet& get) const {
 
 void GetRequests::start(const Turn& turn, ClientGet get) {
   const std::uint64_t number = state_.next_number();
-  const auto at =
-      operations_.emplace(number, Running{.get = std::move(get), .started = turn.now.steady}).first;
+  const auto at = operations_.try_emplace(operations_.end(), number);
+  at->second.get = std::move(get);
+  at->second.started = turn.now.steady;
   ++unanswered_;
   ask_owners(turn, at);
 }
@@ -55,9 +44,10 @@ void GetRequests::ask_owners(const Turn& turn, Operations::iterator at) {
   std::vector<std::string> candidates;
   if (get.sloppy) candidates = state_.stand_ins(get.key, get.store.n);
   const ContextBody* at_least = get.at_least.body();
-  running.operation =
-      GetOperation(mistaken(owners.first, Mutant::r_of_old_side, Mutant::r_of_new_side), get.r, get.store.conflict,
-                   at_least == nullptr ? History{} : at_least->history, std::move(owners.reserve));
+  running.operation.emplace(mistaken(owners.first, Mutant::r_of_old_side, Mutant::r_of_new_side),
+                            get.r, get.store.conflict,
+                            at_least == nullptr ? History{} : at_least->history,
+                            std::move(owners.reserve));
   running.stand_ins = StandIns(std::move(candidates));
   running.patient_until = turn.now.steady + StandIns::patience(get.deadline - turn.now.steady);
   running.late_at = TimePoint{0};
@@ -86,7 +76,7 @@ TimePoint GetRequests::Running::asked_at(std::string_view node) const {
 }
 
 bool GetRequests::ask_next(const Turn& turn, Operations::iterator at) {
-  const std::optional<std::string> owner = at->second.operation.ask_next();
+  const std::optional<std::string> owner = at->second.operation->ask_next();
   if (!owner) return false;
   at->second.asked_later.emplace_back(*owner, turn.now.steady);
   ask(turn, at->first, at->second, *owner, false);
@@ -100,57 +90,54 @@ void GetRequests::set_timer(const Turn& turn, Operations::iterator at) {
     if (time > turn.now.steady) next = std::min(next, time);
   };
   if (!running.stand_ins.exhausted()) consider(running.patient_until);
-  if (running.operation.has_reserve()) consider(running.late_at);
+  if (running.operation->has_reserve()) consider(running.late_at);
   timers_.emplace(next, at->first);
 }
 
 void GetRequests::ask(const Turn& turn, std::uint64_t number, Running& running,
                       const std::string& node, bool stand_in) {
   if (!state_.is_self(node)) {
-    state_.outbox.send(node, ReadRequest{number, running.get.store, running.get.key, stand_in});
+    state_.outbox.send(node, message_type<ReadRequest>(), [&](Encoder& out) {
+      encode_read_request(number, running.get.store, running.get.key, stand_in, out);
+    });
     state_.detector.asked(node, turn.now.steady);
     running.late_at = std::max(running.late_at, turn.now.steady + state_.detector.late_after(node));
     if (std::string why = state_.unreachable_reason(node, turn.now.steady); !why.empty()) {
-      running.operation.unreachable(node, std::move(why));
+      running.operation->unreachable(node, std::move(why));
     }
     return;
   }
   if (const std::string_view lost = state_.not_rebuilt(running.get.key);
       !stand_in && !lost.empty()) {
-    return running.operation.refused(node, std::string(lost));
+    return running.operation->refused(node, std::string(lost));
   }
-  absl::StatusOr<VersionSet> set = VersionSet{};
-  std::uint64_t stamp = state_.stamp();
+  const auto answered = [&](std::uint64_t stamp, const EncodedSet& set) {
+    if (!set.empty()) running.stamp = std::min(running.stamp, stamp);
+    running.operation->answered(node, set);
+  };
+  absl::Status status;
   if (stand_in) {
     absl::StatusOr<Record> hint =
         replica_.read(turn, running.get.store, running.get.key, ReplicaReport::Role::stand_in);
-    if (hint.ok()) {
-      stamp = hint->generation;
-      set = std::move(hint->replica.set);
-    } else {
-      set = hint.status();
-    }
+    if (hint.ok()) answered(hint->generation, hint->replica.set);
+    status = hint.status();
   } else {
-    set = replica_.read_versions(turn, running.get.store, running.get.key);
+    status = replica_.read_versions(turn, running.get.store, running.get.key,
+                                    [&](const EncodedSet& set) { answered(state_.stamp(), set); });
   }
-  if (set.ok()) {
-    if (!set->empty()) running.stamp = std::min(running.stamp, stamp);
-    running.operation.answered(node, *std::move(set));
-  } else {
-    running.operation.refused(node,
-                              fmt::format("damaged: {}", std::string(set.status().message())));
-  }
+  if (status.ok()) return;
+  running.operation->refused(node, fmt::format("damaged: {}", std::string(status.message())));
 }
 
 void GetRequests::reply(const Turn& turn, const std::string& from, ReadReply reply) {
   const auto at = operations_.find(reply.operation);
   if (at == operations_.end()) return;
   if (reply.answer == ReadReply::Answer::refused) {
-    at->second.operation.refused(from, std::move(reply.reason));
+    at->second.operation->refused(from, std::move(reply.reason));
   } else {
     state_.detector.round_trip(from, turn.now.steady - at->second.asked_at(from));
     if (!reply.set.empty()) at->second.stamp = std::min(at->second.stamp, reply.generation);
-    at->second.operation.answered(from, std::move(reply.set));
+    at->second.operation->answered(from, reply.set);
   }
   settle(turn, at);
 }
@@ -159,7 +146,7 @@ void GetRequests::peer_lost(const Turn& turn, const std::string& peer) {
   const std::string why = state_.unreachable_reason(peer, turn.now.steady);
   for (auto at = operations_.begin(); at != operations_.end();) {
     const auto next = std::next(at);
-    at->second.operation.unreachable(peer, why);
+    at->second.operation->unreachable(peer, why);
     settle(turn, at);
     at = next;
   }
@@ -175,16 +162,16 @@ void GetRequests::tick(const Turn& turn) {
       const auto took =
           std::chrono::duration_cast<std::chrono::milliseconds>(turn.now.steady - running.started);
       answer(turn, running,
-             running.operation.failure(absl::StatusCode::kDeadlineExceeded, running.get.key,
-                                       fmt::format(" within {} ms", took.count())));
+             running.operation->failure(absl::StatusCode::kDeadlineExceeded, running.get.key,
+                                        fmt::format(" within {} ms", took.count())));
       finish(turn, at);
       continue;
     }
-    if (running.late_at <= turn.now.steady && !running.operation.enough()) ask_next(turn, at);
+    if (running.late_at <= turn.now.steady && !running.operation->enough()) ask_next(turn, at);
     if (running.patient_until <= turn.now.steady) {
-      while (!running.operation.enough() && ask_next(turn, at)) {
+      while (!running.operation->enough() && ask_next(turn, at)) {
       }
-      running.stand_ins.note_silent(running.operation.tally(), [&](std::string_view node) {
+      running.stand_ins.note_silent(running.operation->tally(), [&](std::string_view node) {
         return state_.detector.heard_since(node, running.started);
       });
     }
@@ -198,8 +185,8 @@ bool GetRequests::cancel(const Turn& turn, std::uint64_t request) {
   });
   if (at == operations_.end()) return false;
   answer(turn, at->second,
-         at->second.operation.failure(absl::StatusCode::kCancelled, at->second.get.key,
-                                      " when it was cancelled"));
+         at->second.operation->failure(absl::StatusCode::kCancelled, at->second.get.key,
+                                       " when it was cancelled"));
   finish(turn, at);
   return true;
 }
@@ -210,7 +197,7 @@ TimePoint GetRequests::next_tick() const {
 
 bool GetRequests::settle(const Turn& turn, Operations::iterator at) {
   Running& running = at->second;
-  GetOperation& operation = running.operation;
+  GetOperation& operation = *running.operation;
   while (!operation.enough() && operation.falls_short() && ask_next(turn, at)) {
   }
   if (!operation.enough() && !operation.has_reserve()) {
@@ -249,25 +236,25 @@ void GetRequests::finish(const Turn& turn, Operations::iterator at) {
 }
 
 void GetRequests::repair(const Turn& turn, const Running& running) {
-  for (const std::string& owner : running.operation.behind()) {
+  for (const std::string& owner : running.operation->behind()) {
     if (!state_.is_self(owner)) {
       VersionSet latest;
       if (mutated(Mutant::repair_by_timestamp)) {
-        latest.merge(running.operation.merged(), Conflict::last_write_wins);
+        latest.merge(running.operation->merged(), Conflict::last_write_wins);
       }
-      state_.outbox.send(owner,
-                         WriteRequest{.operation = state_.next_number(),
-                                      .store = running.get.store,
-                                      .key = running.get.key,
-                                      .synced = false,
-                                      .generation = running.stamp,
-                                      .set = latest.empty() ? running.operation.merged() : latest});
+      state_.outbox.send(
+          owner, WriteRequest{.operation = state_.next_number(),
+                              .store = running.get.store,
+                              .key = running.get.key,
+                              .synced = false,
+                              .generation = running.stamp,
+                              .set = latest.empty() ? running.operation->merged() : latest});
       continue;
     }
     if (!state_.takes_writes().ok() || !state_.generation.owner_accepts(running.stamp)) continue;
     absl::StatusOr<Record> own = replica_.read_to_write(turn, running.get.store, running.get.key);
     if (!own.ok() || !turn.own.full().empty()) continue;
-    if (own->replica.merge(running.operation.merged(), running.get.store.conflict)) {
+    if (own->replica.merge(running.operation->merged(), running.get.store.conflict)) {
       replica_.write(turn, *own, false);
     }
   }
@@ -276,9 +263,9 @@ void GetRequests::repair(const Turn& turn, const Running& running) {
 GetAnswer GetRequests::answer_of(const Turn& turn, Running& running) const {
   // Once all is repaired, nobody needs the set any more.
   VersionSet set =
-      running.repaired ? std::move(running.operation).take_merged() : running.operation.merged();
+      running.repaired ? std::move(*running.operation).take_merged() : running.operation->merged();
   return make_answer(std::move(set), state_.context_body(running.get.store.name, running.get.key),
-                     running.operation.outcome(), turn.now.wall_us);
+                     running.operation->outcome(), turn.now.wall_us);
 }
 
 }  // namespace dynamo::core

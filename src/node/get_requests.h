@@ -1,12 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <optional>
 #include <queue>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/recycling_allocator.h"
 #include "coordinator/get_operation.h"
 #include "coordinator/stand_ins.h"
 #include "node/node_state.h"
@@ -47,7 +48,7 @@ class GetRequests {
  private:
   struct Running {
     ClientGet get{};
-    GetOperation operation{{}, 0, Conflict::keep_siblings};
+    std::optional<GetOperation> operation{};  // always, once owners are asked
     StandIns stand_ins{{}};
     TimePoint started{};
     TimePoint patient_until{};         // then silent owners are replaced by stand-ins
@@ -59,12 +60,12 @@ class GetRequests {
 
     TimePoint asked_at(std::string_view node) const;
   };
-  using Operations = std::map<std::uint64_t, Running>;
+  using Operations = RecyclingMap<std::uint64_t, Running>;
 
   // Who is asked first, and who after them, the first choice first.
   struct Owners {
     OwnerSides first{};
-    std::vector<std::string> reserve{};
+    NodeNames reserve{};
   };
   Owners choose_owners(const ClientGet& get) const;
   // Asks them, from the beginning.

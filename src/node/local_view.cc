@@ -26,7 +26,9 @@ LocalView::LocalView(const NodeState& state)
       store_changes_(state.stores.changes()),
       self_(state.ring->find(state.self.name)),
       rebuilding_(state.rebuilding) {
-  for (const auto& [name, entry] : state.stores.entries()) stores_.push_back(entry.facts);
+  for (const auto& [name, entry] : state.stores.entries()) {
+    stores_.push_back({entry.facts, store_place(name), bind_store(cluster_, name)});
+  }
 }
 
 std::shared_ptr<const LocalView> LocalView::of(const NodeState& state) {
@@ -36,14 +38,12 @@ std::shared_ptr<const LocalView> LocalView::of(const NodeState& state) {
 
 bool LocalView::is_current(const LocalView* view, const NodeState& state) {
   if (view == nullptr) return !may_answer(state);
-  return may_answer(state) && view->ring_ == state.ring &&
-         view->cluster_ == state.cluster && view->store_changes_ == state.stores.changes() &&
-         view->rebuilding_ == state.rebuilding;
+  return may_answer(state) && view->ring_ == state.ring && view->cluster_ == state.cluster &&
+         view->store_changes_ == state.stores.changes() && view->rebuilding_ == state.rebuilding;
 }
 
 bool LocalView::answers_for(const StoreFacts& store, const KeyHash& hash) const {
-  const auto known = std::ranges::find(stores_, store.name, &StoreFacts::name);
-  if (known == stores_.end() || *known != store || !self_ || store.n > ring_->depth()) return false;
+  if (!self_ || store.n > ring_->depth()) return false;
   const int partition = ring_->partition_of(hash);
   if (ring_->is_moving(partition)) return false;  // both of its sides have to be asked
   const auto owners = ring_->preference_list(partition, store.n);
@@ -52,10 +52,11 @@ bool LocalView::answers_for(const StoreFacts& store, const KeyHash& hash) const 
 
 std::optional<GetAnswer> LocalView::get(const RecordReader& own, const StoreFacts& store,
                                         std::string_view key, std::int64_t wall_us) const {
+  const auto known = std::ranges::find(stores_, store, &Known::facts);
   const KeyHash hash = key_hash(key, cluster_seed(cluster_));
-  if (!answers_for(store, hash)) return std::nullopt;
+  if (known == stores_.end() || !answers_for(store, hash)) return std::nullopt;
   absl::StatusOr<VersionSet> set = VersionSet{};
-  const ObjectKeyBytes at = object_key_in_place({store_place(store.name), hash});
+  const ObjectKeyBytes at = object_key_in_place({known->place, hash});
   const absl::StatusOr<bool> found = own.read({at.data(), at.size()}, [&](std::string_view record) {
     set = decode_versions(record, store.name, key);
   });
@@ -64,7 +65,8 @@ std::optional<GetAnswer> LocalView::get(const RecordReader& own, const StoreFact
   outcome.replicas.push_back({.node = name_,
                               .answer = set->versions().empty() ? ReplicaReport::Answer::not_found
                                                                 : ReplicaReport::Answer::found});
-  return make_answer(*std::move(set), make_context_body(cluster_, secrets_, store.name, key),
+  return make_answer(*std::move(set),
+                     make_context_body(cluster_, secrets_, store.name, known->binding, key),
                      std::move(outcome), wall_us);
 }
 

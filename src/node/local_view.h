@@ -39,7 +39,12 @@ class LocalView {
   const std::string name_;
   const Identity cluster_;
   const std::uint64_t store_changes_;  // StoreTable::changes() as it was copied
-  std::vector<StoreFacts> stores_;
+  struct Known {
+    StoreFacts facts{};
+    std::uint64_t place = 0;    // in the engine: store_place()
+    std::uint32_t binding = 0;  // of contexts: bind_store()
+  };
+  std::vector<Known> stores_;
   std::optional<MemberIndex> self_;
   std::set<int> rebuilding_;
 };

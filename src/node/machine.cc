@@ -46,18 +46,17 @@ absl::Status Machine::restore(std::string_view key, std::string_view record) {
   return absl::OkStatus();
 }
 
-void Machine::step(const Now& now, Event event, const RecordReader& own, Actions& out) {
-  std::map<std::string, std::size_t, std::less<>> written;
-  const Turn turn{now, own, out, written};
+void Machine::step(const Now& now, Event&& event, const RecordReader& own, Actions& out) {
+  written_.clear();
+  const Turn turn{now, own, out, written_};
   std::visit([&](auto&& e) { on(turn, std::forward<decltype(e)>(e)); }, std::move(event));
   deliver_finished(turn);
 }
 
 void Machine::deliver_finished(const Turn& turn) {
   // A put that one owner did not take goes to the next, which may be this node again.
-  for (auto finished = coordinator_.take_finished(); !finished.empty();
-       finished = coordinator_.take_finished()) {
-    for (PutCoordinator::Finished& one : finished) {
+  while (coordinator_.take_finished(finished_)) {
+    for (PutCoordinator::Finished& one : finished_) {
       if (state_.is_self(one.to)) {
         puts_.reply(turn, one.to, std::move(one.reply));
       } else {
@@ -189,9 +188,9 @@ void Machine::on(const Turn& turn, const ClientChange& change) {
   const std::string& name = change.change.member.name;
   const bool removes = change.change.kind == Change::Kind::remove && !change.change.force;
   if (removes && state_.member(name) != nullptr && state_.detector.reachable(name)) {
-    turn.out.waits.push_back({change.request, absl::FailedPreconditionError(fmt::format(
-                                                  "remove: \"{}\" can be reached; let it leave",
-                                                  name))});
+    turn.out.waits.push_back(
+        {change.request, absl::FailedPreconditionError(
+                             fmt::format("remove: \"{}\" can be reached; let it leave", name))});
     return;
   }
   turn.out.changes.push_back({change.request, change.change});

@@ -23,6 +23,7 @@
 #include "node/replica.h"
 #include "node/replica_service.h"
 #include "node/views.h"
+#include "wire/packet.h"
 
 namespace dynamo::core {
 
@@ -57,7 +58,7 @@ class Machine {
   void set_cluster_of_directory(const Identity& cluster) { state_.self.cluster = cluster; }
 
   // Reacts to one event. Appends to `out`.
-  void step(const Now& now, Event event, const RecordReader& own, Actions& out);
+  void step(const Now& now, Event&& event, const RecordReader& own, Actions& out);
   void end_turn(const Now& now, Actions& out);
 
   // Opens a store here. FAILED_PRECONDITION if its facts differ or the node is out of service.
@@ -77,7 +78,7 @@ class Machine {
   void on(const Turn& turn, const ClientWait& converge);
   void on(const Turn& turn, const ClientChange& change);
   void on(const Turn& turn, const Cancel& cancel);
-  void on(const Turn& turn, const PacketReceived& received);
+  void on(const Turn& turn, PacketReceived received);
   void on(const Turn& turn, const BatchWritten& written);
   void on(const Turn& turn, const WriteFailed& failed);
   void on(const Turn& turn, ViewChanged changed);
@@ -89,12 +90,13 @@ class Machine {
   void join_cluster(const Turn& turn);
   void note_own_end(const Turn& turn);
   void seal_messages(const Now& now, Actions& out);
+  void take(const Turn& turn, const PacketReceived& received, Packet& packet);
   void catch_up(const Turn& turn, const std::string& from);
   bool counts_here(const Turn& turn) const {
     return turn.peer_view == state_.view.number || mutated(Mutant::answers_of_other_views);
   }
   void hear_refusals(const Turn& turn, const Packet& packet);
-  void on_message(const Turn& turn, const std::string& from, Message message);
+  void on_message(const Turn& turn, const std::string& from, Message&& message);
   void on_forward(const Turn& turn, const std::string& from, PutForward forward);
   void on_announce(const Turn& turn, const StoreAnnounce& announce);
   void on_boot_refused(const Turn& turn, const std::string& from, const BootRefused& refused);
@@ -125,7 +127,10 @@ class Machine {
   // Requests that came before the first view.
   std::deque<std::variant<ClientGet, ClientPut>> waiting_for_view_;
   static constexpr std::size_t early_packets_max = 256;
-  std::vector<PacketReceived> early_packets_;  // of peers, likewise
+  std::vector<PacketReceived> early_packets_;       // of peers, likewise
+  std::vector<PutCoordinator::Finished> finished_;  // those that are delivered
+  Turn::Written written_;                           // of the step that runs
+  Packet packet_;                                   // room for the next one
   std::vector<SendPacket> unaddressed_;  // of the membership component, by address rather than name
   std::map<std::string, std::string>
       drop_reasons_;  // by sender, as last logged: a reason is logged once

@@ -4,44 +4,62 @@
 
 #include <fmt/format.h>
 
+#include "base/spare_buffers.h"
 #include "node/engine_keys.h"
 #include "node/machine.h"
 #include "wire/packet.h"
 
 namespace dynamo::core {
 
-void Machine::on(const Turn& turn, const PacketReceived& received) {
-  absl::StatusOr<Packet> packet = read_packet(received.packet);
-  if (!packet.ok()) {
-    return log_drop(turn, received.peer, std::string(packet.status().message()));
+namespace {
+
+constexpr std::size_t messages_kept_max = 256;  // as room for those of the next packet
+
+}  // namespace
+
+void Machine::on(const Turn& turn, PacketReceived received) {
+  Packet packet = std::move(packet_);  // a view in it brings those that waited for one
+  const absl::Status read = read_packet(received.packet, packet);
+  if (read.ok()) {
+    take(turn, received, packet);
+  } else {
+    log_drop(turn, received.peer, std::string(read.message()));
   }
-  if (state_.ring == nullptr && !packet->header.cluster.is_zero()) {
+  packet.messages.clear();
+  if (packet.messages.capacity() > messages_kept_max) packet.messages = {};
+  packet_ = std::move(packet);
+  SpareBuffers::give(std::move(received.packet));
+}
+
+void Machine::take(const Turn& turn, const PacketReceived& received, Packet& packet) {
+  const PacketHeader& header = packet.header;
+  if (state_.ring == nullptr && !header.cluster.is_zero()) {
     // Others heard of the first view a moment earlier. What they ask would be asked for nothing.
     if (early_packets_.size() < early_packets_max) early_packets_.push_back(received);
     return;
   }
-  const Turn received_in{turn.now, turn.own, turn.out, turn.written, packet->header.view};
-  hear_view(received_in, *packet);
-  if (!accepts(received_in, received, *packet)) return;
-  const std::string& from = packet->header.from;
+  const Turn received_in{turn.now, turn.own, turn.out, turn.written, header.view};
+  hear_view(received_in, packet);
+  if (!accepts(received_in, received, packet)) return;
+  const std::string& from = header.from;
   if (!state_.detector.reachable(from)) {
     turn.out.redials.push_back(state_.member(from)->address);
   }
   state_.detector.heard(from, turn.now.steady);
-  views_.heard(from, packet->header.view);
-  if (packet->header.view != state_.view.number) catch_up(turn, from);
-  if (generations_.heard(turn, packet->header)) {
+  views_.heard(from, header.view);
+  if (header.view != state_.view.number) catch_up(turn, from);
+  if (generations_.heard(turn, header)) {
     turn.log(LogLevel::warning,
              fmt::format("{} knew another disk of this node: what was on it is fetched from the "
                          "other owners, and not answered for until then",
                          from));
   }
-  if (packet->unknown > 0) {
+  if (packet.unknown > 0) {
     turn.log(LogLevel::info,
              fmt::format("{} messages from {} are of types that this version does not know",
-                         packet->unknown, from));
+                         packet.unknown, from));
   }
-  for (Message& message : packet->messages) on_message(received_in, from, std::move(message));
+  for (Message& message : packet.messages) on_message(received_in, from, std::move(message));
 }
 
 // One of the two is behind. Whatever is sent to it tells it, or makes it tell.
@@ -127,7 +145,7 @@ void Machine::hear_refusals(const Turn& turn, const Packet& packet) {
   }
 }
 
-void Machine::on_message(const Turn& turn, const std::string& from, Message message) {
+void Machine::on_message(const Turn& turn, const std::string& from, Message&& message) {
   if (anti_entropy_.take(turn, from, message)) return;
   if (auto* ping = std::get_if<Ping>(&message)) {
     state_.outbox.send(from, Pong{ping->nonce});

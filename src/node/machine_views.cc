@@ -77,12 +77,13 @@ void Machine::note_own_end(const Turn& turn) {
   const Member* holder = state_.member(state_.self.name);  // of the name
   for (const Member& member : state_.view.members) {
     if (member.identity != state_.self.identity || is_present(member)) continue;
-    std::string what = holder != nullptr ? "there is another data directory that has taken the place of this one,"
+    std::string what = holder != nullptr
+                           ? "there is another data directory that has taken the place of this one,"
                        : member.state == MemberState::left ? "it has left the cluster"
                                                            : "it has been removed from the cluster";
-    state_.out_of_service = absl::FailedPreconditionError(
-        fmt::format("node \"{}\" is out of service: {} in view {}", state_.self.name, what,
-                    state_.view.number));
+    state_.out_of_service =
+        absl::FailedPreconditionError(fmt::format("node \"{}\" is out of service: {} in view {}",
+                                                  state_.self.name, what, state_.view.number));
     turn.log(LogLevel::warning, std::string(state_.out_of_service.message()));
   }
 }
@@ -113,23 +114,21 @@ void Machine::expire_waiting(const Turn& turn) {
 }
 
 void Machine::seal_messages(const Now& now, Actions& out) {
-  for (auto& [to, messages] : state_.outbox.by_peer()) {
-    const auto& [name, lane] = to;
-    const Member* member = state_.member(name);
-    if (member == nullptr || messages.empty()) continue;
-    PacketWriter writer(header_to(name));
-    if (const View* news = views_.news_for(name, now.steady)) writer.add(ViewNews{*news});
-    for (const Message& message : messages) {
-      writer.add(message);
-      if (writer.size() < packet_bytes_target) continue;
-      out.packets.push_back({member->address, lane, std::move(writer).finish()});
-      writer = PacketWriter(header_to(name));
+  state_.outbox.take([&](const Outbox::Queue& queue) {
+    const Member* member = state_.member(queue.peer);
+    if (member == nullptr) return;
+    const PacketHeader header = header_to(queue.peer);
+    const View* news = views_.news_for(queue.peer, now.steady);
+    const std::string_view messages = queue.messages;
+    for (std::size_t begin = 0, cut = 0; begin < messages.size(); ++cut) {
+      const std::size_t end = cut < queue.cuts.size() ? queue.cuts[cut] : messages.size();
+      PacketWriter writer(header, end - begin);
+      if (news != nullptr) writer.add(ViewNews{*std::exchange(news, nullptr)});
+      writer.add_encoded(messages.substr(begin, end - begin));
+      out.packets.push_back({member->address, queue.lane, std::move(writer).finish()});
+      begin = end;
     }
-    if (!writer.empty()) {
-      out.packets.push_back({member->address, lane, std::move(writer).finish()});
-    }
-  }
-  for (auto& [to, messages] : state_.outbox.by_peer()) messages.clear();
+  });
 }
 
 }  // namespace dynamo::core

@@ -1,6 +1,7 @@
 #include "node/node_state.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "base/mutant.h"
@@ -38,11 +39,34 @@ const Member* NodeState::member(std::string_view name) const {
 
 OwnerSides NodeState::owner_sides(std::string_view key, int n) const {
   const int partition = ring->partition_of(hash(key));
-  return {names(ring->preference_list(partition, n)), names(ring->pending_owners(partition, n))};
+  OwnerSides sides;
+  for (const MemberIndex member : ring->preference_list(partition, n)) {
+    sides.current.push_back(ring->members()[member].name);
+  }
+  for (const MemberIndex member : ring->pending_owners(partition, n)) {
+    sides.pending.push_back(ring->members()[member].name);
+  }
+  return sides;
 }
 
 std::vector<std::string> NodeState::owners(std::string_view key, int n) const {
   return names(ring->all_owners(ring->partition_of(hash(key)), n));
+}
+
+void NodeState::order_by_nearness(NodeNames& nodes) const {
+  using Rank = std::tuple<bool, bool, TimePoint>;
+  absl::InlinedVector<std::pair<Rank, std::string>, 4> ranked;
+  for (std::string& node : nodes) {
+    const FailureDetector::Standing standing = detector.standing(node);
+    const bool known = standing.round_trip != TimePoint{};
+    const Rank rank = {!is_self(node), !standing.reachable,
+                       known ? standing.round_trip : TimePoint::max()};
+    // There are few of them.
+    const auto place =
+        std::ranges::upper_bound(ranked, rank, {}, &std::pair<Rank, std::string>::first);
+    ranked.emplace(place, rank, std::move(node));
+  }
+  for (std::size_t i = 0; i < nodes.size(); ++i) nodes[i] = std::move(ranked[i].second);
 }
 
 std::vector<std::string> NodeState::stand_ins(std::string_view key, int n) const {
@@ -51,7 +75,7 @@ std::vector<std::string> NodeState::stand_ins(std::string_view key, int n) const
 
 std::optional<ReplicaReport::Role> NodeState::role_for(std::string_view key, int n) const {
   const int partition = ring->partition_of(hash(key));
-  if (holds(ring->all_owners(partition, n), self.name)) return ReplicaReport::Role::primary;
+  if (is_owner(self.name, n, partition)) return ReplicaReport::Role::primary;
   if (holds(ring->stand_ins(partition, n), self.name)) return ReplicaReport::Role::stand_in;
   return std::nullopt;
 }
@@ -66,7 +90,12 @@ bool NodeState::owns(std::string_view name, int n, std::uint32_t partition) cons
   if (partition >= static_cast<std::uint32_t>(ring->partitions()) || n > ring->depth()) {
     return false;
   }
-  return holds(ring->all_owners(static_cast<int>(partition), n), name);
+  return is_owner(name, n, static_cast<int>(partition));
+}
+
+bool NodeState::is_owner(std::string_view name, int n, int partition) const {
+  return holds(ring->preference_list(partition, n), name) ||
+         holds(ring->pending_owners(partition, n), name);
 }
 
 int NodeState::largest_n() const {
@@ -76,7 +105,7 @@ int NodeState::largest_n() const {
 }
 
 void NodeState::make_ring() {
-  ring = std::make_shared<const PartitionMap>(view, settings.partitions, largest_n());
+  ring = std::make_shared<const PartitionMap>(view, settings.partitions, largest_n(), ring.get());
 }
 
 void NodeState::deepen_ring() {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <set>
@@ -14,6 +14,7 @@
 #include "base/hybrid_time.h"
 #include "base/key_hash.h"
 #include "base/prng.h"
+#include "base/recycling_allocator.h"
 #include "causality/context_body.h"
 #include "causality/replica_key.h"
 #include "coordinator/failure_detector.h"
@@ -21,6 +22,7 @@
 #include "node/background.h"
 #include "node/event.h"
 #include "node/identity.h"
+#include "node/outbox.h"
 #include "node/peer_table.h"
 #include "node/record_trees.h"
 #include "node/repair_horizon.h"
@@ -37,43 +39,48 @@ namespace dynamo::core {
 // One step may bring several messages about one key, so what it has written itself counts before
 // what `own` knows: the host takes over its writes only when the step is done.
 struct Turn {
+  // Where in out.writes the last write of a key is, by the end of the key, which is a hash's: there
+  // the keys of objects differ, and what others share it is told by comparing.
+  using Written = RecyclingMap<std::uint64_t, std::size_t>;
+
   Now now{};
   const RecordReader& own;
   Actions& out;
-  std::map<std::string, std::size_t, std::less<>>& written;  // by key: where in out.writes
+  Written& written;
   std::uint64_t peer_view = 0;  // which the packet that is dealt with was sent in
 
   void write(WriteRecord record) const {
-    written.insert_or_assign(record.key, out.writes.size());
+    written.insert_or_assign(end_of(record.key), out.writes.size());
     out.writes.push_back(std::move(record));
   }
   absl::StatusOr<bool> read(std::string_view key,
                             absl::FunctionRef<void(std::string_view)> visit) const {
-    const auto at = written.find(key);
-    if (at == written.end()) return own.read(key, visit);
-    const std::optional<std::string>& record = out.writes[at->second].record;
-    if (record) visit(*record);
-    return record.has_value();
+    const WriteRecord* const write = last_write(key);
+    if (write == nullptr) return own.read(key, visit);
+    if (write->record) visit(*write->record);
+    return write->record.has_value();
   }
   void log(LogLevel level, std::string text) const { out.log.push_back({level, std::move(text)}); }
+
+ private:
+  static std::uint64_t end_of(std::string_view key) {
+    std::uint64_t end = key.size();
+    if (key.size() >= sizeof(end)) std::memcpy(&end, key.end() - sizeof(end), sizeof(end));
+    return end;
+  }
+  // In this step; null if there is none.
+  const WriteRecord* last_write(std::string_view key) const {
+    const auto at = written.find(end_of(key));
+    if (at == written.end()) return nullptr;
+    for (std::size_t i = at->second + 1; i > 0; --i) {
+      if (out.writes[i - 1].key == key) return &out.writes[i - 1];
+    }
+    return nullptr;
+  }
 };
 
 // Of the hashes of this cluster's keys.
 inline std::uint64_t cluster_seed(const Identity& cluster) { return cluster.high ^ cluster.low; }
-
-// Messages on their way out, by peer. They leave as packets at the end of the turn.
-class Outbox {
- public:
-  using To = std::pair<std::string, Lane>;
-
-  void send(const std::string& peer, Message message, Lane lane = Lane::request) {
-    by_peer_[To(peer, lane)].push_back(std::move(message));
-  }
-  std::map<To, std::vector<Message>>& by_peer() { return by_peer_; }
-
- private:
-  std::map<To, std::vector<Message>> by_peer_;  // ordered: the same run gives the same packets
-};
 
 struct NodeSettings {
   std::string cluster_label{};
@@ -122,7 +129,7 @@ struct NodeState {
     std::string trouble{};
   };
   std::map<int, Transfer> transfers;  // of partitions that this node gets
-  std::uint64_t reaped = 0;  // records dropped, since the start
+  std::uint64_t reaped = 0;           // records dropped, since the start
   Outbox outbox;
   ActorSource actors;
   HybridClock clock;
@@ -155,6 +162,9 @@ struct NodeState {
   // Of members of the ring, in their order.
   std::vector<std::string> names(std::span<const MemberIndex> members) const;
   bool holds(std::span<const MemberIndex> members, std::string_view name) const;
+  // The first choice to ask first: this node, those that can be reached, those that answered
+  // fastest lately; else as they are.
+  void order_by_nearness(NodeNames& nodes) const;
   // Those that follow them on the preference list, up to 2n together.
   std::vector<std::string> stand_ins(std::string_view key, int n) const;
   // What this node is to the key: nullopt if it has no business with it.
@@ -163,6 +173,8 @@ struct NodeState {
   Identity identity_of(std::string_view name) const;
   // Whether the member is one of the n owners of the partition, on either side. REQUIRES: ring.
   bool owns(std::string_view name, int n, std::uint32_t partition) const;
+  // The same of a partition and an n that the ring has.
+  bool is_owner(std::string_view name, int n, int partition) const;
   // Of the stores that this node knows; 3 before it knows any.
   int largest_n() const;
   // The ring of `view`, deep enough for every store.

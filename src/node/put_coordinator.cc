@@ -108,25 +108,24 @@ PutForwardReply PutCoordinator::apply(const Turn& turn, const std::string& from,
 void PutCoordinator::replicate(const Turn& turn, const std::string& from, const PutForward& forward,
                                Record record, const PutForwardReply& applied, Role role) {
   const std::uint64_t number = state_.next_number();
-  const auto at =
-      operations_
-          .emplace(number, Running{.from = from,
-                                   .operation_there = forward.operation,
-                                   .key = forward.key,
-                                   .write_id = forward.write_id,
-                                   .clock = forward.clock,
-                                   .dot = applied.dot,
-                                   .synced = forward.synced,
-                                   .started = turn.now.steady,
-                                   .deadline = turn.now.steady +
-                                               std::chrono::microseconds(forward.timeout_us),
-                                   .w = forward.w,
-                                   .sloppy = forward.sloppy,
-                                   .role = role,
-                                   .store = forward.store})
-          .first;
+  const auto at = operations_.try_emplace(
+      operations_.end(), number,
+      Running{.from = from,
+              .operation_there = forward.operation,
+              .key = forward.key,
+              .write_id = forward.write_id,
+              .clock = forward.clock,
+              .dot = applied.dot,
+              .synced = forward.synced,
+              .started = turn.now.steady,
+              .deadline = turn.now.steady + std::chrono::microseconds(forward.timeout_us),
+              .w = forward.w,
+              .sloppy = forward.sloppy,
+              .role = role,
+              .store = forward.store});
   timers_.emplace(at->second.deadline, number);
-  by_write_.emplace(replica_.write(turn, record, forward.synced, role), number);
+  at->second.write = replica_.write(turn, record, forward.synced, role);
+  by_write_.emplace_hint(by_write_.end(), at->second.write, number);
   ask_owners(turn, at,
              {.operation = number,
               .store = forward.store,
@@ -143,25 +142,20 @@ void PutCoordinator::ask_owners(const Turn& turn, Operations::iterator at, Write
   std::vector<std::string> candidates;
   if (running.sloppy) candidates = state_.stand_ins(running.key, running.store.n);
   std::erase(candidates, state_.self.name);
-  running.operation = PutOperation(
-      mistaken(owners, Mutant::w_of_old_side, Mutant::w_of_new_side), running.w, running.synced);
+  running.operation = PutOperation(mistaken(owners, Mutant::w_of_old_side, Mutant::w_of_new_side),
+                                   running.w, running.synced);
   running.stand_ins = StandIns(std::move(candidates));
   if (running.role == Role::stand_in) running.operation.tally().add(state_.self.name, running.role);
   running.operation.stored(state_.self.name);
   if (running.synced_here) running.operation.synced(state_.self.name);
   if (running.started_over) running.operation.started_over();
   const bool needed_later = !running.stand_ins.exhausted();
-  const std::vector<std::string> all = owners.all();
-  const std::string* last = nullptr;  // who may have the set itself, and no copy
+  const NodeNames all = owners.all();
+  body_.clear();
+  Encoder out(body_);
+  encode_write_request(request, out);
   for (const std::string& owner : all) {
-    if (!state_.is_self(owner) && !needed_later) last = &owner;
-  }
-  for (const std::string& owner : all) {
-    if (&owner == last) {
-      send(turn, owner, std::move(request));
-    } else if (!state_.is_self(owner)) {
-      send(turn, owner, request);
-    }
+    if (!state_.is_self(owner)) send(turn, owner, body_);
     if (std::string why = state_.unreachable_reason(owner, turn.now.steady); !why.empty()) {
       running.operation.unreachable(owner, std::move(why));
     }
@@ -197,8 +191,9 @@ void PutCoordinator::view_changed(const Turn& turn) {
   }
 }
 
-void PutCoordinator::send(const Turn& turn, const std::string& to, WriteRequest request) {
-  state_.outbox.send(to, std::move(request));
+// The body of a WriteRequest.
+void PutCoordinator::send(const Turn& turn, const std::string& to, std::string_view body) {
+  state_.outbox.send(to, message_type<WriteRequest>(), [body](Encoder& out) { out.raw(body); });
   state_.detector.asked(to, turn.now.steady);
 }
 
@@ -207,9 +202,11 @@ void PutCoordinator::ask_stand_ins(const Turn& turn, Running& running) {
   const auto pairs = running.stand_ins.choose(running.operation.tally(), usable);
   if (!pairs.empty()) renew(turn, running);
   for (const StandIns::Pair& pair : pairs) {
-    WriteRequest request = running.request;
-    request.owed = {state_.identity_of(pair.owner)};
-    send(turn, pair.stand_in, std::move(request));
+    running.request.owed = {state_.identity_of(pair.owner)};
+    body_.clear();
+    Encoder out(body_);
+    encode_write_request(running.request, out);
+    send(turn, pair.stand_in, body_);
   }
 }
 
@@ -340,6 +337,7 @@ void PutCoordinator::fail(Operations::iterator at, absl::StatusCode code, std::s
 }
 
 void PutCoordinator::end(Operations::iterator at) {
+  by_write_.erase(at->second.write);
   operations_.erase(at);
   // What is over needs no timers; they would lie here until their time.
   while (!timers_.empty() && !operations_.contains(timers_.top().second)) timers_.pop();

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <queue>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/recycling_allocator.h"
 #include "coordinator/put_operation.h"
 #include "coordinator/seen_once.h"
 #include "coordinator/stand_ins.h"
@@ -49,8 +49,12 @@ class PutCoordinator {
   TimePoint next_tick() const;
   std::size_t size() const { return operations_.size(); }
 
-  // What has finished since the last call.
-  std::vector<Finished> take_finished() { return std::exchange(finished_, {}); }
+  // Moves what has finished since the last call into `finished`; false if nothing has.
+  bool take_finished(std::vector<Finished>& finished) {
+    finished.clear();
+    finished.swap(finished_);
+    return !finished.empty();
+  }
 
  private:
   using Role = Replica::Role;
@@ -67,6 +71,7 @@ class PutCoordinator {
     int w = 1;
     bool sloppy = false;
     Role role = Role::primary;  // of this node
+    std::uint64_t write = 0;    // the local one
     bool synced_here = false;
     bool started_over = false;  // in another view
     PutOperation operation{{}, 0, true};
@@ -75,7 +80,7 @@ class PutCoordinator {
     WriteRequest request{};  // for stand-ins to come; no copy is kept if there can be none
     absl::StatusCode failure_code = absl::StatusCode::kUnavailable;
   };
-  using Operations = std::map<std::uint64_t, Running>;
+  using Operations = RecyclingMap<std::uint64_t, Running>;
 
   // Refuses or changes nothing, or applies the put to the record.
   // Object and context are taken out of `forward`.
@@ -86,7 +91,7 @@ class PutCoordinator {
                  Record record, const PutForwardReply& applied, Replica::Role role);
   // To all owners there are; counts who has it from the beginning.
   void ask_owners(const Turn& turn, Operations::iterator at, WriteRequest request);
-  void send(const Turn& turn, const std::string& to, WriteRequest request);
+  void send(const Turn& turn, const std::string& to, std::string_view body);
   void ask_stand_ins(const Turn& turn, Running& running);
   void renew(const Turn& turn, Running& running);
   // Whoever has not been heard of since the put began is not waited for any longer.
@@ -98,7 +103,8 @@ class PutCoordinator {
   Replica& replica_;
   SeenOnce forwards_;
   Operations operations_;
-  std::map<std::uint64_t, std::uint64_t> by_write_;  // local writes on their way to the disk
+  std::string body_;                                     // of the request that is sent
+  RecyclingMap<std::uint64_t, std::uint64_t> by_write_;  // local writes on their way to the disk
   using Timer = std::pair<TimePoint, std::uint64_t>;
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
   std::vector<Finished> finished_;

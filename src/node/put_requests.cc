@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -67,16 +66,12 @@ void PutRequests::draw(const Turn& turn, Running& running, HybridTime above) {
 }
 
 std::vector<std::string> PutRequests::coordinators_in_order(const ClientPut& put,
-                                                            std::vector<std::string> owners) const {
-  const auto rank = [this](const std::string& owner) {
-    const TimePoint round_trip = state_.detector.round_trip_of(owner);
-    return std::tuple(!state_.is_self(owner), !state_.detector.reachable(owner),
-                      round_trip == TimePoint{} ? TimePoint::max() : round_trip);
-  };
-  std::ranges::stable_sort(owners, {}, rank);
-  if (!put.sloppy) return owners;
+                                                            NodeNames owners) const {
+  state_.order_by_nearness(owners);
+  std::vector<std::string> all(std::make_move_iterator(owners.begin()),
+                               std::make_move_iterator(owners.end()));
+  if (!put.sloppy) return all;
   // Stand-ins come in the order of the preference list, so that all nodes try the same first.
-  std::vector<std::string> all = std::move(owners);
   for (std::string& stand_in : state_.stand_ins(put.key, put.store.n)) {
     all.push_back(std::move(stand_in));
   }
@@ -89,7 +84,8 @@ std::vector<std::string> PutRequests::coordinators_in_order(const ClientPut& put
 void PutRequests::view_changed(const Turn& turn) {
   for (auto& [number, running] : operations_) {
     const ClientPut& put = running.put;
-    running.forwarding.retarget(coordinators_in_order(put, state_.owners(put.key, put.store.n)));
+    running.forwarding.retarget(
+        coordinators_in_order(put, state_.owner_sides(put.key, put.store.n).all()));
     // Whoever is asked and has gone will not answer.
     const bool gone = state_.member(running.attempt_owner) == nullptr;
     if (gone) timers_.emplace(turn.now.steady, number);

@@ -2,12 +2,12 @@
 
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <queue>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/recycling_allocator.h"
 #include "coordinator/put_forwarding.h"
 #include "node/node_state.h"
 #include "node/put_coordinator.h"
@@ -59,11 +59,10 @@ class PutRequests {
     std::int64_t expires_at_us = 0;  // 0: never
     PutForwarding forwarding;
   };
-  using Operations = std::map<std::uint64_t, Running>;
+  using Operations = RecyclingMap<std::uint64_t, Running>;
 
   void draw(const Turn& turn, Running& running, HybridTime above);
-  std::vector<std::string> coordinators_in_order(const ClientPut& put,
-                                                 std::vector<std::string> owners) const;
+  std::vector<std::string> coordinators_in_order(const ClientPut& put, NodeNames owners) const;
   void attempt(const Turn& turn, Operations::iterator at);
   void ask(const Turn& turn, std::uint64_t number, Running& running, bool first);
   std::uint64_t life_of(const std::string& node) const;

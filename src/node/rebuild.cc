@@ -60,8 +60,7 @@ bool Rebuild::introduced(int partition) const {
 
 // Who has gone is asked no more, and what is not owned any more is not fetched.
 void Rebuild::forget() {
-  std::erase_if(asked_,
-                [&](const std::string& name) { return state_.member(name) == nullptr; });
+  std::erase_if(asked_, [&](const std::string& name) { return state_.member(name) == nullptr; });
   std::erase_if(state_.rebuilding, [&](int partition) {
     return !state_.owns(state_.self.name, depth_, static_cast<std::uint32_t>(partition));
   });

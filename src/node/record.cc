@@ -119,24 +119,54 @@ absl::StatusOr<Record> decode_record(std::string_view bytes) {
   return record;
 }
 
+namespace {
+
+// `read(Decoder&)` reads what stands behind the head.
+template <class Read>
+auto read_versions(std::string_view bytes, std::string_view store, std::string_view key, Read read)
+    -> absl::StatusOr<decltype(read(std::declval<RecordHead&>(), std::declval<Decoder&>()))> {
+  const absl::StatusOr<std::string_view> content = open_record(bytes);
+  if (!content.ok()) return content.status();
+  Decoder in(*content);
+  RecordHead head = decode_head(in);
+  auto set = read(head, in);
+  if (!in.ok()) return malformed();
+  if (head.key != key || head.store != store) return same_hash();
+  return set;
+}
+
+}  // namespace
+
+absl::Status decode_record(std::string_view bytes, Record& record) {
+  absl::StatusOr<VersionSet> set =
+      read_versions(bytes, record.store, record.key, [&](RecordHead& head, Decoder& in) {
+        record.replica.actor = head.actor;
+        record.generation = head.generation;
+        record.owed = std::move(head.owed);
+        return VersionSet::decode(in);
+      });
+  if (set.ok()) record.replica.set = *std::move(set);
+  return set.status();
+}
+
 absl::StatusOr<Record> decode_record(std::string_view bytes, std::string_view store,
                                      std::string_view key) {
-  absl::StatusOr<Record> record = decode_record(bytes);
-  if (record.ok() && (record->key != key || record->store != store)) return same_hash();
+  Record record{.store = std::string(store), .key = std::string(key)};
+  if (absl::Status decoded = decode_record(bytes, record); !decoded.ok()) return decoded;
   return record;
 }
 
 absl::StatusOr<VersionSet> decode_versions(std::string_view bytes, std::string_view store,
                                            std::string_view key) {
-  const absl::StatusOr<std::string_view> content = open_record(bytes);
-  if (!content.ok()) return content.status();
-  Decoder in(*content);
-  const RecordHead head = decode_head(in);
-  const bool same = head.key == key && head.store == store;
-  absl::StatusOr<VersionSet> set = VersionSet::decode(in);
-  if (!in.ok()) return malformed();
-  if (!same) return same_hash();
-  return set;
+  return read_versions(bytes, store, key,
+                       [](const RecordHead&, Decoder& in) { return VersionSet::decode(in); });
+}
+
+absl::StatusOr<EncodedSet> versions_in_place(std::string_view bytes, std::string_view store,
+                                             std::string_view key) {
+  return read_versions(bytes, store, key, [](const RecordHead&, Decoder& in) {
+    return EncodedSet::read_in_place(in);
+  });
 }
 
 }  // namespace dynamo::core

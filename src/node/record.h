@@ -12,6 +12,7 @@
 
 #include "base/coding.h"
 #include "base/hash.h"
+#include "causality/encoded_set.h"
 #include "causality/replica_key.h"
 
 // The stored form of things: format version (1 byte), content, checksum (8 bytes). A damaged record
@@ -45,8 +46,13 @@ absl::StatusOr<Record> decode_record(std::string_view bytes);
 // DATA_LOSS if damaged; INTERNAL if it is the record of another key with the same 128-bit hash.
 absl::StatusOr<Record> decode_record(std::string_view bytes, std::string_view store,
                                      std::string_view key);
+// Into `record`, which names store and key; after an error it holds nothing of use.
+absl::Status decode_record(std::string_view bytes, Record& record);
 // The same, of its versions only.
 absl::StatusOr<VersionSet> decode_versions(std::string_view bytes, std::string_view store,
                                            std::string_view key);
+// The same, where they lie in the record.
+absl::StatusOr<EncodedSet> versions_in_place(std::string_view bytes, std::string_view store,
+                                             std::string_view key);
 
 }  // namespace dynamo::core

@@ -108,6 +108,7 @@ std::vector<std::uint64_t> RecordTrees::pending(std::uint64_t store,
   for (const auto& [write, key] : by_write_) {
     if (place_of(key) == Place{store, partition}) writes.push_back(write);
   }
+  std::ranges::sort(writes);
   return writes;
 }
 
@@ -176,9 +177,7 @@ void RecordTrees::note_damage(const Turn& turn, const ObjectKey& key, std::strin
                        place_of(key).partition, why));
 }
 
-bool RecordTrees::awaited() const {
-  return walks_ == 0 || urgent_walk_ || !doubtful_.empty();
-}
+bool RecordTrees::awaited() const { return walks_ == 0 || urgent_walk_ || !doubtful_.empty(); }
 
 void RecordTrees::tick(const Turn& turn, Background& background) {
   // The reader does not know yet what this very step has written.

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/time.h"
@@ -128,8 +129,11 @@ class RecordTrees {
   std::map<Place, MerkleTree> trees_;
   std::set<Place> doubtful_;
   std::set<ObjectKey> damaged_;
-  std::map<ObjectKey, Pending> pending_;         // records on their way to the disk
-  std::map<std::uint64_t, ObjectKey> by_write_;  // the same
+  struct HashOfKey {  // of which it is made
+    std::size_t operator()(const ObjectKey& key) const { return key.hash.low; }
+  };
+  std::unordered_map<ObjectKey, Pending, HashOfKey> pending_;  // records on their way to the disk
+  std::unordered_map<std::uint64_t, ObjectKey> by_write_;      // the same
   std::set<ObjectKey> deletes_;
   std::optional<Walk> whole_walk_;
   std::optional<Walk> urgent_walk_;

@@ -14,9 +14,11 @@ namespace {
 
 constexpr std::size_t set_bytes_max = std::size_t{64} << 20;
 
-std::string engine_key(Replica::Role role, const ObjectKey& at) {
-  return role == Replica::Role::stand_in ? hint_key(at) : object_key(at);
+ObjectKeyBytes engine_key(Replica::Role role, const ObjectKey& at) {
+  return role == Replica::Role::stand_in ? hint_key_in_place(at) : object_key_in_place(at);
 }
+
+std::string_view view(const ObjectKeyBytes& key) { return {key.data(), key.size()}; }
 
 }  // namespace
 
@@ -27,9 +29,11 @@ ObjectKey Replica::place_of(const Record& record) const {
 // Reads into `record`, which names store and key.
 absl::Status Replica::read_into(const Turn& turn, absl::StatusOr<Record>& record, Role role) const {
   const ObjectKey at = place_of(*record);
-  const absl::StatusOr<bool> found = turn.read(engine_key(role, at), [&](std::string_view bytes) {
-    const Record wanted = *std::move(record);
-    record = decode_record(bytes, wanted.store, wanted.key);
+  const ObjectKeyBytes key = engine_key(role, at);
+  const absl::StatusOr<bool> found = turn.read(view(key), [&](std::string_view bytes) {
+    if (absl::Status decoded = decode_record(bytes, *record); !decoded.ok()) {
+      record = std::move(decoded);
+    }
   });
   // Hints are in no tree.
   if (role == Role::primary && absl::IsDataLoss(record.status())) state_.trees.damaged(at);
@@ -48,17 +52,23 @@ absl::StatusOr<Record> Replica::read(const Turn& turn, const StoreFacts& store,
   return record;
 }
 
-absl::StatusOr<VersionSet> Replica::read_versions(const Turn& turn, const StoreFacts& store,
-                                                  std::string_view key) const {
+absl::Status Replica::read_versions(const Turn& turn, const StoreFacts& store, std::string_view key,
+                                    absl::FunctionRef<void(const EncodedSet&)> see) const {
   const ObjectKey at{store_place(store.name), state_.hash(key)};
   const ObjectKeyBytes place = object_key_in_place(at);
-  absl::StatusOr<VersionSet> set = VersionSet{};
-  const absl::StatusOr<bool> found =
-      turn.read({place.data(), place.size()},
-                [&](std::string_view bytes) { set = decode_versions(bytes, store.name, key); });
-  if (absl::IsDataLoss(set.status())) state_.trees.damaged(at);
+  absl::Status status;
+  const absl::StatusOr<bool> found = turn.read(view(place), [&](std::string_view bytes) {
+    const absl::StatusOr<EncodedSet> set = versions_in_place(bytes, store.name, key);
+    if (set.ok()) {
+      see(*set);
+    } else {
+      status = set.status();
+    }
+  });
+  if (absl::IsDataLoss(status)) state_.trees.damaged(at);
   if (!found.ok()) return found.status();
-  return set;
+  if (!*found) see(EncodedSet());
+  return status;
 }
 
 absl::StatusOr<Record> Replica::read_to_write(const Turn& turn, const StoreFacts& store,
@@ -89,7 +99,7 @@ std::uint64_t Replica::write(const Turn& turn, const Record& record, bool synced
   }
   const ObjectKey at = place_of(record);
   const std::uint64_t write = state_.next_number();
-  std::string key = engine_key(role, at);
+  std::string key(view(engine_key(role, at)));
   std::string bytes = encode_record(record);
   if (role == Role::stand_in) {
     state_.hints.put(key, record.owed, record.store, key.size() + bytes.size(), turn.now.wall_us,

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include <absl/functional/function_ref.h>
 #include <absl/status/statusor.h>
 
 #include "node/engine_keys.h"
@@ -27,9 +28,10 @@ class Replica {
   absl::StatusOr<Record> read(const Turn& turn, const StoreFacts& store, std::string_view key,
                               Role role = Role::primary) const;
 
-  // The same, of what an owner answers a get with.
-  absl::StatusOr<VersionSet> read_versions(const Turn& turn, const StoreFacts& store,
-                                           std::string_view key) const;
+  // The same, of what an owner answers a get with. Calls `see` unless there is an error; the set is
+  // valid during the call only.
+  absl::Status read_versions(const Turn& turn, const StoreFacts& store, std::string_view key,
+                             absl::FunctionRef<void(const EncodedSet&)> see) const;
 
   // The same, with what write() has to know of the record as it was. Whoever only answers with it
   // does without.

@@ -48,39 +48,34 @@ absl::StatusOr<Replica::Role> ReplicaService::admit(const Turn& turn, const std:
 }
 
 void ReplicaService::read(const Turn& turn, const std::string& from, const ReadRequest& request) {
-  ReadReply reply{.operation = request.operation};
+  const auto answer = [&](std::uint64_t generation, const EncodedSet& set) {
+    state_.outbox.send(from, message_type<ReadReply>(), [&](Encoder& out) {
+      encode_read_reply(request.operation, generation, set, out);
+    });
+  };
+  const auto refuse = [&](std::string_view reason) {
+    state_.outbox.send(from,
+                       ReadReply{.operation = request.operation, .reason = std::string(reason)});
+  };
   const absl::StatusOr<Role> role =
       admit(turn, from, request.store, request.key, request.stand_in, Access::read);
-  reply.reason = std::string(role.status().message());
-  const bool owner = role.ok() && *role == Role::primary;
-  const std::string_view lost = owner ? state_.not_rebuilt(request.key) : std::string_view();
-  if (!lost.empty()) {
-    reply.reason = std::string(lost);
-  } else if (role.ok()) {
-    absl::StatusOr<VersionSet> set = VersionSet{};
-    reply.generation = state_.stamp();
-    if (owner) {
-      set = replica_.read_versions(turn, request.store, request.key);
-    } else {
-      absl::StatusOr<Record> hint = replica_.read(turn, request.store, request.key, *role);
-      if (hint.ok()) reply.generation = hint->generation;
-      set = hint.ok() ? absl::StatusOr<VersionSet>(std::move(hint->replica.set)) : hint.status();
-    }
-    if (set.ok()) {
-      reply.answer =
-          set->versions().empty() ? ReadReply::Answer::not_found : ReadReply::Answer::found;
-      reply.set = *std::move(set);
-    } else if (mutated(Mutant::damaged_is_absent)) {
-      reply.answer = ReadReply::Answer::not_found;
-    } else {
-      reply.generation = 0;
-      reply.reason = fmt::format("damaged: {}", std::string(set.status().message()));
-      turn.log(LogLevel::error,
-               fmt::format("a record of store \"{}\" is unreadable: {}", request.store.name,
-                           std::string(set.status().message())));
-    }
+  if (!role.ok()) return refuse(std::string(role.status().message()));
+  absl::Status status;
+  if (*role == Role::primary) {
+    const std::string_view lost = state_.not_rebuilt(request.key);
+    if (!lost.empty()) return refuse(lost);
+    status = replica_.read_versions(turn, request.store, request.key,
+                                    [&](const EncodedSet& set) { answer(state_.stamp(), set); });
+  } else {
+    absl::StatusOr<Record> hint = replica_.read(turn, request.store, request.key, *role);
+    if (hint.ok()) answer(hint->generation, hint->replica.set);
+    status = hint.status();
   }
-  state_.outbox.send(from, std::move(reply));
+  if (status.ok()) return;
+  if (mutated(Mutant::damaged_is_absent)) return answer(state_.stamp(), EncodedSet());
+  refuse(fmt::format("damaged: {}", std::string(status.message())));
+  turn.log(LogLevel::error, fmt::format("a record of store \"{}\" is unreadable: {}",
+                                        request.store.name, std::string(status.message())));
 }
 
 void ReplicaService::write(const Turn& turn, const std::string& from, WriteRequest request) {
@@ -104,7 +99,7 @@ void ReplicaService::write(const Turn& turn, const std::string& from, WriteReque
     return refuse(fmt::format("damaged: {}", std::string(record.status().message())));
 
   const bool new_hint = record->owed.empty();
-  record->replica.merge(request.set, request.store.conflict);
+  record->replica.merge(std::move(request.set), request.store.conflict);
   if (*role == Role::stand_in) {
     record->generation =
         new_hint ? request.generation : std::min(record->generation, request.generation);

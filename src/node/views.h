@@ -61,7 +61,7 @@ class Views {
 
   NodeState& state_;
   std::optional<View> restored_;
-  std::optional<Write> write_;            // on its way to the disk
+  std::optional<Write> write_;             // on its way to the disk
   TimePoint store_at_ = TimePoint::max();  // when it is made again
   std::map<std::string, Peer, std::less<>> peers_;
 };

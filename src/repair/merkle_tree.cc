@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <limits>
 #include <string>
+#include <utility>
 
 #include "base/check.h"
 #include "base/coding.h"
+#include "base/spare_buffers.h"
 
 namespace dynamo::core {
 
@@ -27,7 +29,7 @@ Hash128 difference(const Hash128& a, const Hash128& b) {
 
 Hash128 set_digest(const VersionSet& set, const KeyHash& key, std::uint64_t seed) {
   if (set.empty()) return {};
-  std::string bytes;
+  std::string bytes = SpareBuffers::take();
   bytes.reserve(32 + 32 * (set.history().size() + set.versions().size()));
   Encoder out(bytes);
   out.fixed64(key.high);
@@ -39,6 +41,7 @@ Hash128 set_digest(const VersionSet& set, const KeyHash& key, std::uint64_t seed
     out.varint(version.dot.counter);
   }
   const Hash128 hash = hash128(bytes, seed);
+  SpareBuffers::give(std::move(bytes));
   return hash == Hash128{} ? Hash128{0, 1} : hash;
 }
 

@@ -40,10 +40,8 @@ bool same_move(const Move& a, const Move& b) {
 }
 
 bool has_move(const View& view, const Move& move) {
-  const auto at =
-      std::ranges::lower_bound(view.moves, move.partition, {}, [](const Move& known) {
-        return known.partition;
-      });
+  const auto at = std::ranges::lower_bound(view.moves, move.partition, {},
+                                           [](const Move& known) { return known.partition; });
   return at != view.moves.end() && same_move(*at, move);
 }
 
@@ -56,8 +54,8 @@ bool is_done(const View& view, const Change& change) {
     case Change::Kind::replace:
       return is_it && same_settings(*known, member);
     case Change::Kind::leave:
-      return !is_it || (member.state != MemberState::leaving &&
-                        known->state == MemberState::leaving);
+      return !is_it ||
+             (member.state != MemberState::leaving && known->state == MemberState::leaving);
     case Change::Kind::remove:
       return !is_it;
     case Change::Kind::finish_move:
@@ -70,9 +68,8 @@ NextView::NextView(const View& before, int partitions)
     : before_(before), partitions_(partitions), members_(before.members), moves_(before.moves) {}
 
 Member* NextView::find(std::string_view name) {
-  const auto at = std::ranges::find_if(members_, [&](const Member& member) {
-    return member.name == name && is_present(member);
-  });
+  const auto at = std::ranges::find_if(
+      members_, [&](const Member& member) { return member.name == name && is_present(member); });
   return at == members_.end() ? nullptr : &*at;
 }
 

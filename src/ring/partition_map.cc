@@ -41,14 +41,17 @@ bool contains(std::span<const MemberIndex> list, MemberIndex member) {
 
 }  // namespace
 
-PartitionMap::PartitionMap(const View& view, int partitions, int depth)
+PartitionMap::PartitionMap(const View& view, int partitions, int depth, const PartitionMap* before)
     : view_number_(view.number),
       partitions_(partitions),
       partition_bits_(bits_of(partitions)),
       depth_(depth),
       members_(sorted_by_name(view.members)) {
   DYNAMO_CHECK(depth >= 1);
-  placement_ = place(members_, partitions, depth);
+  const bool same = before != nullptr && before->partitions_ == partitions &&
+                    before->depth_ == depth && placed_alike(before->members_, members_);
+  placement_ = same ? before->placement_
+                    : std::make_shared<const PreferenceLists>(place(members_, partitions, depth));
   for (const Move& move : view.moves) add(move);
 }
 
@@ -85,7 +88,7 @@ std::optional<MemberIndex> PartitionMap::find(std::string_view name) const {
 std::span<const MemberIndex> PartitionMap::placed(int partition) const {
   DYNAMO_CHECK(partition >= 0);
   DYNAMO_CHECK(partition < partitions_);
-  return placement_[static_cast<std::size_t>(partition)];
+  return (*placement_)[static_cast<std::size_t>(partition)];
 }
 
 std::span<const MemberIndex> PartitionMap::preference_list(int partition, int n) const {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -28,8 +29,10 @@ class PartitionMap {
  public:
   // `depth`: the largest n that will be asked for (see place). Moves that make no sense (of no such
   // partition, to no such members) are ignored: a view may have been made by anyone.
+  // `before`: the map of another view, whose placement is taken over if it is the same: that is
+  // what costs time, and the end of a move does not change it. Null: there is none.
   // REQUIRES: `partitions` is a power of two, 2 to 65,536; `depth` is at least 1.
-  PartitionMap(const View& view, int partitions, int depth);
+  PartitionMap(const View& view, int partitions, int depth, const PartitionMap* before = nullptr);
 
   std::uint64_t view_number() const { return view_number_; }
   int partitions() const { return partitions_; }
@@ -90,7 +93,7 @@ class PartitionMap {
   const int partition_bits_;
   const int depth_;
   std::vector<Member> members_;
-  PreferenceLists placement_;
+  std::shared_ptr<const PreferenceLists> placement_;  // with the map before, if it is the same
   std::map<int, Moving> moves_;
 };
 

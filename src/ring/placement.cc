@@ -1,8 +1,6 @@
 #include "ring/placement.h"
 
 #include <algorithm>
-#include <bit>
-#include <deque>
 #include <limits>
 #include <map>
 #include <optional>
@@ -10,7 +8,6 @@
 #include <string_view>
 #include <utility>
 
-#include "base/coding.h"
 #include "ring/rendezvous.h"
 #include "ring/shares.h"
 #include "ring/tuning.h"
@@ -242,43 +239,6 @@ PreferenceLists Placement::run() && {
   return std::move(lists_);
 }
 
-// What was worked out last. Most views that follow one another have the same members, and a plan of
-// moves has those of the view before; with a thousand members each of these is seconds of work.
-// Each thread has its own, since nothing here knows of threads.
-class Remembered {
- public:
-  std::optional<PreferenceLists> find(const std::string& question) {
-    const auto at = std::ranges::find(answers_, question, &Answer::first);
-    if (at == answers_.end()) return std::nullopt;
-    std::rotate(answers_.begin(), at, std::next(at));
-    return answers_.front().second;
-  }
-  void keep(std::string question, const PreferenceLists& lists) {
-    if (answers_.size() == answers_max) answers_.pop_back();
-    answers_.emplace_front(std::move(question), lists);
-  }
-
- private:
-  using Answer = std::pair<std::string, PreferenceLists>;
-  static constexpr std::size_t answers_max = 4;
-
-  std::deque<Answer> answers_;  // the last one first
-};
-
-// All that the placement of members sorted by name depends on.
-std::string question_of(std::span<const Member* const> members, int partitions, int depth) {
-  std::string question;
-  Encoder out(question);
-  out.varint(static_cast<std::uint64_t>(partitions));
-  out.varint(static_cast<std::uint64_t>(depth));
-  for (const Member* member : members) {
-    out.bytes(member->name);
-    out.bytes(member->zone);
-    out.fixed64(std::bit_cast<std::uint64_t>(owns(*member) ? member->weight : 0));
-  }
-  return question;
-}
-
 PreferenceLists placed(std::span<const Member* const> members, int partitions, int depth) {
   std::vector<const Member*> owners;
   std::vector<MemberIndex> index;  // of an owner among all members
@@ -311,12 +271,14 @@ PreferenceLists place(std::span<const Member> members, int partitions, int depth
   for (const Member& member : members) by_name.push_back(&member);
   std::sort(by_name.begin(), by_name.end(),
             [](const Member* a, const Member* b) { return a->name < b->name; });
-  thread_local Remembered remembered;
-  std::string question = question_of(by_name, partitions, depth);
-  if (std::optional<PreferenceLists> known = remembered.find(question)) return *std::move(known);
-  PreferenceLists lists = placed(by_name, partitions, depth);
-  remembered.keep(std::move(question), lists);
-  return lists;
+  return placed(by_name, partitions, depth);
+}
+
+bool placed_alike(std::span<const Member> a, std::span<const Member> b) {
+  return std::ranges::equal(a, b, [](const Member& one, const Member& other) {
+    const auto weight = [](const Member& member) { return owns(member) ? member.weight : 0; };
+    return one.name == other.name && one.zone == other.zone && weight(one) == weight(other);
+  });
 }
 
 }  // namespace dynamo::core

@@ -68,4 +68,7 @@ bool owns(const Member& member);
 // Thread safety: pure.
 PreferenceLists place(std::span<const Member> members, int partitions, int depth);
 
+// Whether these members, in this order, are placed alike, whatever else differs.
+bool placed_alike(std::span<const Member> a, std::span<const Member> b);
+
 }  // namespace dynamo::core

@@ -30,7 +30,7 @@ namespace {
 
 using core::TimePoint;
 
-TimePoint steady_now() {
+TimePoint read_steady_clock() {
   return std::chrono::duration_cast<TimePoint>(std::chrono::steady_clock::now().time_since_epoch());
 }
 
@@ -183,6 +183,7 @@ class Environment final : public AsioEnvironment {
     const auto wall = std::chrono::system_clock::now().time_since_epoch();
     return {steady_now(), std::chrono::duration_cast<std::chrono::microseconds>(wall).count()};
   }
+  core::TimePoint steady_now() const override { return read_steady_clock(); }
 
   std::uint64_t random() override {
     std::random_device device;
@@ -190,7 +191,7 @@ class Environment final : public AsioEnvironment {
   }
 
   void start(host::Host& host) override {
-    flusher_.emplace(steady_now, [&host] { host.flush(); });
+    flusher_.emplace(read_steady_clock, [&host] { host.flush(); });
     gate_->open(host);
   }
 
@@ -281,10 +282,10 @@ class Environment final : public AsioEnvironment {
   bool wait(host::Waiter& waiter, TimePoint until) override {
     const TimePoint began = steady_now();
     if (processors_ > 1 && calls_are_quick_.load(std::memory_order_relaxed)) {
-      while (!waiter.looks_done() && steady_now() - began < spin_max) {
+      while (!waiter.done() && steady_now() - began < spin_max) {
       }
     }
-    const bool done = waiter.wait_until(std::chrono::steady_clock::time_point(until));
+    const bool done = waiter.wait_until(until);
     calls_are_quick_.store(steady_now() - began < spin_max, std::memory_order_relaxed);
     return done;
   }

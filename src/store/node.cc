@@ -129,8 +129,8 @@ absl::Status Node::remove(const std::string& name, bool force) {
       });
   if (!asked.ok()) return asked;
   return await(*host_, timeout, "remove", [&](core::TimePoint, host::Host::WaitDone done) {
-    return host_->start_wait(
-        {.deadline = begun + timeout, .goal = Goal::removed, .member = name}, std::move(done));
+    return host_->start_wait({.deadline = begun + timeout, .goal = Goal::removed, .member = name},
+                             std::move(done));
   });
 }
 

@@ -47,12 +47,14 @@ absl::StatusOr<core::ClientGet> checked_get(const StoreState& state, std::string
   const int r = r_of(state, options);
   const auto timeout = timeout_of(state, options);
   if (absl::Status status = check_get(state, key, options); !status.ok()) return status;
+  const core::TimePoint asked = state.host->steady_now();
   return core::ClientGet{.store = state.facts,
                          .key = std::move(key),
                          .r = r,
                          .sloppy = state.options.sloppy,
                          .at_least = options.at_least == nullptr ? Context() : *options.at_least,
-                         .deadline = state.host->now().steady + timeout};
+                         .asked = asked,
+                         .deadline = asked + timeout};
 }
 
 absl::StatusOr<core::ClientPut> checked_put(const StoreState& state, std::string key,
@@ -74,6 +76,7 @@ absl::StatusOr<core::ClientPut> checked_put(const StoreState& state, std::string
   if (absl::Status status = check_quorum("w", w, state.facts.n); !status.ok()) return status;
   if (absl::Status status = check_timeout(timeout); !status.ok()) return status;
   const bool expires = object.has_value();
+  const core::TimePoint asked = state.host->steady_now();
   return core::ClientPut{.store = state.facts,
                          .key = std::move(key),
                          .context = std::move(context),
@@ -84,7 +87,8 @@ absl::StatusOr<core::ClientPut> checked_put(const StoreState& state, std::string
                          .siblings_max = state.options.siblings_max,
                          .synced = state.options.durability == Durability::synced,
                          .sloppy = state.options.sloppy,
-                         .deadline = state.host->now().steady + timeout};
+                         .asked = asked,
+                         .deadline = asked + timeout};
 }
 
 PutResult to_result(core::PutAnswer answer) {

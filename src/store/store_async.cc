@@ -27,7 +27,7 @@ void Store::start_get(std::string key, const ReadOptions& options,
     return;
   }
   const auto hook = handler.cancel;
-  std::string name = get->key;
+  std::string name = state_->options.reconciler == nullptr ? std::string() : get->key;
   const std::uint64_t request = state_->host->get(
       *std::move(get),
       [complete = std::move(handler.complete), reconciler = state_->options.reconciler,

@@ -139,9 +139,8 @@ absl::StatusOr<host::Host::Parts> SimWorld::parts_of(int index, const NodeOption
   parts.membership = std::move(given.membership);
   own_membership_ = own_membership_ || parts.membership != nullptr;
   if (parts.membership == nullptr) {
-    parts.membership = gossip_membership({.cluster = node.cluster,
-                                          .partitions = node.partitions,
-                                          .seeds = node.seeds});
+    parts.membership = gossip_membership(
+        {.cluster = node.cluster, .partitions = node.partitions, .seeds = node.seeds});
   }
   parts.storage = SimStorage::open(computer.storage, std::move(given.storage));
   computer.alive = std::make_shared<bool>(true);

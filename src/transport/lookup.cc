@@ -18,8 +18,7 @@ std::vector<std::string> of_one_family(const asio::ip::tcp::resolver::results_ty
   for (const auto& result : results) {
     const asio::ip::tcp::endpoint endpoint = result.endpoint();
     if (old && !endpoint.address().is_v4()) continue;
-    addresses.push_back(
-        Address{endpoint.address().to_string(), endpoint.port()}.to_string());
+    addresses.push_back(Address{endpoint.address().to_string(), endpoint.port()}.to_string());
   }
   return addresses;
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/spare_buffers.h"
 
 namespace dynamo::transport {
 namespace {
@@ -87,7 +88,8 @@ FrameReader::Fault FrameReader::parse(std::vector<std::string>& packets) {
     const char* body = buffer_.get() + begin_ + frame_header_bytes;
     const std::size_t arrived = end_ - begin_ - frame_header_bytes;
     if (bytes <= arrived) {
-      packets.emplace_back(body, bytes);
+      packets.push_back(core::SpareBuffers::take());
+      packets.back().assign(body, bytes);
       begin_ += frame_header_bytes + bytes;
       continue;
     }

@@ -15,6 +15,7 @@
 #include <asio/ip/address.hpp>
 #include <asio/ip/tcp.hpp>
 
+#include "base/spare_buffers.h"
 #include "transport/address.h"
 #include "transport/tcp_frame.h"
 
@@ -309,6 +310,7 @@ bool TcpLink::write_batch() {
     wrote(size);
   }
   shared_->counters.sent += channel.batch.size();
+  for (std::string& packet : channel.batch) core::SpareBuffers::give(std::move(packet));
   channel.batch.clear();
   channel.headers.clear();
   channel.buffers.clear();

@@ -93,10 +93,7 @@ void decode(BootRefused& m, Decoder& in) {
 }
 
 void encode(const ReadRequest& m, Encoder& out) {
-  out.fixed64(m.operation);
-  encode_facts(m.store, out);
-  out.bytes(m.key);
-  encode_enum(out, m.stand_in);
+  encode_read_request(m.operation, m.store, m.key, m.stand_in, out);
 }
 void decode(ReadRequest& m, Decoder& in) {
   m.operation = in.fixed64();
@@ -110,14 +107,14 @@ void encode(const ReadReply& m, Encoder& out) {
   encode_enum(out, m.answer);
   out.bytes(cut(m.reason));
   out.varint(m.generation);
-  m.set.encode(out);
+  out.raw(m.set.bytes());
 }
 void decode(ReadReply& m, Decoder& in) {
   m.operation = in.fixed64();
   m.answer = decode_enum(in, ReadReply::Answer::refused);
   m.reason = std::string(in.bytes(reason_bytes_max));
   m.generation = in.varint();
-  m.set = VersionSet::decode(in);
+  m.set = EncodedSet::read_in_place(in);
 }
 
 void encode(const WriteRequest& m, Encoder& out) {
@@ -250,20 +247,18 @@ void decode(MembershipMessage& m, Decoder& in) {
 }
 
 template <std::size_t index>
-std::optional<Message> decode_as(std::string_view body) {
-  std::variant_alternative_t<index, Message> message;
+bool decode_as(std::string_view body, Message& message) {
   Decoder in(body);
-  decode(message, in);
-  if (!in.ok()) return std::nullopt;
-  return Message(std::move(message));
+  decode(message.emplace<index>(), in);
+  return in.ok();
 }
 
 template <std::size_t... indexes>
-std::optional<Message> decode_any(std::size_t index, std::string_view body,
-                                  std::index_sequence<indexes...>) {
-  std::optional<Message> message;
-  (void)((index == indexes && (message = decode_as<indexes>(body), true)) || ...);
-  return message;
+bool decode_any(std::size_t index, std::string_view body, Message& message,
+                std::index_sequence<indexes...>) {
+  using DecodeAs = bool (*)(std::string_view, Message&);
+  static constexpr std::array<DecodeAs, sizeof...(indexes)> decoders = {decode_as<indexes>...};
+  return decoders[index](body, message);
 }
 
 }  // namespace
@@ -282,14 +277,39 @@ std::string_view message_name(std::uint8_t type) {
   return type >= 1 && type <= names.size() ? names[type - 1U] : "unknown";
 }
 
+void encode_read_request(std::uint64_t operation, const StoreFacts& store, std::string_view key,
+                         bool stand_in, Encoder& out) {
+  out.fixed64(operation);
+  encode_facts(store, out);
+  out.bytes(key);
+  encode_enum(out, stand_in);
+}
+
+void encode_read_reply(std::uint64_t operation, std::uint64_t generation, const EncodedSet& set,
+                       Encoder& out) {
+  out.fixed64(operation);
+  encode_enum(out, set.has_versions() ? ReadReply::Answer::found : ReadReply::Answer::not_found);
+  out.bytes("");
+  out.varint(generation);
+  out.raw(set.bytes());
+}
+
+void encode_write_request(const WriteRequest& request, Encoder& out) { encode(request, out); }
+
 void encode_body(const Message& message, Encoder& out) {
   std::visit([&out](const auto& m) { encode(m, out); }, message);
 }
 
-std::optional<Message> decode_body(std::uint8_t type, std::string_view body) {
+bool decode_body(std::uint8_t type, std::string_view body, Message& message) {
   constexpr std::size_t size = std::variant_size_v<Message>;
-  if (type < 1 || type > size) return std::nullopt;
-  return decode_any(type - 1U, body, std::make_index_sequence<size>());
+  if (type < 1 || type > size) return false;
+  return decode_any(type - 1U, body, message, std::make_index_sequence<size>());
+}
+
+std::optional<Message> decode_body(std::uint8_t type, std::string_view body) {
+  std::optional<Message> message(std::in_place);
+  if (!decode_body(type, body, *message)) message.reset();
+  return message;
 }
 
 }  // namespace dynamo::core

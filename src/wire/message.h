@@ -10,6 +10,7 @@
 #include <dynamo/outcome.h>
 
 #include "base/hybrid_time.h"
+#include "causality/encoded_set.h"
 #include "causality/history.h"
 #include "causality/version_set.h"
 #include "wire/exchange_messages.h"
@@ -54,7 +55,7 @@ struct ReadReply {
   enum class Answer : std::uint8_t { found, not_found, refused } answer = Answer::refused;
   std::string reason{};          // of a refusal
   std::uint64_t generation = 0;  // the lowest at which any part of the set was read
-  VersionSet set{};
+  EncodedSet set{};              // of a reply that was received: valid as long as its packet
   friend bool operator==(const ReadReply&, const ReadReply&) = default;
 };
 

@@ -8,6 +8,7 @@
 
 #include "base/coding.h"
 #include "base/hash.h"
+#include "base/spare_buffers.h"
 #include "wire/codec.h"
 #include "wire/coding_parts.h"
 
@@ -16,7 +17,7 @@ namespace dynamo::core {
 namespace {
 
 constexpr std::size_t checksum_bytes = 8;
-constexpr std::size_t packet_bytes_usual = 512;
+constexpr std::size_t header_bytes_max = 640;
 constexpr std::size_t messages_reserved_max = 64;
 
 absl::Status damaged(std::string_view why) { return absl::DataLossError(fmt::format("{}", why)); }
@@ -41,8 +42,9 @@ PacketHeader decode_header(Decoder& in) {
 
 }  // namespace
 
-PacketWriter::PacketWriter(const PacketHeader& header) {
-  bytes_.reserve(packet_bytes_usual);
+PacketWriter::PacketWriter(const PacketHeader& header, std::size_t room)
+    : bytes_(SpareBuffers::take()) {
+  bytes_.reserve(header_bytes_max + room + checksum_bytes);
   Encoder out(bytes_);
   out.fixed8(protocol_version);
   out.fixed64(header.cluster.high);
@@ -61,17 +63,11 @@ PacketWriter::PacketWriter(const PacketHeader& header) {
 }
 
 void PacketWriter::add(const Message& message) {
-  ++messages_;
-  Encoder out(bytes_);
-  out.fixed8(message_type(message));
-  // Behind the body first: its length is known only then.
-  const std::size_t begin = bytes_.size();
-  encode_body(message, out);
-  const std::size_t end = bytes_.size();
-  out.varint(end - begin);
-  const auto first = bytes_.begin() + static_cast<std::ptrdiff_t>(begin);
-  std::rotate(first, bytes_.begin() + static_cast<std::ptrdiff_t>(end), bytes_.end());
+  append_message(bytes_, message_type(message),
+                 [&message](Encoder& out) { encode_body(message, out); });
 }
+
+void PacketWriter::add_encoded(std::string_view messages) { bytes_.append(messages); }
 
 std::string PacketWriter::finish() && {
   Encoder(bytes_).fixed64(checksum(bytes_));
@@ -79,6 +75,12 @@ std::string PacketWriter::finish() && {
 }
 
 absl::StatusOr<Packet> read_packet(std::string_view bytes) {
+  Packet packet;
+  if (absl::Status read = read_packet(bytes, packet); !read.ok()) return read;
+  return packet;
+}
+
+absl::Status read_packet(std::string_view bytes, Packet& packet) {
   if (bytes.empty()) return damaged("it is empty");
   const auto version = static_cast<unsigned char>(bytes.front());
   if (version != protocol_version) {
@@ -93,7 +95,8 @@ absl::StatusOr<Packet> read_packet(std::string_view bytes) {
     return damaged("its checksum does not match, so it is truncated or altered");
 
   Decoder in(content.substr(1));
-  Packet packet;
+  packet.messages.clear();
+  packet.unknown = 0;
   packet.header = decode_header(in);
   while (in.ok() && !in.at_end()) {
     const std::uint8_t type = in.fixed8();
@@ -103,18 +106,17 @@ absl::StatusOr<Packet> read_packet(std::string_view bytes) {
       ++packet.unknown;
       continue;
     }
-    auto message = decode_body(type, body);
-    if (!message)
-      return damaged(fmt::format("malformed message of type \"{}\"", message_name(type)));
     // Most are of one kind and size.
     if (packet.messages.empty()) {
       packet.messages.reserve(1 +
                               std::min(messages_reserved_max, in.remaining() / (body.size() + 2)));
     }
-    packet.messages.push_back(std::move(*message));
+    if (!decode_body(type, body, packet.messages.emplace_back())) {
+      return damaged(fmt::format("malformed message of type \"{}\"", message_name(type)));
+    }
   }
   if (!in.ok()) return damaged("its header or a length is malformed");
-  return packet;
+  return absl::OkStatus();
 }
 
 }  // namespace dynamo::core

@@ -9,6 +9,7 @@
 #include <absl/status/statusor.h>
 #include <dynamo/membership.h>
 
+#include "base/coding.h"
 #include "wire/message.h"
 
 // A packet holds all messages of one turn from one node to another. It is complete in itself: it
@@ -47,24 +48,48 @@ struct Packet {
   std::uint64_t unknown = 0;  // messages of types that this version does not know, skipped
 };
 
+// Appends a message as it stands in a packet. `encode_body(Encoder&)` writes its body.
+template <class EncodeBody>
+void append_message(std::string& bytes, std::uint8_t type, EncodeBody encode_body) {
+  // The length is known only once the body is there. Most need these two bytes for it.
+  bytes.append({static_cast<char>(type), 0, 0});
+  const std::size_t begin = bytes.size();
+  Encoder out(bytes);
+  encode_body(out);
+  const std::size_t length = bytes.size() - begin;
+  if (length < 0x80) {
+    bytes[begin - 2] = static_cast<char>(length);
+    bytes.erase(begin - 1, 1);
+  } else if (length < 0x4000) {
+    bytes[begin - 2] = static_cast<char>(length | 0x80);
+    bytes[begin - 1] = static_cast<char>(length >> 7);
+  } else {
+    std::string varint;
+    Encoder(varint).varint(length);
+    bytes.replace(begin - 2, 2, varint);
+  }
+}
+
 // Builds one packet.
 //
 // Thread safety: one thread at a time.
 class PacketWriter {
  public:
-  explicit PacketWriter(const PacketHeader& header);
+  // `room`: about how many bytes of messages will follow.
+  explicit PacketWriter(const PacketHeader& header, std::size_t room = 0);
   void add(const Message& message);
-  std::size_t size() const { return bytes_.size(); }
-  bool empty() const { return messages_ == 0; }
+  // Several, each as append_message() wrote it.
+  void add_encoded(std::string_view messages);
   std::string finish() &&;
 
  private:
   std::string bytes_;
-  std::size_t messages_ = 0;
 };
 
 // Reads one packet. Errors, each a sentence: DATA_LOSS for damage (truncated, checksum, malformed
 // message), UNIMPLEMENTED for another protocol version. Allocates in proportion to the input only.
 absl::StatusOr<Packet> read_packet(std::string_view bytes);
+// The same into `packet`, whose memory is used again.
+absl::Status read_packet(std::string_view bytes, Packet& packet);
 
 }  // namespace dynamo::core

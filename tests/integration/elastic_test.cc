@@ -180,12 +180,16 @@ class Ballast {
     count_ = megabytes * (1 << 20) / object_bytes;
   }
   void load(std::size_t node) {
-    all(node, [](std::size_t i) {
-      return "fill b" + std::to_string(i) + " " + std::to_string(object_bytes);
-    }, "ok ");
+    all(
+        node,
+        [](std::size_t i) {
+          return "fill b" + std::to_string(i) + " " + std::to_string(object_bytes);
+        },
+        "ok ");
   }
   void check(std::size_t node) {
-    all(node, [](std::size_t i) { return "size b" + std::to_string(i); },
+    all(
+        node, [](std::size_t i) { return "size b" + std::to_string(i); },
         "ok " + std::to_string(object_bytes));
   }
 
@@ -247,9 +251,8 @@ TEST_CASE("a cluster of processes grows from one to three to five and shrinks to
   load.through = {2, 3, 4};
   const int first = cluster[0].send("leave 120000");
   const int second = cluster[1].send("leave 120000");
-  load.until([&] {
-    return settled(2, 3)() && cluster.answered(0, first) && cluster.answered(1, second);
-  });
+  load.until(
+      [&] { return settled(2, 3)() && cluster.answered(0, first) && cluster.answered(1, second); });
   CHECK(cluster[0].await(first) == "ok ");
   CHECK(cluster[1].await(second) == "ok ");
   cluster[0].quit();

@@ -76,7 +76,7 @@ std::string Conversation::words(const PacketHeader& header, const Message& messa
           [&](const ReadReply& reply) {
             if (reply.answer == ReadReply::Answer::refused) return "refused: " + reply.reason;
             return (reply.answer == ReadReply::Answer::found ? "found " : "not found ") +
-                   text(key_of(header, reply.operation), reply.set);
+                   text(key_of(header, reply.operation), reply.set.decode());
           },
           [&](const WriteRequest& write) {
             return fmt::format("write {} {}", write.key, text(write.key, write.set));

@@ -50,7 +50,8 @@ TEST_CASE("an owner that is being rebuilt does not say that there is nothing") {
   cluster.wipe(2);
   cluster.run_for(5s);
   cluster.restart(2);
-  // It is let in by a majority. Then that one is away without which what it lost cannot be complete.
+  // It is let in by a majority. Then that one is away without which what it lost cannot be
+  // complete.
   REQUIRE(cluster.run_until([&] { return cluster.node(2).status().view > 1; }, 20s));
   cluster.crash(1);
   cluster.run_for(10s);

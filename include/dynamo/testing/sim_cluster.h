@@ -84,10 +84,11 @@ struct SimOptions {
   double clock_drift = 0;
   // The application's own parts for node i, asked for at each start of it. Each part that is left
   // empty gets its default: the simulator's network and disk, and gossip_membership() with the
-  // nodes there are as seeds. A node's address is its name; a transport or membership of the application's own has to agree with that.
-  // The network's faults do not reach a transport of the application's own; an engine of its own
-  // takes the disk's time and errors, keeps its own data, and has no wipe(), disk_of() or
-  // restore_disk(). `executor` must stay empty: everything runs on SimCluster::executor().
+  // nodes there are as seeds. A node's address is its name; a transport or membership of the
+  // application's own has to agree with that. The network's faults do not reach a transport of the
+  // application's own; an engine of its own takes the disk's time and errors, keeps its own data,
+  // and has no wipe(), disk_of() or restore_disk(). `executor` must stay empty: everything runs on
+  // SimCluster::executor().
   std::function<Components(int node)> components{};
 };
 

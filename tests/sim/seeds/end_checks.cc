@@ -199,4 +199,49 @@ void EndChecks::check_disks(int lost) {
   checked_on_disk_ = std::max(checked_on_disk_, ghosts_.writes() - 64);
 }
 
+void EndChecks::check_moved(int partition, const std::vector<int>& owners) {
+  if (options_.store.durability != dynamo::Durability::synced) return;
+  for (int key = 0; key < ghosts_.keys(); ++key) {
+    if (members_.partition_of(Ghosts::key_name(key)) == partition) check_moved_key(key, owners);
+  }
+}
+
+void EndChecks::check_moved_key(int key, const std::vector<int>& owners) {
+  // In a sloppy store others may have kept some of it for an old owner.
+  std::vector<OnDisk> disks;
+  const core::KeyHash hash = members_.hash_of(Ghosts::key_name(key));
+  for (int node = 0; node < cluster_.size(); ++node) {
+    if (!options_.store.sloppy && std::ranges::find(owners, node) == owners.end()) continue;
+    disks.push_back(read_disk(cluster_, node, core::object_key("carts", hash)));
+    if (!options_.store.sloppy) continue;
+    disks.push_back(read_disk(cluster_, node, core::hint_key("carts", hash)));
+  }
+  const auto wanted =
+      std::min<std::ptrdiff_t>(options_.store.quorum.w, static_cast<std::ptrdiff_t>(owners.size()));
+  const KeyGhosts& ghosts = ghosts_.of(key);
+  for (const int number : ghosts.writes) {
+    const Write& write = ghosts_.write(number);
+    if (write.fate != Fate::acknowledged || ghosts.reaped.has(write.place)) continue;
+    if (options_.last_write_wins && !ghosts.has_dot_of(number)) continue;
+    if (options_.last_write_wins && ghosts_.lost_to_reaped(write)) continue;
+    const auto has = [&](const OnDisk& disk) {
+      if (disk.damaged || !disk.record) return disk.damaged;
+      const bool dot = std::ranges::any_of(ghosts.dots, [&](const KnownDot& known) {
+        return known.write == number && disk.record->replica.set.history().contains(known.dot);
+      });
+      return dot ||
+             (options_.last_write_wins && has_winner(write, disk.record->replica.set.versions()));
+    };
+    const std::ptrdiff_t there = std::ranges::count_if(disks, has);
+    findings_.visit(Visit::moved_checked);
+    if (there >= wanted) continue;
+    return findings_.fail(
+        "C7",
+        fmt::format("write {} was acknowledged, its partition has been moved, and "
+                    "it is on {} of w={} disks",
+                    number, there, options_.store.quorum.w),
+        key);
+  }
+}
+
 }  // namespace seeds

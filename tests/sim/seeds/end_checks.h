@@ -20,6 +20,7 @@
 //   C2' P14  under last-write-wins also: or what is there has a larger clock
 //   C3  P6   nothing that an acknowledged write had replaced is there
 //   C7  P1   at a power cut: w disks, but for those that are lost, have each acknowledged write
+//       P12  at the end of a move: w of the new owners, for none of them has to ask the old ones
 //   C8  P5   all owners hold the same, no hint is left, and every Merkle tree is what a recount
 //   gives
 namespace seeds {
@@ -45,11 +46,15 @@ class EndChecks {
   int deletes_left();
   // C7: what has been acknowledged lately is on enough disks. `lost`: disks since then, at most.
   void check_disks(int lost);
+  // C7: what has been acknowledged is with those who own the partition alone now. REQUIRES: no disk
+  // was lost.
+  void check_moved(int partition, const std::vector<int>& owners);
 
  private:
   void check_key(int key, const std::vector<dynamo::core::StoredVersion>& versions);
   void check_kept(int key, const Write& write, const Bits& covered,
                   const std::vector<dynamo::core::StoredVersion>& versions);
+  void check_moved_key(int key, const std::vector<int>& owners);
   int disks_with(const Write& write, const std::string& engine_key, const std::vector<int>& nodes);
 
   dynamo::testing::SimCluster& cluster_;

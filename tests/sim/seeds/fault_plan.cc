@@ -311,7 +311,8 @@ bool FaultPlan::is_in_service(int node) {
 void FaultPlan::judge_old_copy(int node) {
   Computer& computer = computers_[static_cast<std::size_t>(node)];
   computer.is_old_copy = false;
-  if (computer.is_gone || !computer.was_old_copy || !cluster_.is_up(node) || is_in_service(node)) return;
+  if (computer.is_gone || !computer.was_old_copy || !cluster_.is_up(node) || is_in_service(node))
+    return;
   replace_old_copy(node);
 }
 

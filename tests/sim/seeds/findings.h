@@ -53,8 +53,9 @@ enum class Visit {
   move_finished,
   death_in_move,
   gone_refused,
+  moved_checked,
 };
-inline constexpr std::size_t visits = static_cast<std::size_t>(Visit::gone_refused) + 1;
+inline constexpr std::size_t visits = static_cast<std::size_t>(Visit::moved_checked) + 1;
 using Visits = std::array<std::uint64_t, visits>;
 
 inline std::string_view to_string(Visit visit) {
@@ -85,7 +86,8 @@ inline std::string_view to_string(Visit visit) {
                                                           "members replaced",
                                                           "moves finished",
                                                           "deaths in the middle of a move",
-                                                          "returns of the gone refused"};
+                                                          "returns of the gone refused",
+                                                          "acknowledgements found after a move"};
   return names[static_cast<std::size_t>(visit)];
 }
 

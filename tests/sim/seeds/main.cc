@@ -36,7 +36,8 @@ constexpr std::string_view usage =
     "  --nodes N --clients N --keys N   instead of what the seed draws\n"
     "  --without A,B    without these classes of faults: loss, duplication, reordering, replay,\n"
     "                   delay, write_error, crash, power_loss, pause, partition, clog, full_disk,\n"
-    "                   slow_disk, data_loss, bit_rot, wipe, old_copy, clock; join, leave, remove,\n"
+    "                   slow_disk, data_loss, bit_rot, wipe, old_copy, clock; join, leave, "
+    "remove,\n"
     "                   by which members change in half of the seeds\n"
     "  --quiet          no progress\n"
     "exit code 0: nothing found; 1: a failure; 2: wrong arguments\n";

@@ -166,8 +166,8 @@ void FaultPlan::look_at_members() {
 void FaultPlan::begin_afterlife(int node) {
   Computer& computer = computers_[static_cast<std::size_t>(node)];
   Prng& random = prng(computer.is_removed ? FaultClass::remove : FaultClass::leave);
-  const std::uint64_t what = random.below(4);
-  const milliseconds rest(static_cast<std::int64_t>(random.below(60'000)));
+  const std::uint64_t what = random.below(6);
+  const nanoseconds rest = draw_duration(FaultClass::leave, 60'000);
   note(fmt::format("{} has gone", SimWorld::name_of(node)));
   computer.is_removed = computer.is_old_copy = computer.was_old_copy = false;
   computer.leaves_since = {};
@@ -179,7 +179,7 @@ void FaultPlan::begin_afterlife(int node) {
   if (what == 0) return;
   cluster_.crash(node);
   computer.up_at = what == 1 ? nanoseconds::max() : cluster_.now() + rest;
-  if (what != 3) return;
+  if (what < 3) return;
   note(fmt::format("{} gets an empty disk, to join as a new node", SimWorld::name_of(node)));
   cluster_.wipe(node);
   computer.is_gone = false;

@@ -158,9 +158,9 @@ void Members::check_gone(const View& before, const View& after) {
     if (core::is_present(member)) continue;
     const Member* now = find(after, member.identity);
     if (now != nullptr && now->state == member.state) continue;
-    findings_.fail("C10", fmt::format("\"{}\" had gone by view {}, and view {} {}", member.name,
-                                      before.number, after.number,
-                                      now == nullptr ? "has forgotten it" : "has it back"));
+    findings_.fail(
+        "C10", fmt::format("\"{}\" had gone by view {}, and view {} {}", member.name, before.number,
+                           after.number, now == nullptr ? "has forgotten it" : "has it back"));
   }
 }
 
@@ -188,7 +188,13 @@ void Members::count_changes(const View& before, const View& after) {
   for (const dynamo::Move& move : before.moves) {
     const bool goes_on = std::ranges::any_of(
         after.moves, [&](const dynamo::Move& one) { return core::same_move(one, move); });
-    if (!goes_on) findings_.visit(Visit::move_finished);
+    if (goes_on) continue;
+    findings_.visit(Visit::move_finished);
+    const Ring& ring = views_.at(after.number).ring;
+    const bool waits = move.partition >= ring->partitions() || ring->is_moving(move.partition);
+    if (waits || !on_move_end_) continue;
+    const int n = options_.store.quorum.n;
+    on_move_end_(move.partition, nodes(*ring, ring->preference_list(move.partition, n)));
   }
 }
 
@@ -202,8 +208,16 @@ std::vector<int> Members::nodes(const core::PartitionMap& ring,
   return nodes;
 }
 
+core::KeyHash Members::hash_of(std::string_view key) const {
+  return core::key_hash(key, hash_seed_);
+}
+
+int Members::partition_of(std::string_view key) const {
+  return views_.begin()->second.ring->partition_of(hash_of(key));
+}
+
 std::vector<int> Members::owners(const Ring& ring, std::string_view key) const {
-  const int partition = ring->partition_of(core::key_hash(key, hash_seed_));
+  const int partition = ring->partition_of(hash_of(key));
   return nodes(*ring, ring->all_owners(partition, options_.store.quorum.n));
 }
 
@@ -211,7 +225,7 @@ std::vector<int> Members::current_owners_of(std::string_view key, int node) cons
   const auto at = by_node_.find(SimWorld::name_of(node));
   if (at == by_node_.end()) return {};
   const core::PartitionMap& ring = *at->second;
-  const int partition = ring.partition_of(core::key_hash(key, hash_seed_));
+  const int partition = ring.partition_of(hash_of(key));
   return nodes(ring, ring.preference_list(partition, options_.store.quorum.n));
 }
 
@@ -265,7 +279,8 @@ std::string Members::unsettled_node(int node) {
     return fmt::format("{} is {}", name,
                        member->state == MemberState::leaving ? "still leaving" : "still joining");
   }
-  if (view != latest.number) return fmt::format("{} is in view {} of {}", name, view, latest.number);
+  if (view != latest.number)
+    return fmt::format("{} is in view {} of {}", name, view, latest.number);
   for (const dynamo::MemberStatus& other : cluster_.node(node).status().members) {
     if (!other.reachable) return fmt::format("{} does not reach {}", name, other.name);
   }

@@ -1,16 +1,19 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <dynamo/testing/sim_cluster.h>
 
 #include "base/hash.h"
+#include "base/key_hash.h"
 #include "findings.h"
 #include "node/event.h"
 #include "ring/partition_map.h"
@@ -31,6 +34,9 @@ bool is_gone(dynamo::testing::SimCluster& cluster, int node);
 //   C11  P12  in every view the first n of every preference list are distinct members, in distinct
 //             zones as long as zones suffice, and n as long as members suffice
 //
+// A move of the partition is over, and these serve it alone. Called from inside a step.
+using OnMoveEnd = std::function<void(int partition, const std::vector<int>& owners)>;
+
 // Thread safety: one thread.
 class Members {
  public:
@@ -41,6 +47,10 @@ class Members {
   // Of one step of a node. REQUIRES: called while the node is in it; start().
   void see(std::string_view node, const dynamo::core::Actions& actions);
 
+  void on_move_end(OnMoveEnd on_move_end) { on_move_end_ = std::move(on_move_end); }
+
+  dynamo::core::KeyHash hash_of(std::string_view key) const;
+  int partition_of(std::string_view key) const;
   // The owners of the key, of both sides while it moves: in the view that the node is in, and in
   // the latest that any node has been in. Without start() nobody owns anything.
   std::vector<int> owners_of(std::string_view key, int node) const;
@@ -75,6 +85,7 @@ class Members {
   dynamo::testing::SimCluster& cluster_;
   Findings& findings_;
   const SeedOptions& options_;
+  OnMoveEnd on_move_end_;
   std::uint64_t hash_seed_ = 0;
   struct Known {
     dynamo::View view{};

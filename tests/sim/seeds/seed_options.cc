@@ -17,10 +17,9 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr std::array<std::string_view, fault_classes> names = {
-    "loss",      "duplication", "reordering", "replay",    "delay",    "write_error",
-    "crash",     "power_loss",  "pause",      "partition", "clog",     "full_disk",
-    "slow_disk", "data_loss",   "bit_rot",    "wipe",      "old_copy", "clock",
-    "join",      "leave",       "remove"};
+    "loss",       "duplication", "reordering", "replay", "delay",     "write_error", "crash",
+    "power_loss", "pause",       "partition",  "clog",   "full_disk", "slow_disk",   "data_loss",
+    "bit_rot",    "wipe",        "old_copy",   "clock",  "join",      "leave",       "remove"};
 
 constexpr std::size_t index(FaultClass fault) { return static_cast<std::size_t>(fault); }
 
@@ -129,6 +128,31 @@ void draw_faults(std::uint64_t seed, const Overrides& overrides, SeedOptions& op
   if (options.store.durability == dynamo::Durability::buffered) options.disk.write_error = 0;
 }
 
+// Reads see what was acknowledged before, all through the run: no disk is lost, and quorums
+// overlap. Members come and go all the time, and moves take long, under many writes that not all
+// get at once.
+void make_regular(Prng prng, const Overrides& overrides, SeedOptions& options) {
+  options.store.sloppy = false;
+  options.store.durability = dynamo::Durability::synced;
+  dynamo::Quorum& quorum = options.store.quorum;
+  if (prng.chance(0.4)) quorum.w = quorum.n;
+  quorum.r = prng.chance(0.8) ? quorum.n - quorum.w + 1 : quorum.n;
+  for (const FaultClass loses : {FaultClass::bit_rot, FaultClass::wipe, FaultClass::old_copy}) {
+    options.period[index(loses)] = milliseconds(0);
+  }
+  options.think = milliseconds(between(prng, 20, 80));
+  options.disk.write_latency = milliseconds(between(prng, 1, 30));
+  const milliseconds latency(between(prng, 2, 15));
+  const double loss = 0.02 + share(prng, 0.25);
+  if (!overrides.without[index(FaultClass::delay)]) options.network.latency_mean = latency;
+  if (!overrides.without[index(FaultClass::loss)]) options.network.loss = loss;
+  for (const FaultClass change : {FaultClass::join, FaultClass::leave}) {
+    const milliseconds mean(between(prng, 2'000, 8'000));
+    if (options.has(change)) options.period[index(change)] = mean;
+  }
+  options.computers_max += between(prng, 4, 8);
+}
+
 // In half of the seeds the members stay the same. A few of the others go down to the fewest members
 // that the quorums can do with, which have less than n replicas then.
 void draw_changes(Prng prng, const Overrides& overrides, SeedOptions& options) {
@@ -138,9 +162,11 @@ void draw_changes(Prng prng, const Overrides& overrides, SeedOptions& options) {
   const int more = between(prng, 2, 6);
   const int zones = prng.chance(0.3) ? between(prng, 2, 4) : 0;
   const int mean_ms = between(prng, 8'000, 40'000);
+  const bool regular = prng.chance(0.4);
   for (const FaultClass change : {FaultClass::join, FaultClass::leave, FaultClass::remove}) {
     const bool on = prng.chance(0.8);
     const int times = change == FaultClass::remove ? 2 : 1;
+    if (regular && change == FaultClass::remove) continue;
     if (!elastic || !on || overrides.without[index(change)]) continue;
     options.period[index(change)] = milliseconds(mean_ms * times);
   }
@@ -148,6 +174,8 @@ void draw_changes(Prng prng, const Overrides& overrides, SeedOptions& options) {
   options.zones = zones;
   options.members_min = std::max(fewest, 3);  // of two, neither can be replaced
   options.computers_max = options.nodes + more;
+  if (regular) make_regular(prng, overrides, options);
+  options.members_min = std::max({options.members_min, quorum.r, quorum.w});
 }
 
 }  // namespace

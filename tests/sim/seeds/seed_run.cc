@@ -57,6 +57,9 @@ class SeedRun {
               {.disk_lost = [this](int node) { lose_disk(node); },
                .going_down = [this](int) { end_.check_disks(disks_lost_); }}) {
     findings_.show_with(show);
+    members_.on_move_end([this](int partition, const std::vector<int>& owners) {
+      if (disks_lost_ == 0) end_.check_moved(partition, owners);
+    });
     cluster_.world().journal().observe_steps(
         [this](std::string_view node, const dynamo::core::Actions& actions) {
           members_.see(node, actions);
@@ -174,8 +177,8 @@ class SeedRun {
       return findings_.fail("C10", members_.unsettled() + members_.describe());
     }
     if (!cluster_.run_until([this] { return !well() || cluster_.converged(); }, 30min)) {
-      return findings_.fail("C8", "no convergence: " + cluster_.world().not_converged() +
-                                      members_.describe());
+      return findings_.fail(
+          "C8", "no convergence: " + cluster_.world().not_converged() + members_.describe());
     }
     if (!cluster_.run_until([this] { return !well() || plan_.all_rebuilt(); }, 30min)) {
       return findings_.fail("C8", "a lost disk is never rebuilt" + members_.describe());
@@ -192,8 +195,8 @@ class SeedRun {
 
   void judge() {
     if (!cluster_.run_until([this] { return !well() || cluster_.converged(); }, 30min)) {
-      return findings_.fail("C8", "no convergence: " + cluster_.world().not_converged() +
-                                      members_.describe());
+      return findings_.fail(
+          "C8", "no convergence: " + cluster_.world().not_converged() + members_.describe());
     }
     if (const std::string why = members_.unsettled(); well() && !why.empty()) {
       return findings_.fail("C10", why);

@@ -87,7 +87,7 @@ class Shrinker {
     }
   }
 
-  bool smaller(std::optional<int> Overrides::* field, int now, int least = 1) {
+  bool smaller(std::optional<int> Overrides::*field, int now, int least = 1) {
     for (const int value : {least, now / 2}) {
       if (value >= now || value < least) continue;
       Overrides fewer = best_.overrides;

@@ -211,7 +211,7 @@ TEST_CASE("buffer: keys of all shards are found, and seen in order") {
     buffer.put(write(1, keys.back(), keys.back()), at(0));
   }
   for (const std::string& key : keys) CHECK(found(buffer, key) == key);
-  const ObjectBuffer::Batch part = buffer.range("150", 200);
+  const std::vector<ObjectBuffer::Found> part = buffer.range("150", 200);
   REQUIRE(part.size() == 200);
   for (std::size_t i = 0; i < part.size(); ++i) CHECK(part[i].key == keys[50 + i]);
 }

@@ -13,8 +13,7 @@ using dynamo::Member;
 using dynamo::View;
 
 std::size_t present(const View& view) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(view.members, dynamo::core::is_present));
+  return static_cast<std::size_t>(std::ranges::count_if(view.members, dynamo::core::is_present));
 }
 
 dynamo::MemberState state_of(const View& view, const std::string& name) {
@@ -78,8 +77,8 @@ void GossipNet::published(Node& node, View view) {
     split_ = fmt::format("{} is in another view {} than others were", node.self.name, view.number);
   }
   if (node.view && (node.view->number >= view.number || node.view->cluster != view.cluster)) {
-    split_ = fmt::format("{} went from view {} to {}", node.self.name, node.view->number,
-                         view.number);
+    split_ =
+        fmt::format("{} went from view {} to {}", node.self.name, node.view->number, view.number);
   }
   node.view = std::move(view);
   ++node.views;

@@ -87,8 +87,7 @@ class Storm {
         break;
       case 8:
         if (is_up(name) && node.view) {
-          node.membership
-              ->change({.kind = Change::Kind::remove, .member = {.name = any()}})
+          node.membership->change({.kind = Change::Kind::remove, .member = {.name = any()}})
               .IgnoreError();
         }
         break;

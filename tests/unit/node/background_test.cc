@@ -31,7 +31,8 @@ TEST_CASE("without requests the background does not wait") {
   CHECK(background.may(Work::hints, 10s));  // another kind
 }
 
-TEST_CASE("pauses grow while requests take longer than they do when it is quiet, and shrink again") {
+TEST_CASE(
+    "pauses grow while requests take longer than they do when it is quiet, and shrink again") {
   Background background;
   TimePoint now = 1s;
   for (int i = 0; i < 8; ++i) now = requests(background, now, 1ms, false);

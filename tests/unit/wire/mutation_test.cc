@@ -127,7 +127,8 @@ TEST_CASE("an altered packet under a valid checksum is refused or canonical") {
       ++accepted;
       PacketWriter writer(read->header);
       for (const Message& message : read->messages) writer.add(message);
-      const auto again = read_packet(std::move(writer).finish());
+      const std::string written = std::move(writer).finish();
+      const auto again = read_packet(written);
       if (!again.ok()) FAIL(again.status().ToString());
       if (again->header != read->header || again->messages != read->messages)
         FAIL("does not come back");
