@@ -149,7 +149,8 @@ std::string size_json(const std::vector<SizeRow>& rows) {
   std::string text;
   for (const SizeRow& row : rows) {
     text += fmt::format(
-        R"({}    {{"members": {}, "partitions": {}, "place_seconds": {:.5f}, "plan_seconds": {:.5f}, )"
+        R"({}    {{"members": {}, "partitions": {}, "place_seconds": {:.5f}, )"
+        R"("plan_seconds": {:.5f}, )"
         R"("load_max_over_mean": {:.4f}, "moved_over_minimum": {:.4f}, "moves": {}, )"
         R"("view_bytes": {}, "join_seconds": {:.3f}, "join_messages_per_member": {:.2f}, )"
         R"("join_bytes_per_member": {:.0f}, "join_bytes_of_busiest": {:.0f}, )"
