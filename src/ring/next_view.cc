@@ -123,6 +123,7 @@ absl::Status NextView::replace(const Member& member) {
   if (known == nullptr || same_identity(known->identity, member.identity)) return join(member);
   const MemberState state = known->state;
   known->state = MemberState::removed;
+  replaced_.push_back(member.name);
   members_.push_back(member);
   members_.back().state = state;
   members_changed_ = true;
@@ -211,6 +212,14 @@ View NextView::finish() && {
     view.moves = plan_moves(ended, view.members, partitions_);
   } else {
     view.moves = std::move(moves_);
+  }
+  // A move that somebody takes part in whose disk was lost begins anew: who was ready for it may be
+  // so no more, and who asked to end it did not know.
+  for (Move& move : view.moves) {
+    const auto takes_part = [&](const std::string& name) {
+      return names(move.from, name) || names(move.to, name);
+    };
+    if (std::ranges::any_of(replaced_, takes_part)) move.begun = view.number;
   }
   settle_newcomers(view);
   return view;

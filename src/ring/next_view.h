@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -40,7 +41,8 @@ class NextView {
   const View& before_;
   const int partitions_;
   std::vector<Member> members_;
-  std::vector<Move> moves_;  // those of `before` that go on
+  std::vector<Move> moves_;            // those of `before` that go on
+  std::vector<std::string> replaced_;  // whose data directory is another one
   bool members_changed_ = false;
   bool moves_changed_ = false;
 };

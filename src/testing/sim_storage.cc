@@ -1,5 +1,6 @@
 #include "testing/sim_storage.h"
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -93,10 +94,12 @@ void SimStorage::sever() {
 
 core::TimePoint SimStorage::commit_time() {
   const std::int64_t mean = rates_.write_latency.count();
-  // Half to one and a half times the mean. Clamped, so that a slow disk of slow writes ends.
+  // Half to one and a half times the mean. A disk that takes longer than the limit is a dead one,
+  // and what is begun while a disk is slow should end soon after that.
+  constexpr core::TimePoint limit = std::chrono::seconds(20);
   const std::int64_t drawn =
       mean / 2 + static_cast<std::int64_t>(prng_.below(static_cast<std::uint64_t>(mean) + 1));
-  return core::TimePoint(drawn) * slowness_;
+  return std::min(core::TimePoint(drawn) * slowness_, limit);
 }
 
 void SimStorage::slow_down(int factor) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include <dynamo/membership/fixed.h>
 #include <fmt/format.h>
 
 #include "base/hash.h"
@@ -108,10 +109,17 @@ void Stage::start(Command& command) {
       command.refuse("nodes are a, b, c, ...");
   }
   stores_.clear();
+  // A fixed list: its conversations have no gossip in them, and it always gives keys the same
+  // owners.
+  std::vector<dynamo::Member> members;
+  for (const std::string& node : nodes) members.push_back({.name = node, .address = node});
   cluster_.emplace(dynamo::testing::SimOptions{
       .nodes = static_cast<int>(nodes.size()),
       // What is written is told at once, so that a conversation is about messages.
-      .disk = {.write_latency = std::chrono::nanoseconds(0)}});
+      .disk = {.write_latency = std::chrono::nanoseconds(0)},
+      .components = [members](int) {
+        return dynamo::Components{.membership = dynamo::fixed_membership(members)};
+      }});
   cluster_->world().network().observe([this](const auto& packet) { conversation_.hear(packet); });
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     absl::StatusOr<dynamo::Store> store =

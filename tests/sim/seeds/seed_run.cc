@@ -155,12 +155,25 @@ class SeedRun {
     const auto got = store.get(key, {.timeout = 5s});
     for (const absl::Status& status : {put.status(), got.status()}) {
       if (status.ok()) continue;
-      findings_.fail("C14", fmt::format("{} cannot serve, though a quorum of owners is there: {}",
-                                        SimWorld::name_of(node), status.ToString()));
+      findings_.fail("C14", fmt::format("{} cannot serve, though a quorum of owners is there: {}{}",
+                                        SimWorld::name_of(node), status.ToString(), notes()));
     }
   }
 
   // Of an owner that was removed the others have to make up for the copy, too.
+  // What the nodes say of themselves.
+  std::string notes() {
+    std::string text;
+    for (int node = 0; node < cluster_.size(); ++node) {
+      if (!cluster_.is_up(node)) continue;
+      const dynamo::ClusterStatus status = cluster_.node(node).status();
+      if (status.notes.empty()) continue;
+      text += fmt::format("; {} in view {}: {}", SimWorld::name_of(node), status.view,
+                          fmt::join(status.notes, ", "));
+    }
+    return text;
+  }
+
   bool disk_is_rebuilding() {
     const bool moving = !cluster_.world().latest_view().moves.empty();
     return disks_lost_ > 0 && (moving || !plan_.all_rebuilt());

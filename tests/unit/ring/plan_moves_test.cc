@@ -182,5 +182,25 @@ TEST_CASE("who is removed is on neither side, and where nobody is left there is 
   CHECK(next_view(two, members).moves.empty());
 }
 
+// Who was ready for a move is so no more when its disk is lost, and a request to end the move may
+// already be on its way.
+TEST_CASE("a move begins anew when one that takes part in it has lost its disk") {
+  View view{.number = 3, .cluster = {1, 1}, .members = lettered_members(3)};
+  for (Member& one : view.members) one.identity = {static_cast<std::uint64_t>(one.name[0]), 1};
+  view.moves.push_back(
+      {.partition = 1, .begun = 3, .from = {view.members[0].name}, .to = {view.members[2].name}});
+  NextView next(view, 8);
+  Member replaced = view.members[2];
+  replaced.identity.low = 2;
+  REQUIRE(next.apply({.kind = Change::Kind::replace, .member = replaced}).ok());
+  View after = std::move(next).finish();
+  const auto at = std::ranges::find(after.moves, 1, &Move::partition);
+  REQUIRE(at != after.moves.end());
+  CHECK(at->begun == 4);
+  NextView late(after, 8);
+  REQUIRE(late.apply({.kind = Change::Kind::finish_move, .move = view.moves[0]}).ok());
+  CHECK_FALSE(late.changed());
+}
+
 }  // namespace
 }  // namespace dynamo::core
