@@ -28,12 +28,13 @@ VersionSet random_set(Prng& prng, std::uint64_t boot = 0) {
   for (std::uint64_t puts = prng.below(8); puts > 0; --puts) {
     const ActorId actor{.boot = boot + 1 + prng.below(actors), .sequence = 1};
     const Dot dot = {actor, set.history().highest(actor) + 1 + prng.below(2)};
+    const std::uint64_t what = actor.boot * 100 + dot.counter;  // one dot is one version
     set.put(prng.chance(0.6) ? set.history() : History{},
             {.dot = dot,
-             .write_id = {.high = puts, .low = dot.counter},
-             .clock = HybridTime{puts},
-             .expires_at_us = static_cast<std::int64_t>(prng.below(2)),
-             .object = std::string(prng.below(20), 'x')},
+             .write_id = {.high = what, .low = 1},
+             .clock = HybridTime{what},
+             .expires_at_us = static_cast<std::int64_t>(what % 2),
+             .object = std::string(what % 20, 'x')},
             Conflict::keep_siblings);
   }
   return set;
