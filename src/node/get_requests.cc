@@ -142,6 +142,14 @@ void GetRequests::reply(const Turn& turn, const std::string& from, ReadReply rep
   settle(turn, at);
 }
 
+void GetRequests::ask_again(const Turn& turn, const std::string& from, std::uint64_t operation) {
+  const auto at = operations_.find(operation);
+  if (at == operations_.end()) return;
+  const ReplicaReport* asked = at->second.operation->tally().find(from);
+  if (asked == nullptr) return;
+  ask(turn, operation, at->second, from, asked->role == ReplicaReport::Role::stand_in);
+}
+
 void GetRequests::peer_lost(const Turn& turn, const std::string& peer) {
   const std::string why = state_.unreachable_reason(peer, turn.now.steady);
   for (auto at = operations_.begin(); at != operations_.end();) {

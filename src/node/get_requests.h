@@ -34,6 +34,9 @@ class GetRequests {
   // REQUIRES: the ring is known, the request is checked.
   void start(const Turn& turn, ClientGet get);
   void reply(const Turn& turn, const std::string& from, ReadReply reply);
+  // `from` has answered that operation in an earlier view than this node's, which says nothing.
+  // What is sent to it next tells it of this one.
+  void ask_again(const Turn& turn, const std::string& from, std::uint64_t operation);
   void peer_lost(const Turn& turn, const std::string& peer);
   // Answers from before do not count any more: asks the owners that there are now.
   void view_changed(const Turn& turn);

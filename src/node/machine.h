@@ -95,6 +95,8 @@ class Machine {
   bool counts_here(const Turn& turn) const {
     return turn.peer_view == state_.view.number || mutated(Mutant::answers_of_other_views);
   }
+  // Whoever sent this has not heard of this node's view.
+  bool is_behind(const Turn& turn) const { return turn.peer_view < state_.view.number; }
   void hear_refusals(const Turn& turn, const Packet& packet);
   void on_message(const Turn& turn, const std::string& from, Message&& message);
   void on_forward(const Turn& turn, const std::string& from, PutForward forward);

@@ -162,12 +162,14 @@ void Machine::on_message(const Turn& turn, const std::string& from, Message&& me
     service_.read(turn, from, *read);
   } else if (auto* read_reply = std::get_if<ReadReply>(&message)) {
     // Answers count only in the view that they were given in (semantics.md 6).
-    if (counts_here(turn)) gets_.reply(turn, from, std::move(*read_reply));
+    if (counts_here(turn)) return gets_.reply(turn, from, std::move(*read_reply));
+    if (is_behind(turn)) gets_.ask_again(turn, from, read_reply->operation);
   } else if (auto* write = std::get_if<WriteRequest>(&message)) {
     service_.write(turn, from, std::move(*write));
   } else if (auto* write_reply = std::get_if<WriteReply>(&message)) {
     if (handoff_.reply(turn, from, *write_reply)) return;
-    if (counts_here(turn)) coordinator_.reply(turn, from, std::move(*write_reply));
+    if (counts_here(turn)) return coordinator_.reply(turn, from, std::move(*write_reply));
+    if (is_behind(turn)) coordinator_.ask_again(turn, from, write_reply->operation);
   } else if (auto* forward = std::get_if<PutForward>(&message)) {
     on_forward(turn, from, std::move(*forward));
   } else if (auto* forward_reply = std::get_if<PutForwardReply>(&message)) {

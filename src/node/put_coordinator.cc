@@ -174,21 +174,40 @@ void PutCoordinator::view_changed(const Turn& turn) {
   for (auto at = operations_.begin(); at != operations_.end();) {
     const auto current = at++;
     Running& running = current->second;
-    absl::StatusOr<Record> record = replica_.read(turn, running.store, running.key, running.role);
-    if (!record.ok() || !record->replica.set.history().contains(running.dot)) {
+    std::optional<WriteRequest> request = request_anew(turn, current->first, running);
+    if (!request) {
       fail(current, absl::StatusCode::kUnavailable, ", and this node does not have it any more");
       continue;
     }
-    const bool kept = running.role == Role::stand_in;
     running.started_over = true;
-    ask_owners(turn, current,
-               {.operation = current->first,
-                .store = running.store,
-                .key = running.key,
-                .synced = running.synced,
-                .generation = kept ? record->generation : state_.stamp(),
-                .set = std::move(record->replica.set)});
+    ask_owners(turn, current, *std::move(request));
   }
+}
+
+std::optional<WriteRequest> PutCoordinator::request_anew(const Turn& turn, std::uint64_t number,
+                                                         const Running& running) {
+  absl::StatusOr<Record> record = replica_.read(turn, running.store, running.key, running.role);
+  if (!record.ok() || !record->replica.set.history().contains(running.dot)) return std::nullopt;
+  const bool kept = running.role == Role::stand_in;
+  return WriteRequest{.operation = number,
+                      .store = running.store,
+                      .key = running.key,
+                      .synced = running.synced,
+                      .generation = kept ? record->generation : state_.stamp(),
+                      .set = std::move(record->replica.set)};
+}
+
+void PutCoordinator::ask_again(const Turn& turn, const std::string& from, std::uint64_t operation) {
+  const auto at = operations_.find(operation);
+  if (at == operations_.end()) return;
+  const ReplicaReport* asked = at->second.operation.tally().find(from);
+  if (asked == nullptr || asked->role != Role::primary) return;
+  const std::optional<WriteRequest> request = request_anew(turn, operation, at->second);
+  if (!request) return;
+  body_.clear();
+  Encoder out(body_);
+  encode_write_request(*request, out);
+  send(turn, from, body_);
 }
 
 // The body of a WriteRequest.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <queue>
 #include <string>
 #include <utility>
@@ -41,6 +42,8 @@ class PutCoordinator {
   // The engine's word on a local write.
   void synced(const Turn& turn, std::uint64_t write);
   void failed(const Turn& turn, std::uint64_t write, const absl::Status& status);
+  // As GetRequests'. Stand-ins are left out: whoever they stand in for has been asked as well.
+  void ask_again(const Turn& turn, const std::string& from, std::uint64_t operation);
   void peer_lost(const Turn& turn, const std::string& peer);
   // Answers from before do not count any more: the same set goes to the owners that there are now.
   void view_changed(const Turn& turn);
@@ -89,6 +92,9 @@ class PutCoordinator {
   void end(Operations::iterator at);
   void replicate(const Turn& turn, const std::string& from, const PutForward& forward,
                  Record record, const PutForwardReply& applied, Replica::Role role);
+  // The put, from the record as it is now; nullopt if that has it no more.
+  std::optional<WriteRequest> request_anew(const Turn& turn, std::uint64_t number,
+                                           const Running& running);
   // To all owners there are; counts who has it from the beginning.
   void ask_owners(const Turn& turn, Operations::iterator at, WriteRequest request);
   void send(const Turn& turn, const std::string& to, std::string_view body);
