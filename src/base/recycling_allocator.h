@@ -14,6 +14,9 @@ namespace dynamo::core {
 // Operations come and go by the thousand, with more of them alive than an allocator keeps at hand,
 // and their nodes are large.
 //
+// Node handles must not be taken from such a container: extract() of libstdc++ 12 leaks the
+// allocator.
+//
 // Each container has its own, with memory for as many nodes as it had at most, up to a bound.
 //
 // Thread safety: that of the container.

@@ -155,9 +155,10 @@ std::uint64_t PutRequests::life_of(const std::string& node) const {
 // Under another number: the same answer may come twice, and taken for one to this draw, which may
 // have been stored, it would make two writes of the put.
 void PutRequests::ask_anew(const Turn& turn, Operations::iterator at) {
-  auto entry = operations_.extract(at);
-  entry.key() = state_.next_number();
-  const auto moved = operations_.insert(std::move(entry)).position;
+  // Not by extract(): the node handle of libstdc++ 12 never destroys its copy of an allocator.
+  Running running = std::move(at->second);
+  operations_.erase(at);
+  const auto moved = operations_.emplace(state_.next_number(), std::move(running)).first;
   timers_.emplace(moved->second.forwarding.deadline(), moved->first);
   timers_.emplace(moved->second.forwarding.give_up(), moved->first);
   ask(turn, moved->first, moved->second, true);
