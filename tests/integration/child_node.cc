@@ -12,6 +12,7 @@
 #include <array>
 #include <chrono>
 #include <cstdlib>
+#include <sstream>
 
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
@@ -176,6 +177,13 @@ std::vector<dynamo::Member> loopback_members(int count) {
     members.push_back(member);
   }
   return members;
+}
+
+std::set<std::string> elements(const std::string& list) {
+  std::set<std::string> found;
+  std::istringstream in(list);
+  for (std::string element; std::getline(in, element, ',');) found.insert(element);
+  return found;
 }
 
 TemporaryDirectory::TemporaryDirectory() {

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -80,6 +81,9 @@ class ChildNode {
 
 // Members a, b, c, ... on free loopback ports.
 std::vector<dynamo::Member> loopback_members(int count);
+
+// Of a set as the program prints it, with commas.
+std::set<std::string> elements(const std::string& list);
 
 // A directory that goes away with the object.
 class TemporaryDirectory {

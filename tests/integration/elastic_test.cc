@@ -22,13 +22,7 @@ namespace {
 
 using std::chrono::steady_clock;
 using test::ChildNode;
-
-std::set<std::string> elements(const std::string& list) {
-  std::set<std::string> found;
-  std::istringstream in(list);
-  for (std::string element; std::getline(in, element, ',');) found.insert(element);
-  return found;
-}
+using test::elements;
 
 class Cluster {
  public:

@@ -16,7 +16,6 @@
 #include <memory>
 #include <random>
 #include <set>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -29,6 +28,7 @@ namespace {
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 using test::ChildNode;
+using test::elements;
 
 constexpr std::size_t nodes_count = 5;
 
@@ -39,13 +39,6 @@ int number_from_environment(const char* name, int otherwise) {
 
 double seconds_since(steady_clock::time_point start) {
   return std::chrono::duration<double>(steady_clock::now() - start).count();
-}
-
-std::set<std::string> elements(const std::string& list) {
-  std::set<std::string> found;
-  std::istringstream in(list);
-  for (std::string element; std::getline(in, element, ',');) found.insert(element);
-  return found;
 }
 
 // The processes, on the network.
