@@ -22,25 +22,35 @@ struct Band {
   std::int32_t high = 0;
 };
 
-// How far a load may be from its share, as a fraction of it in units of 1 / 2^16.
-std::int64_t tolerance(int partitions, std::size_t owners) {
+// How far a load may be from its share, as fractions of it in units of 1 / 2^16.
+struct Tolerance {
+  std::int64_t below = 0;
+  std::int64_t above = 0;
+};
+
+Tolerance tolerance(int partitions, std::size_t owners) {
   const double each = static_cast<double>(partitions) / static_cast<double>(owners);
   const double wide = std::min(3.3 / each, 0.56 / std::sqrt(each));
-  return static_cast<std::int64_t>(std::max(0.049, wide) * 65536);
+  const double below = std::max(0.049, wide);
+  const double chance = static_cast<double>(fixed_log2(owners)) / score_unit / each;
+  const double above = std::min(below, 0.15 * std::sqrt(chance));
+  return {.below = static_cast<std::int64_t>(below * 65536),
+          .above = static_cast<std::int64_t>(above * 65536)};
 }
 
 std::vector<Band> bands(std::span<const std::int64_t> shares, int partitions) {
-  const std::int64_t fraction = tolerance(partitions, shares.size());
+  const Tolerance fraction = tolerance(partitions, shares.size());
   const auto floor = [](std::int64_t share) {
     return static_cast<std::int32_t>(share / share_unit);
   };
   const auto ceiling = [&](std::int64_t share) { return floor(share + share_unit - 1); };
   std::vector<Band> bands;
   for (const std::int64_t share : shares) {
-    const std::int64_t off = share * fraction / 65536;
+    const std::int64_t below = share * fraction.below / 65536;
+    const std::int64_t above = share * fraction.above / 65536;
     // Whole partitions: never so narrow that the share itself, rounded, is outside.
-    bands.push_back({.low = std::min(floor(share), ceiling(share - off)),
-                     .high = std::max(ceiling(share), floor(share + off))});
+    bands.push_back({.low = std::min(floor(share), ceiling(share - below)),
+                     .high = std::max(ceiling(share), floor(share + above))});
   }
   return bands;
 }

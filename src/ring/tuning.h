@@ -15,8 +15,11 @@
 // * a price is 0 unless its member's load would be outside of the tolerance, and then just large
 //   enough to bring it to the edge; a price that is no longer needed goes back to 0. These are the
 //   prices of an auction, and the outcome is the same wherever the search starts;
-// * the tolerance is as wide as the promises allow: 5 % while there are 68 partitions a member or
-//   more (15 members at 1,024), growing to 10 % at 34, further below.
+// * the tolerance below a share is as wide as the promises allow: 5 % while there are 68 partitions
+//   a member or more (15 members at 1,024), growing to 10 % at 34, further below. Above a share it
+//   is narrower, for the busiest member decides what a cluster can carry: what chance would make of
+//   the paper's strategy 3 on average, which grows with the root of the logarithm of the members,
+//   and shrinks with that of the partitions a member. Narrower below, too, a join would move more.
 namespace dynamo::core {
 
 // Fills in how many partitions each owner gets at these prices.

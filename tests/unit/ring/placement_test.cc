@@ -181,10 +181,10 @@ TEST_CASE("the ring is this one, on every compiler and machine") {
                                                                                    {2, 3, 0, 1},
                                                                                    {1, 2, 0, 3},
                                                                                    {3, 1, 2, 0},
-                                                                                   {0, 1, 2, 3},
+                                                                                   {0, 1, 3, 2},
                                                                                    {1, 0, 2, 3},
                                                                                    {2, 3, 1, 0},
-                                                                                   {0, 3, 2, 1}});
+                                                                                   {0, 2, 3, 1}});
   std::vector<Member> members = numbered_members(15);
   for (std::size_t i = 0; i < members.size(); ++i) {
     members[i].zone = std::string(1, "vwxyz"[i % 5]);
@@ -195,7 +195,7 @@ TEST_CASE("the ring is this one, on every compiler and machine") {
   for (const auto& list : placed(members, 1024, 4)) {
     for (const MemberIndex member : list) out.fixed32(member);
   }
-  CHECK(hash64(bytes, 0) == 0xd9d873c267e79ca6);
+  CHECK(hash64(bytes, 0) == 0x77648148c0de9588);
 }
 
 }  // namespace
