@@ -9,8 +9,8 @@
 namespace dynamo::core {
 
 // Owns the time slices of what a node does in the background (paper, 6.5): comparisons, transfers
-// between owners, hints on their way home, the walk over all records. (Reaping, little work, is not
-// charged yet.) What has been done is charged here; the answer is when the next piece may begin.
+// between owners, hints on their way home, the walk over all records, reaping. What has been done
+// is charged here; the answer is when the next piece may begin.
 //
 // Work of the application comes first: its requests are timed, and when the slower ones of them
 // take more than twice as long as they did while the background was quiet, all pauses double, up to

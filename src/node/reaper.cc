@@ -32,32 +32,41 @@ std::optional<KeyDigest> Reaper::reapable(const Turn& turn, const ObjectKey& at)
   return read.ok() ? found : std::nullopt;
 }
 
-void Reaper::gather(const Turn& turn) {
-  gathered_at_ = turn.now.steady;
+bool Reaper::leads(int partition) const {
+  const auto owners = state_.ring->preference_list(partition, 1);
+  return !owners.empty() && state_.is_self(state_.ring->members()[owners.front()].name);
+}
+
+// One slice. The deletes are in the order of their hashes, so a slice is of few partitions.
+std::size_t Reaper::gather(const Turn& turn) {
   std::map<std::pair<std::uint64_t, int>, std::vector<KeyDigest>> records;
-  std::size_t gathered = 0;
-  for (const ObjectKey& at : state_.trees.deletes()) {
-    if (gathered == gathered_max) break;
-    const int partition = state_.ring->partition_of(at.hash);
-    if (state_.ring->is_moving(partition)) continue;
-    const auto owners = state_.ring->preference_list(partition, 1);
-    if (owners.empty() || !state_.is_self(state_.ring->members()[owners.front()].name)) continue;
-    std::vector<KeyDigest>& list = records[{at.store, partition}];
-    if (list.size() == exchange_keys_max) continue;
-    if (const auto record = reapable(turn, at)) {
-      list.push_back(*record);
-      ++gathered;
+  const std::set<ObjectKey>& deletes = state_.trees.deletes();
+  auto at = gathering_from_ ? deletes.lower_bound(*gathering_from_) : deletes.begin();
+  std::size_t read = 0;
+  for (; at != deletes.end() && read < slice; ++at) {
+    const int partition = state_.ring->partition_of(at->hash);
+    if (state_.ring->is_moving(partition) || !leads(partition)) continue;
+    ++read;
+    if (const auto record = reapable(turn, *at)) {
+      records[{at->store, partition}].push_back(*record);
     }
   }
-  if (gathered == gathered_max) gathered_at_ -= period;  // there are more
+  gathered_ += read;
+  gathered_at_ = turn.now.steady;
+  const bool more = at != deletes.end() && gathered_ < gathered_max;
+  gathering_from_ = more ? std::optional(*at) : std::nullopt;
+  // Those that are left need not wait.
+  if (at != deletes.end() && !more) gathered_at_ -= period;
+  if (!more) gathered_ = 0;
   for (auto& [place, list] : records) {
     const StoreFacts* store = store_at(place.first);
-    if (store == nullptr || list.empty()) continue;
+    if (store == nullptr) continue;
     batches_.push_back({.store = *store,
                         .partition = place.second,
                         .round = rounds_.hurry(place.second, turn.now.steady, turn.now.steady),
                         .records = std::move(list)});
   }
+  return read;
 }
 
 void Reaper::confirm(const Turn& turn) {
@@ -74,20 +83,18 @@ void Reaper::confirm(const Turn& turn) {
   std::erase_if(batches_, [](const Batch& batch) { return !batch.is_confirmed; });
 }
 
-void Reaper::drop(const Turn& turn) {
-  std::erase_if(batches_, [&](const Batch& batch) {
-    const bool may = batch.is_confirmed && state_.stored_generation.may_drop(batch.confirmed);
-    if (may) drop(turn, batch);
-    return may;
+std::size_t Reaper::drop(const Turn& turn) {
+  const auto at = std::ranges::find_if(batches_, [&](const Batch& batch) {
+    return batch.is_confirmed && state_.stored_generation.may_drop(batch.confirmed);
   });
-}
-
-void Reaper::drop(const Turn& turn, const Batch& batch) {
+  if (at == batches_.end()) return 0;
+  const Batch batch = std::move(*at);
+  batches_.erase(at);
   DropRequest request{.store = batch.store, .confirmed = batch.confirmed};
   for (const KeyDigest& record : batch.records) {
     if (drop(turn, batch.store, record)) request.records.push_back(record);
   }
-  if (request.records.empty()) return;
+  if (request.records.empty()) return batch.records.size();
   const int n = std::min(batch.store.n, state_.ring->depth());
   for (const std::string& owner : state_.names(state_.ring->preference_list(batch.partition, n))) {
     if (!state_.is_self(owner)) state_.outbox.send(owner, request, Lane::bulk);
@@ -95,6 +102,7 @@ void Reaper::drop(const Turn& turn, const Batch& batch) {
   // Whoever did not hear of it shows in a comparison soon, and not only in a few minutes.
   const TimePoint soon = turn.now.steady + std::chrono::seconds(2);
   rounds_.hurry(batch.partition, soon, soon);
+  return batch.records.size();
 }
 
 bool Reaper::drop(const Turn& turn, const StoreFacts& store, const KeyDigest& record) {
@@ -111,39 +119,60 @@ bool Reaper::drop(const Turn& turn, const StoreFacts& store, const KeyDigest& re
 }
 
 void Reaper::take(const Turn& turn, const DropRequest& request) {
-  if (serve(turn, request) || requests_.size() >= requests_max) return;
+  if (state_.generation.rebuilding || requests_.size() >= requests_max) return;
   requests_.push_back({request, turn.now.steady + request_patience});
+  due_ = std::min(due_, state_.background.next(Background::Work::reaping));
 }
 
-bool Reaper::serve(const Turn& turn, const DropRequest& request) {
+// Whether it can be served by now, or never: then it does nothing.
+bool Reaper::may_serve(const DropRequest& request) const {
   const StoreTable::Entry* entry = state_.stores.find(request.store.name);
-  if (entry == nullptr || entry->facts != request.store || state_.generation.rebuilding)
-    return true;
-  if (!state_.stored_generation.may_drop(request.confirmed)) return false;
+  if (entry == nullptr || entry->facts != request.store) return true;
+  return state_.stored_generation.may_drop(request.confirmed);
+}
+
+std::size_t Reaper::serve(const Turn& turn) {
+  std::erase_if(requests_, [&](const Request& request) {
+    return request.until <= turn.now.steady && !may_serve(request.drop);
+  });
+  const auto at = std::ranges::find_if(
+      requests_, [&](const Request& request) { return may_serve(request.drop); });
+  if (at == requests_.end()) return 0;
+  const DropRequest request = std::move(at->drop);
+  requests_.erase(at);
+  const StoreTable::Entry* entry = state_.stores.find(request.store.name);
+  if (entry == nullptr || entry->facts != request.store) return 1;
   for (const KeyDigest& record : request.records) drop(turn, request.store, record);
-  return true;
+  return request.records.size();
+}
+
+// What peers have asked for first, for they are done with it.
+std::size_t Reaper::work(const Turn& turn) {
+  if (const std::size_t served = serve(turn); served > 0) return served;
+  if (const std::size_t dropped = drop(turn); dropped > 0) return dropped;
+  const bool begins = batches_.empty() && gathered_at_ + period <= turn.now.steady;
+  return gathering_from_ || begins ? gather(turn) : 0;
 }
 
 void Reaper::tick(const Turn& turn) {
-  if (state_.ring == nullptr || !state_.takes_writes().ok() || due_ > turn.now.steady) return;
+  const TimePoint now = turn.now.steady;
+  if (state_.ring == nullptr || !state_.takes_writes().ok() || due_ > now) return;
   if (state_.generation.rebuilding || !state_.trees.complete()) return;
-  due_ = turn.now.steady + look_again;
-  if (batches_.empty() && gathered_at_ + period <= turn.now.steady &&
-      !state_.trees.deletes().empty()) {
-    gather(turn);
-  }
   confirm(turn);
-  drop(turn);
-  std::erase_if(requests_, [&](const Request& request) {
-    return serve(turn, request.drop) || request.until <= turn.now.steady;
-  });
+  due_ = now + look_again;
+  if (!state_.background.may(Background::Work::reaping, now)) {
+    due_ = std::min(due_, state_.background.next(Background::Work::reaping));
+  } else if (const std::size_t records = work(turn); records > 0) {
+    const std::size_t bytes = records * sizeof(KeyDigest);
+    due_ = std::min(due_, state_.background.done(Background::Work::reaping, now, pause, bytes));
+  }
 }
 
 TimePoint Reaper::next_tick() const {
   const bool idle = batches_.empty() && requests_.empty() && state_.trees.deletes().empty();
   if (idle || state_.ring == nullptr || !state_.takes_writes().ok()) return TimePoint::max();
   if (state_.generation.rebuilding || !state_.trees.complete()) return TimePoint::max();
-  const bool rests = batches_.empty() && requests_.empty();
+  const bool rests = batches_.empty() && requests_.empty() && !gathering_from_;
   return rests ? std::max(due_, gathered_at_ + period) : due_;
 }
 

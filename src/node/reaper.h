@@ -34,7 +34,11 @@ class Reaper {
   // Records may be gathered again, so what peers ask for need not be kept for long.
   static constexpr TimePoint request_patience = std::chrono::minutes(1);
   static constexpr std::size_t requests_max = 1024;
-  static constexpr std::size_t gathered_max = 1024;  // in one cycle
+  static constexpr std::size_t gathered_max = 1024;  // read in one cycle
+  // Read at a time, and so the most records of a batch; then a pause, as the controller of
+  // background work has it.
+  static constexpr std::size_t slice = 64;
+  static constexpr TimePoint pause = std::chrono::milliseconds(5);
 
   Reaper(NodeState& state, Replica& replica, ExchangeRounds& rounds, Generations& generations)
       : state_(state), replica_(replica), rounds_(rounds), generations_(generations) {}
@@ -53,16 +57,19 @@ class Reaper {
     std::vector<KeyDigest> records{};
   };
 
-  void gather(const Turn& turn);
+  // One piece of work; returns of how many records it was.
+  std::size_t work(const Turn& turn);
+  std::size_t gather(const Turn& turn);
+  std::size_t drop(const Turn& turn);
+  std::size_t serve(const Turn& turn);
+
+  bool leads(int partition) const;
   const StoreFacts* store_at(std::uint64_t place) const;
   std::optional<KeyDigest> reapable(const Turn& turn, const ObjectKey& at) const;
   void confirm(const Turn& turn);
-  void drop(const Turn& turn);
-  void drop(const Turn& turn, const Batch& batch);
   // Returns whether the record was as confirmed, and is gone.
   bool drop(const Turn& turn, const StoreFacts& store, const KeyDigest& record);
-  // Returns whether it is done with.
-  bool serve(const Turn& turn, const DropRequest& request);
+  bool may_serve(const DropRequest& request) const;
 
   NodeState& state_;
   Replica& replica_;
@@ -73,7 +80,9 @@ class Reaper {
     DropRequest drop{};
     TimePoint until{};
   };
-  std::vector<Request> requests_;  // of peers who have sealed before this node
+  std::vector<Request> requests_;              // of peers who have sealed before this node
+  std::optional<ObjectKey> gathering_from_{};  // there are more
+  std::size_t gathered_ = 0;                   // in this cycle
   TimePoint gathered_at_{};
   TimePoint due_{};
   std::uint64_t rounds_seen_ = 0;

@@ -9,6 +9,7 @@
 #include "catch.hpp"
 #include "node/engine_keys.h"
 #include "node/generations.h"
+#include "node/reaper.h"
 #include "node/record.h"
 #include "testing/sim_world.h"
 
@@ -67,6 +68,26 @@ TEST_CASE("deletes are dropped on all owners, and what is written afterwards sta
   REQUIRE(store.put("k7", got->context, "again").ok());
   CHECK(store.get("k7")->object() == "again");
   CHECK(cluster.run_until([&] { return cluster.converged(); }, 60s));
+}
+
+// Whoever waits for an answer does not wait for all of it.
+TEST_CASE("many deletes are dropped a few at a time") {
+  SimCluster cluster({.nodes = 3, .node = {.partitions = 8}});
+  const Store store = cluster.open(0, "carts", carts).value();
+  for (int i = 0; i < 500; ++i) put_and_erase(store, "k" + std::to_string(i));
+  std::size_t most = 0;
+  std::size_t dropped = 0;
+  cluster.world().journal().observe_steps(
+      [&](std::string_view, const dynamo::core::Actions& actions) {
+        std::size_t drops = 0;
+        for (const auto& write : actions.writes) drops += write.record ? 0U : 1U;
+        most = std::max(most, drops);
+        dropped += drops;
+      });
+  CHECK(cluster.run_until([&] { return dropped >= 3 * 500; }, 15min));
+  cluster.world().journal().observe_steps({});
+  CHECK(most <= dynamo::core::Reaper::slice);
+  CHECK(records_of(cluster, "k7") == 0);
 }
 
 TEST_CASE("what has expired is dropped") {

@@ -135,7 +135,9 @@ void make_regular(Prng prng, const Overrides& overrides, SeedOptions& options) {
   options.store.sloppy = false;
   options.store.durability = dynamo::Durability::synced;
   dynamo::Quorum& quorum = options.store.quorum;
-  if (prng.chance(0.4)) quorum.w = quorum.n;
+  const std::uint64_t extreme = prng.below(10);
+  if (extreme < 3) quorum.w = 1;
+  if (extreme >= 6) quorum.w = quorum.n;
   quorum.r = prng.chance(0.8) ? quorum.n - quorum.w + 1 : quorum.n;
   for (const FaultClass loses : {FaultClass::bit_rot, FaultClass::wipe, FaultClass::old_copy}) {
     options.period[index(loses)] = milliseconds(0);
