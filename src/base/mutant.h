@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdlib>
 #include <string_view>
 
 // Known mistakes of systems like this one (the traps), each of which a test-only build can make on
@@ -124,7 +126,14 @@ inline constexpr std::array<std::string_view, 54> mutant_names = {
 };
 
 #ifdef DYNAMO_MUTANTS
-inline Mutant active_mutant = Mutant::none;
+// DYNAMO_MUTANT=<name> makes one in any program of such a build.
+inline Mutant named_mutant(const char* name) {
+  if (name == nullptr) return Mutant::none;
+  const auto at = std::find(mutant_names.begin(), mutant_names.end(), name);
+  if (at == mutant_names.end()) std::abort();
+  return static_cast<Mutant>(at - mutant_names.begin());
+}
+inline Mutant active_mutant = named_mutant(std::getenv("DYNAMO_MUTANT"));
 inline bool mutated(Mutant mutant) { return active_mutant == mutant; }
 #else
 constexpr bool mutated(Mutant) { return false; }
