@@ -55,6 +55,28 @@ void PutForwarding::silent(std::string_view owner) {
   if (at != reports_.end() && at->answer == Answer::no_answer) at->reason = "asked to coordinate";
 }
 
+absl::Status PutForwarding::failed(std::string_view coordinator, const absl::Status& status,
+                                   Outcome outcome) {
+  std::erase_if(reports_, [&](const ReplicaReport& report) { return report.node == coordinator; });
+  if (outcome.verdict != Outcome::Verdict::not_applied || !waiting()) {
+    return with_outcome(status, outcome);
+  }
+  std::string silent;
+  for (const ReplicaReport& report : reports_) {
+    if (report.answer != Answer::no_answer) continue;
+    silent += (silent.empty() ? "" : ", ") + report.node;
+    if (std::ranges::find(outcome.replicas, report.node, &ReplicaReport::node) ==
+        outcome.replicas.end()) {
+      outcome.replicas.push_back(report);
+    }
+  }
+  outcome.verdict = Outcome::Verdict::unknown;
+  return with_outcome(
+      absl::Status(status.code(), fmt::format("{}; it was handed to {} before, without an answer",
+                                              std::string(status.message()), silent)),
+      outcome);
+}
+
 bool PutForwarding::waiting() const {
   return std::ranges::count(reports_, Answer::no_answer, &ReplicaReport::answer) > 0;
 }

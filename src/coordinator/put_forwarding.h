@@ -52,6 +52,10 @@ class PutForwarding {
   void not_taken(std::string_view owner, std::string reason);
   void silent(std::string_view owner);
 
+  // What `coordinator` says has become of the put. That it was not applied is true of that attempt:
+  // whoever is still silent may have written it.
+  absl::Status failed(std::string_view coordinator, const absl::Status& status, Outcome outcome);
+
   // Some attempt is without a reply.
   bool waiting() const;
   TimePoint give_up() const { return give_up_; }

@@ -172,10 +172,10 @@ void PutRequests::reply(const Turn& turn, const std::string& from, PutForwardRep
     case PutForwardReply::Answer::done:
       return finish(turn, at, answer_of(running, std::move(reply)));
     case PutForwardReply::Answer::failed: {
-      const Outcome outcome = {reply.verdict, running.put.id, std::move(reply.replicas)};
+      Outcome outcome = {reply.verdict, running.put.id, std::move(reply.replicas)};
       absl::Status status(static_cast<absl::StatusCode>(reply.code), reply.message);
       if (status.ok()) status = absl::InternalError("a failed put without a reason");
-      return finish(turn, at, with_outcome(std::move(status), outcome));
+      return finish(turn, at, running.forwarding.failed(from, status, std::move(outcome)));
     }
     case PutForwardReply::Answer::not_taken:
       running.forwarding.not_taken(from, std::move(reply.message));

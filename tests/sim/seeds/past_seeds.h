@@ -18,6 +18,7 @@ struct PastSeed {
 inline constexpr std::array past_seeds = {
     PastSeed{42, 2, "an owner whose disk was full when a view came never stored that view"},
     PastSeed{214, 2, "a node with a lost disk waited for a partition that it owned no more"},
+    PastSeed{200415, 3, "a put was reported as not applied that a slow owner had taken before"},
 };
 
 }  // namespace seeds

@@ -111,6 +111,37 @@ TEST_CASE("an owner that was silent may have written") {
   }
 }
 
+// Seed 200415: the second owner refused the put, which was then reported as not applied. But the
+// first one had only been slow, and coordinated it.
+TEST_CASE("a refusal says nothing about an owner that was silent before") {
+  using dynamo::Outcome;
+  PutForwarding forwarding = to_three(900ms);
+  forwarding.next(start);
+  forwarding.silent("b");
+  forwarding.next(start + 300ms);
+  const absl::Status full = absl::ResourceExhaustedError("too many siblings");
+
+  SECTION("so it is not known what became of the put") {
+    const absl::Status status =
+        forwarding.failed("c", full, {.verdict = Outcome::Verdict::not_applied, .id = id});
+    CHECK(status.code() == absl::StatusCode::kResourceExhausted);
+    CHECK(status.message() == "too many siblings; it was handed to b before, without an answer");
+    const auto outcome = dynamo::outcome_of(status);
+    REQUIRE(outcome.has_value());
+    CHECK(outcome->verdict == Outcome::Verdict::unknown);
+    CHECK(outcome->id == id);
+    REQUIRE(outcome->replicas.size() == 1);
+    CHECK(outcome->replicas[0].node == "b");
+  }
+  SECTION("unless that one has refused it too") {
+    forwarding.not_taken("b", "not an owner");
+    const absl::Status status =
+        forwarding.failed("c", full, {.verdict = Outcome::Verdict::not_applied, .id = id});
+    CHECK(status.message() == "too many siblings");
+    CHECK(dynamo::outcome_of(status)->verdict == Outcome::Verdict::not_applied);
+  }
+}
+
 TEST_CASE("what an owner says that was not asked is ignored") {
   PutForwarding forwarding = to_three(900ms);
   forwarding.next(start);
