@@ -2,8 +2,6 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
-#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -14,7 +12,7 @@
 #include "causality/replica_key.h"
 #include "unit/causality/explicit_dots.h"
 
-// One key on three replicas through a random life: puts with fresh, stale and no contexts, gets,
+// One key on three replicas through any life: puts with fresh, stale and no contexts, gets,
 // replication in any direction with old copies replayed, records forgotten, crashes that lose what
 // was not synced, local writes that fail, clean restarts. After each step the run compares the
 // replicas with a naive model and checks promises that do not depend on dots at all.
@@ -25,39 +23,46 @@
 // replaced by a write that saw it, and by nothing else.
 namespace test {
 
-// The rules by which a node names its versions, as real nodes follow them. Mutants override one of
-// them, to show that the checks would notice.
-//
-// Thread safety: one thread at a time.
-class NamingRules {
- public:
-  virtual ~NamingRules() = default;
-
-  // The data directory was opened, after a crash or a clean close.
-  virtual void open(std::uint64_t boot) { actors_ = dynamo::core::ActorSource(boot); }
-  virtual void local_write_failed() { actors_.distrust(); }
-  virtual void forget(dynamo::core::ReplicaKey& record) { record = {}; }
-  virtual dynamo::Dot put(dynamo::core::ReplicaKey& record, const dynamo::core::PutRequest& request,
-                          dynamo::core::Conflict conflict) {
-    return record.put(request, conflict, actors_);
-  }
-  // What the put's caller has seen afterwards.
-  virtual dynamo::core::History context_after(const dynamo::core::History& request,
-                                              const dynamo::Dot& dot,
-                                              const dynamo::core::VersionSet&) {
-    dynamo::core::History context = request;
-    context.add(dot);
-    return context;
-  }
-
- protected:
-  dynamo::core::ActorSource actors_{0};
+// A rule by which nodes name their versions that is left out, to show that the checks notice.
+enum class NamingMutant : std::uint8_t {
+  none,
+  keeps_name_after_forgetting,
+  keeps_name_after_crash,
+  keeps_name_after_failed_write,
+  // A vector instead of a history: a put's context takes in what its coordinator had seen.
+  claims_what_the_coordinator_saw
 };
 
 class ReplicaRun {
  public:
   static constexpr std::size_t replicas_count = 3;
   static constexpr std::uint64_t steps_max = 60;
+
+  enum class Op : std::uint8_t {
+    put,
+    get,
+    replicate,
+    replay,
+    sync,
+    forget,
+    crash,
+    restart,
+    failed_put,
+    count
+  };
+  struct Step {
+    Op op = Op::put;
+    std::uint8_t at = 0;
+    // Of puts a context, of gets a set of replicas, else the replica or copy it comes from.
+    std::uint8_t other = 0;
+    bool synced = false;  // what a put or a copy leaves is on the disk at once
+    // Of puts.
+    bool object = true;
+    std::uint8_t clock = 1;
+    std::uint8_t writer = 1;
+    std::uint8_t expires_at = 0;
+    std::uint16_t written_at = 0;
+  };
 
   // What happened, over any number of runs: a run in which nothing goes wrong shows nothing.
   struct Tally {
@@ -68,14 +73,26 @@ class ReplicaRun {
     std::uint64_t lost_by_crash = 0;
     std::uint64_t failed_writes = 0;
     std::uint64_t gaps = 0;  // steps that left a dot beyond a gap
+
+    void add(const Tally& other);
   };
 
-  using MakeRules = std::unique_ptr<NamingRules> (*)();
+  explicit ReplicaRun(dynamo::core::Conflict conflict, NamingMutant mutant = NamingMutant::none);
 
-  ReplicaRun(std::uint64_t seed, dynamo::core::Conflict conflict, MakeRules make_rules);
+  // Whether the step could be taken.
+  bool apply(const Step& step);
+  const std::string& failure() const { return failure_; }
+  const Tally& tally() const { return tally_; }
+  std::size_t contexts() const { return contexts_.size(); }
+  std::size_t copies() const { return sent_.size(); }
+  // Holds nothing and is known to nobody. Such replicas are all alike.
+  bool blank(std::size_t at) const;
+  // Equal states have equal futures.
+  std::string fingerprint() const;
 
-  // Runs to the end or to the first broken promise. Empty, or what broke and all steps before it.
-  std::string run(Tally& tally);
+  static std::string text(const Step& step);
+  // What the replicas hold.
+  std::string text() const;
 
  private:
   struct Copy {
@@ -85,7 +102,7 @@ class ReplicaRun {
   struct Replica {
     Copy current{};  // what the node answers from
     Copy durable{};  // what a crash leaves
-    std::unique_ptr<NamingRules> rules{};
+    dynamo::core::ActorSource actors{0};
   };
   // A context that some client holds.
   struct Seen {
@@ -98,24 +115,23 @@ class ReplicaRun {
     std::uint64_t history = 0;  // H(w)
     dynamo::Dot dot{};
     dynamo::core::StoredVersion version{};
-    std::set<std::size_t> durable_on{};  // and not forgotten there since
-  };
-  struct Weights {
-    std::uint64_t put, get, replicate, replay, sync, forget, crash, restart, fail;
+    std::uint64_t durable_on = 0;  // replicas, and not forgotten there since
   };
 
-  void step();
-  void put(std::size_t at, const Seen& context);
-  void fail_a_put(std::size_t at, const Seen& context);
-  void get();
+  bool is(NamingMutant mutant) const { return mutant_ == mutant; }
+  bool take(const Step& step);
+  void put(const Step& step, const Seen& context);
+  void fail_a_put(const Step& step, const Seen& context);
+  bool get(std::uint64_t mask);
+  void send(const Copy& copy);
   void receive(std::size_t at, const Copy& copy);
   void sync(std::size_t at);
   void forget(std::size_t at);
   void crash(std::size_t at);
-  void open(std::size_t at) { replicas_[at].rules->open(prng_.next()); }
+  // The data directory, after a crash or a clean close.
+  void open(std::size_t at);
 
-  const Seen& any_context();
-  dynamo::core::PutRequest request_of(const Seen& context);
+  dynamo::core::PutRequest request_of(const Step& step, const Seen& context) const;
 
   void check(std::size_t at);
   void check_codec(const dynamo::core::VersionSet& set);
@@ -125,20 +141,16 @@ class ReplicaRun {
 
   std::uint64_t write_of(const dynamo::core::StoredVersion& version) const;
   std::uint64_t ghost_of(const dynamo::core::VersionSet& set) const;
-  void trace(std::string line) { trace_ += line + "\n"; }
   void fail(const std::string& what);
 
-  dynamo::core::Prng prng_;
-  const dynamo::core::Conflict conflict_;
-  Weights weights_;
+  dynamo::core::Conflict conflict_;
+  NamingMutant mutant_;
+  std::uint64_t boots_ = 0;
   std::array<Replica, replicas_count> replicas_;
   std::vector<Write> writes_;
   std::vector<Seen> contexts_;
   std::vector<Copy> sent_;
-  // C5: a dot names one write for ever, lost ones included.
-  std::map<dynamo::Dot, std::uint64_t> named_;
-  Tally* tally_ = nullptr;
-  std::string trace_;
+  Tally tally_;
   std::string failure_;
 };
 

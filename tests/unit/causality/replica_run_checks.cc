@@ -1,9 +1,11 @@
 #include <string>
 
+#include "unit/causality/canonical.h"
 #include "unit/causality/encoded.h"
 #include "unit/causality/replica_run.h"
 
-// What must hold after every step. The codes are those of the checkers in the test plan.
+// What must hold after every step, and what tells two states apart. The codes are those of the
+// checkers in the test plan.
 namespace test {
 
 using dynamo::core::Conflict;
@@ -25,8 +27,8 @@ void ReplicaRun::check(std::size_t at) {
   const Copy& copy = replicas_[at].current;
   if (!copy.model.equals(copy.real.set)) return fail("the model differs at a replica");
   check_codec(copy.real.set);
-  if (copy.real.set.versions().size() > 1) ++tally_->siblings;
-  if (!copy.real.set.history().dots().empty()) ++tally_->gaps;
+  if (copy.real.set.versions().size() > 1) ++tally_.siblings;
+  if (!copy.real.set.history().dots().empty()) ++tally_.gaps;
 
   const VersionSet live = merged(false, {0, 1, 2});
   if (encoded(merged(false, {2, 0, 1})) != encoded(live)) {
@@ -70,7 +72,7 @@ void ReplicaRun::check_promises(const VersionSet& all, const std::string& what) 
     if ((shown & self) != 0 && (writes_[write].history & shown) != self) {
       return fail("C3: shown beside what it replaced: " + name + " in " + what);
     }
-    if (writes_[write].durable_on.empty()) continue;
+    if (writes_[write].durable_on == 0) continue;
     if ((cover & self) == 0) return fail("C2: lost " + name + " from " + what);
     if ((writes_[write].history & ~self & shown) != 0) {
       return fail("C3: what " + name + " replaced is back in " + what);
@@ -83,11 +85,44 @@ void ReplicaRun::check_promises(const VersionSet& all, const std::string& what) 
 void ReplicaRun::check_winner(const VersionSet& all, const std::string& what) {
   if (all.versions().size() > 1) return fail("P14: siblings in " + what);
   for (const Write& write : writes_) {
-    if (write.durable_on.empty()) continue;
+    if (write.durable_on == 0) continue;
     const bool beaten =
         !all.versions().empty() && !dynamo::core::wins_over(write.version, all.versions().front());
     if (!beaten) return fail("P14: a later write than the winner was dropped from " + what);
   }
+}
+
+bool ReplicaRun::blank(std::size_t at) const {
+  const Replica& replica = replicas_[at];
+  return replica.current.real.set.empty() && replica.durable.real.set.empty() &&
+         replica.current.real.actor == dynamo::ActorId{} &&
+         replica.durable.real.actor == dynamo::ActorId{};
+}
+
+std::string ReplicaRun::fingerprint() const {
+  Canonical out;
+  for (const Replica& replica : replicas_) {
+    for (const Copy* copy : {&replica.current, &replica.durable}) {
+      out.set(copy->real.set);
+      out.actor(copy->real.actor);
+      out.number(replica.actors.trusts(copy->real.actor) ? 1 : 0);
+    }
+  }
+  out.number(writes_.size());
+  for (const Write& write : writes_) {
+    out.dot(write.dot);
+    out.number(write.history);
+    out.number(write.durable_on);
+    out.number(write.version.clock.value);
+    out.number(write.version.write_id.high);
+  }
+  out.as_set(contexts_, [&](const Seen& seen) {
+    out.history(seen.history);
+    out.number(seen.ghost);
+    out.number(seen.latest.value);
+  });
+  out.as_set(sent_, [&](const Copy& copy) { out.set(copy.real.set); });
+  return out.take();
 }
 
 }  // namespace test

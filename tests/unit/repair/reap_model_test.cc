@@ -12,6 +12,7 @@
 #include "base/prng.h"
 #include "catch.hpp"
 #include "unit/causality/seeds.h"
+#include "unit/causality/shrink.h"
 #include "unit/repair/reap_run.h"
 
 namespace {
@@ -151,21 +152,10 @@ std::string replay(const Steps& steps, ReapMutant mutant, std::size_t leader) {
   return {};
 }
 
-// Leaves out whatever the failure does not need.
-Steps shrunk(Steps steps, ReapMutant mutant, std::size_t leader) {
-  for (std::size_t width = steps.size() / 2; width > 0; width /= 2) {
-    for (std::size_t from = 0; from + width <= steps.size();) {
-      Steps fewer = steps;
-      const auto first = fewer.begin() + static_cast<std::ptrdiff_t>(from);
-      fewer.erase(first, first + static_cast<std::ptrdiff_t>(width));
-      if (replay(fewer, mutant, leader).empty()) {
-        from += width;
-      } else {
-        steps = std::move(fewer);
-      }
-    }
-  }
-  return steps;
+Steps fewest(const Result& result, ReapMutant mutant) {
+  return test::shrunk(result.steps, [&](const Steps& steps) {
+    return !replay(steps, mutant, result.leader).empty();
+  });
 }
 
 std::string text(const Steps& steps) {
@@ -192,7 +182,7 @@ TEST_CASE("reaping: no run loses a write or brings back what was deleted") {
     const Result result = random_run(seed, ReapMutant::none);
     if (!result.failure.empty()) {
       FAIL("DYNAMO_SEED=" << seed << ": " << result.failure << "\nafter\n"
-                          << text(shrunk(result.steps, ReapMutant::none, result.leader)));
+                          << text(fewest(result, ReapMutant::none)));
     }
     for (std::size_t op = 0; op < ops_count; ++op) sum.done[op] += result.tally.done[op];
     sum.dropped += result.tally.dropped;

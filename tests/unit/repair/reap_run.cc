@@ -81,11 +81,19 @@ bool ReapRun::take(const Step& step) {
 bool ReapRun::apply(const Step& step) {
   if (step.a == stand_in && needs_owner(step.op)) return false;
   if (!take(step)) return false;
+  note_touched(step);
   ++tally_.done[static_cast<std::size_t>(step.op)];
   // Generations are stored before anybody hears of them.
   for (Node& node : nodes_) node.durable.generation = node.now.generation;
   check();
   return true;
+}
+
+void ReapRun::note_touched(const Step& step) {
+  if (step.op == Op::get) return;  // it only reads
+  touched_ |= bit(step.a);
+  const bool two = step.op == Op::contact || step.op == Op::exchange;
+  if (two) touched_ |= bit(step.b);
 }
 
 PutRequest ReapRun::request(const Seen& context, bool object) {

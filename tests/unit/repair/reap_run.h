@@ -19,6 +19,8 @@
 // has come back (see unit/causality/replica_run.h).
 namespace test {
 
+class Canonical;
+
 // A rule of the protocol that is left out.
 enum class ReapMutant {
   none,
@@ -92,6 +94,11 @@ class ReapRun {
   Tally& tally() { return tally_; }
   std::size_t frames() const { return frames_.size(); }
   std::size_t contexts() const { return contexts_.size(); }
+  // Of those that are equal, the first.
+  std::vector<std::uint8_t> distinct_contexts() const;
+  std::vector<std::uint8_t> distinct_frames() const;
+  // Something has happened to the owner, or may have: those to which nothing has are alike.
+  bool touched(std::size_t owner) const { return owner == leader_ || (touched_ >> owner & 1) != 0; }
   // Equal states have equal futures.
   std::string fingerprint() const;
 
@@ -128,6 +135,7 @@ class ReapRun {
     Set set{};
     std::uint64_t stamp = 0;
     std::array<int, nodes> lives{};  // of those whom it can have been sent to
+    friend bool operator==(const Frame&, const Frame&) = default;
   };
   struct Drop {
     Set set{};
@@ -140,6 +148,7 @@ class ReapRun {
   struct Seen {
     dynamo::core::History history{};
     std::uint64_t ghost = 0;
+    friend bool operator==(const Seen&, const Seen&) = default;
   };
   struct Write {
     std::uint64_t history = 0;
@@ -148,6 +157,7 @@ class ReapRun {
 
   bool take(const Step& step);
   bool take_protocol(const Step& step);
+  void note_touched(const Step& step);
   bool begin(bool unasked);
   bool raise(std::size_t at);
   bool hear_seal(std::size_t at, std::size_t from);
@@ -180,6 +190,7 @@ class ReapRun {
   void note_disk_lost(std::size_t at);
   std::uint64_t stamp(std::size_t at) const;
 
+  static void add(Canonical& out, const Node& node);
   std::uint64_t ghost_of(const Set& set) const;
   Set everything(bool durable) const;
   void check();
@@ -195,7 +206,8 @@ class ReapRun {
   std::vector<Drop> drops_;
   std::vector<Seen> contexts_;
   std::vector<Write> writes_;
-  std::uint64_t reaped_ = 0;  // writes
+  std::uint64_t reaped_ = 0;   // writes
+  std::uint64_t touched_ = 0;  // owners
   Tally tally_;
   std::string failure_;
 };

@@ -1,14 +1,16 @@
+#include <algorithm>
 #include <array>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
+#include "unit/causality/canonical.h"
 #include "unit/repair/reap_run.h"
 
 // What must hold after every step, and what tells two states apart.
 namespace test {
 
-using dynamo::core::Encoder;
 using dynamo::core::Generation;
 using dynamo::core::StoredVersion;
 
@@ -62,52 +64,80 @@ void ReapRun::check(const Set& all, const std::string& where) {
   }
 }
 
-std::string ReapRun::fingerprint() const {
-  std::string bytes;
-  Encoder out(bytes);
-  const auto add_disk = [&](const Disk& disk) {
-    disk.record.set.encode(out);
-    out.varint(disk.record.actor.boot);
-    out.varint(disk.record.actor.sequence);
-    out.varint(disk.hint ? disk.hint->stamp + 1 : 0);
-    if (disk.hint) disk.hint->set.encode(out);
-    if (disk.hint) out.varint(disk.hint->has.size());
-    for (const std::size_t has : disk.hint ? disk.hint->has : std::set<std::size_t>{}) {
-      out.varint(has);
-    }
-    const Generation& g = disk.generation;
-    for (const std::uint64_t n : {g.current, g.settled, g.sealed, g.floor}) out.varint(n);
-    out.varint(g.rebuilding ? 1 : 0);
+namespace {
+
+template <class Values>
+std::vector<std::uint8_t> distinct(const Values& values) {
+  std::vector<std::uint8_t> result;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto same = [&](std::uint8_t other) { return values[other] == values[i]; };
+    if (std::ranges::none_of(result, same)) result.push_back(static_cast<std::uint8_t>(i));
+  }
+  return result;
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> ReapRun::distinct_contexts() const { return distinct(contexts_); }
+std::vector<std::uint8_t> ReapRun::distinct_frames() const { return distinct(frames_); }
+
+void ReapRun::add(Canonical& out, const Node& node) {
+  const auto add_all = [&](const std::set<std::size_t>& numbers) {
+    out.number(numbers.size());
+    for (const std::size_t number : numbers) out.number(number);
   };
-  for (const Node& node : nodes_) {
-    add_disk(node.now);
-    add_disk(node.durable);
-    out.varint(node.lost ? 1 : 0);
-    for (const int known : node.known) out.varint(static_cast<std::uint64_t>(known + 1));
-    out.varint(node.candidate ? node.candidate->equal.size() + 1 : 0);
-    if (node.candidate) node.candidate->set.encode(out);
-    if (node.candidate) out.varint(node.candidate->generation);
-    for (const std::size_t with : node.candidate ? node.candidate->equal : node.rebuilt_from) {
-      out.varint(with);
-    }
+  for (const Disk* disk : {&node.now, &node.durable}) {
+    out.set(disk->record.set);
+    out.actor(disk->record.actor);
+    out.number(node.actors.trusts(disk->record.actor) ? 1 : 0);
+    out.number(disk->hint ? disk->hint->stamp + 1 : 0);
+    if (disk->hint) out.set(disk->hint->set);
+    if (disk->hint) add_all(disk->hint->has);
+    const Generation& g = disk->generation;
+    for (const std::uint64_t n : {g.current, g.settled, g.sealed, g.floor}) out.number(n);
+    out.number((g.rebuilding ? 1 : 0) + (g.replaced ? 2 : 0));
   }
+  out.number(node.lost ? 1 : 0);
+  out.number(static_cast<std::uint64_t>(node.life));
+  for (const int known : node.known) out.number(static_cast<std::uint64_t>(known + 1));
+  add_all(node.rebuilt_from);
+  out.number(node.candidate ? node.candidate->generation + 1 : 0);
+  if (node.candidate) out.set(node.candidate->set);
+  if (node.candidate) add_all(node.candidate->equal);
+}
+
+std::string ReapRun::fingerprint() const {
+  Canonical out;
+  for (const Node& node : nodes_) add(out, node);
+  out.number(answers_.size());
   for (const auto& [at, answer] : answers_) {
-    out.varint(at);
-    out.varint(answer.generation);
-    for (const int known : answer.known) out.varint(static_cast<std::uint64_t>(known + 1));
+    out.number(at);
+    out.number(answer.generation);
+    for (const int known : answer.known) out.number(static_cast<std::uint64_t>(known + 1));
   }
-  out.varint(announced_);
-  out.varint(leader_);
-  out.varint(frames_.size());
-  for (const Frame& frame : frames_) {
-    frame.set.encode(out);
-    out.varint(frame.stamp);
+  out.number(announced_);
+  out.number(leader_);
+  out.number(reaped_);
+  out.number(writes_.size());
+  for (const Write& write : writes_) {
+    out.number(write.history);
+    out.number(write.durable_on.size());
+    for (const std::size_t at : write.durable_on) out.number(at);
   }
-  out.varint(drops_.size());
-  out.varint(contexts_.size());
-  out.varint(draws_);
-  out.varint(reaped_);
-  return bytes;
+  out.as_set(frames_, [&](const Frame& frame) {
+    out.set(frame.set);
+    out.number(frame.stamp);
+    for (const int life : frame.lives) out.number(static_cast<std::uint64_t>(life));
+  });
+  out.as_set(drops_, [&](const Drop& drop) {
+    out.set(drop.set);
+    out.number(drop.generation);
+  });
+  out.as_set(contexts_, [&](const Seen& seen) {
+    out.history(seen.history);
+    out.number(seen.ghost);
+  });
+  return out.take();
 }
 
 std::string ReapRun::text(const Step& step) {
