@@ -6,6 +6,7 @@
 
 #include "host/scan.h"
 #include "node/cluster_status.h"
+#include "node/engine_keys.h"
 
 namespace dynamo::host {
 
@@ -16,18 +17,26 @@ constexpr auto retry_period = std::chrono::milliseconds(100);
 }  // namespace
 
 // The object buffer first, and only then the engine: a record leaves the buffer after it has
-// reached the engine.
+// reached the engine. What the engine said is kept, if it may be (RecordCache).
 class Host::Reader final : public core::RecordReader {
  public:
-  explicit Reader(const Host& host) : host_(host) {}
+  explicit Reader(Host& host) : host_(host) {}
 
   absl::StatusOr<bool> read(std::string_view key,
                             absl::FunctionRef<void(std::string_view)> visit) const override {
+    const std::uint64_t hash = RecordCache::hash_of(key);
+    const std::uint64_t stamp = host_.cache_.stamp(hash);
     if (const ObjectBuffer::Content record = host_.buffer_.find(key)) {
       if (*record) visit(**record);
       return record->has_value();
     }
-    return host_.parts_.storage->read(key, visit);
+    if (host_.cache_.read(hash, key, visit)) return true;
+    return host_.parts_.storage->read(key, [&](std::string_view record) {
+      visit(record);
+      if (core::is_kind(key, core::RecordKind::object)) {
+        host_.cache_.keep(hash, key, record, stamp);
+      }
+    });
   }
 
   absl::StatusOr<std::string> scan(
@@ -46,7 +55,7 @@ class Host::Reader final : public core::RecordReader {
   }
 
  private:
-  const Host& host_;
+  Host& host_;
 };
 
 Host::Host(NodeOptions options, Parts parts)
@@ -55,6 +64,7 @@ Host::Host(NodeOptions options, Parts parts)
       parts_(std::move(parts)),
       // The other half is for the commit, and for the one it may have to wait for.
       buffer_(options_.flush_interval / 2),
+      cache_(options_.record_cache_bytes),
       reader_(std::make_unique<Reader>(*this)),
       local_reads_(std::make_unique<LocalReads>(*reader_, *parts_.environment)) {}
 

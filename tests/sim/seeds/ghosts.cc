@@ -94,11 +94,21 @@ Write* Ghosts::find_stored(const StoredVersion& version) {
   return &named;
 }
 
+void Ghosts::reap(int key, const Bits& covered) {
+  KeyGhosts& ghosts = of(key);
+  ghosts.reaped.add(covered);
+  for (const int number : ghosts.writes) {
+    const Write& reaped = write(number);
+    if (!ghosts.reaped.has(reaped.place)) continue;
+    if (ghosts.reaped_last < 0 || wins_over(reaped, write(ghosts.reaped_last))) {
+      ghosts.reaped_last = number;
+    }
+  }
+}
+
 bool Ghosts::lost_to_reaped(const Write& lost) const {
-  return std::ranges::any_of(of(lost.key).writes, [&](int number) {
-    const Write& other = write(number);
-    return wins_over(other, lost) && of(lost.key).reaped.has(other.place);
-  });
+  const int last = of(lost.key).reaped_last;
+  return last >= 0 && wins_over(write(last), lost);
 }
 
 std::size_t Ghosts::dot_place(int key, const StoredVersion& version) {

@@ -80,6 +80,7 @@ struct KeyGhosts {
   Bits acknowledged{};   // writes
   Bits replaced_dots{};  // that acknowledged writes had seen
   Bits reaped{};         // writes that were covered by what was dropped
+  int reaped_last = -1;  // last write wins: the one of them that wins over all others
 
   // Some record had the write as a version. One that loses at once (last write wins) never is.
   bool has_dot_of(int write) const {
@@ -114,6 +115,8 @@ class Ghosts {
   // Of a stored version; nullptr if nobody knows it.
   Write* find_stored(const dynamo::core::StoredVersion& version);
 
+  // What covers these writes of the key has been dropped.
+  void reap(int key, const Bits& covered);
   // Last write wins: what it lost to has been dropped with the deletes.
   bool lost_to_reaped(const Write& write) const;
 

@@ -258,7 +258,7 @@ void RecordChecks::see_record_go(int node, const std::string& engine_key) {
     }
     covered.add(write->seen);
   }
-  ghosts_.of(key).reaped.add(covered);
+  ghosts_.reap(key, covered);
   if (on_reap_) on_reap_(key, covered);
 }
 

@@ -48,6 +48,37 @@ TEST_CASE("local reads: an owner answers without a turn, as the machine does") {
   CHECK(node.host->stats().get_latency.count == 4);
 }
 
+// The record is read from the engine, is written anew, and the write reaches the disk and leaves
+// the object buffer, before the reader goes on and keeps what it has read.
+TEST_CASE("local reads: what a slow reader has read is not kept for the next") {
+  LoneNode node;
+  REQUIRE(node.start().ok());
+  REQUIRE(node.host->open_store(node.facts).ok());
+  const LoneNode::Put first = node.put("k", "tea");
+  node.hands->advance(node.options.flush_interval);
+  REQUIRE(first->status.ok());
+  node.disk->during_read = [&] {
+    const LoneNode::Put second = node.put("k", "coffee");
+    node.hands->advance(node.options.flush_interval);
+    CHECK(second->status.ok());
+  };
+  CHECK(node.host->get_here(node.facts, "k")->versions.size() == 1);
+  CHECK(node.host->get_here(node.facts, "k")->versions.size() == 2);
+}
+
+// What a get has read from the engine is there for the next without it.
+TEST_CASE("local reads: a record that was read is kept until it is written anew") {
+  LoneNode node;
+  REQUIRE(node.start().ok());
+  REQUIRE(node.host->open_store(node.facts).ok());
+  const LoneNode::Put put = node.put("k", "tea");
+  node.hands->advance(node.options.flush_interval);
+  REQUIRE(put->status.ok());
+  CHECK(object_here(node, "k") == "tea");
+  node.disk->read_status = absl::DataLossError("the disk is gone");
+  CHECK(object_here(node, "k") == "tea");
+}
+
 TEST_CASE("local reads: what is not this node's to say is left to the machine") {
   LoneNode node;
   node.members = {"a", "b"};

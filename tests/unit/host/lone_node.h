@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <limits>
 #include <memory>
 #include <string>
@@ -23,6 +24,7 @@ struct Disk {
   absl::Status read_status{};
   int commits = 0;
   int commits_max = std::numeric_limits<int>::max();  // all that come after these fail
+  std::function<void()> during_read{};  // once, before the reader is told what was read
 };
 
 class ScriptedEngine final : public dynamo::StorageEngine {
@@ -32,7 +34,12 @@ class ScriptedEngine final : public dynamo::StorageEngine {
   absl::StatusOr<bool> read(std::string_view key,
                             absl::FunctionRef<void(std::string_view)> visit) override {
     if (!disk_->read_status.ok()) return disk_->read_status;
-    return disk_->engine->read(key, visit);
+    if (!disk_->during_read) return disk_->engine->read(key, visit);
+    std::string record;
+    const auto found = disk_->engine->read(key, [&](std::string_view read) { record = read; });
+    std::exchange(disk_->during_read, {})();
+    if (found.ok() && *found) visit(record);
+    return found;
   }
   absl::Status write(std::span<const Write> batch) override {
     if (!disk_->write_status.ok()) return disk_->write_status;

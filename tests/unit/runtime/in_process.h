@@ -71,10 +71,10 @@ class InProcessTransport final : public dynamo::Transport {
 };
 
 // A node of a cluster of `members`, all in this process.
-inline absl::StatusOr<dynamo::Node> start_node(const std::shared_ptr<Exchange>& exchange,
-                                               const std::string& name,
-                                               const std::vector<std::string>& members,
-                                               asio::any_io_executor executor = {}) {
+inline absl::StatusOr<dynamo::Node> start_node(
+    const std::shared_ptr<Exchange>& exchange, const std::string& name,
+    const std::vector<std::string>& members, asio::any_io_executor executor = {},
+    std::chrono::milliseconds flush_interval = std::chrono::seconds(1)) {
   std::vector<dynamo::Member> list;
   for (const std::string& member : members) list.push_back({.name = member, .address = member});
   dynamo::Components components;
@@ -82,7 +82,8 @@ inline absl::StatusOr<dynamo::Node> start_node(const std::shared_ptr<Exchange>& 
   components.membership = dynamo::fixed_membership(std::move(list));
   components.storage = dynamo::memory_storage();
   components.executor = std::move(executor);
-  return dynamo::Node::start({.name = name, .partitions = 8}, std::move(components));
+  return dynamo::Node::start({.name = name, .partitions = 8, .flush_interval = flush_interval},
+                             std::move(components));
 }
 
 inline std::size_t count_entries(const char* directory) {

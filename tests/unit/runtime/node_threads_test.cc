@@ -1,5 +1,6 @@
 // Nodes on real threads: the library's, an application's io_context, a thread_pool.
 
+#include <array>
 #include <atomic>
 #include <future>
 #include <memory>
@@ -94,6 +95,43 @@ TEST_CASE("threads: many callers that block, each for keys of its own") {
   const dynamo::Stats stats = nodes[0].stats();
   CHECK(stats.puts == 4 * rounds);
   CHECK(stats.gets == 8 * rounds);
+}
+
+// What is kept of records that were read must never be older than what has been acknowledged, while
+// they go from the object buffer to the engine all the time.
+TEST_CASE("threads: no read is older than what was acknowledged before it") {
+  const auto exchange = std::make_shared<Exchange>();
+  Node node = start_node(exchange, "a", {"a"}, {}, milliseconds(2)).value();
+  const Store store = node.open("sessions", {.quorum = one,
+                                             .reconciler = dynamo::last_write_wins(),
+                                             .durability = dynamo::Durability::buffered})
+                          .value();
+  constexpr int keys = 4;
+  std::array<std::atomic<int>, keys> acknowledged{};
+  std::atomic<bool> over{false};
+  std::atomic<int> older{0};
+  const auto read = [&] {
+    for (int i = 0; !over; ++i) {
+      const auto key = static_cast<std::size_t>(i % keys);
+      const int least = acknowledged[key];
+      const auto got = store.get("key" + std::to_string(key));
+      if (!got.ok() || (least > 0 && std::stoi(std::string(got->object())) < least)) ++older;
+    }
+  };
+  std::thread first(read);
+  std::thread second(read);
+  int failed = 0;
+  for (int i = 1; i <= 4000; ++i) {
+    const auto key = static_cast<std::size_t>(i % keys);
+    const auto put = store.put("key" + std::to_string(key), Context(), std::to_string(i));
+    if (put.ok()) acknowledged[key] = i;
+    failed += put.ok() ? 0 : 1;
+  }
+  over = true;
+  first.join();
+  second.join();
+  CHECK(failed == 0);
+  CHECK(older == 0);
 }
 
 TEST_CASE("threads: nodes on an application's io_context") {
