@@ -43,7 +43,7 @@ std::size_t Reaper::gather(const Turn& turn) {
   const std::set<ObjectKey>& deletes = state_.trees.deletes();
   auto at = gathering_from_ ? deletes.lower_bound(*gathering_from_) : deletes.begin();
   std::size_t read = 0;
-  for (; at != deletes.end() && read < slice; ++at) {
+  for (std::size_t seen = 0; at != deletes.end() && read < slice && seen < seen_max; ++at, ++seen) {
     const int partition = state_.ring->partition_of(at->hash);
     if (state_.ring->is_moving(partition) || !leads(partition)) continue;
     ++read;
@@ -66,7 +66,7 @@ std::size_t Reaper::gather(const Turn& turn) {
                         .round = rounds_.hurry(place.second, turn.now.steady, turn.now.steady),
                         .records = std::move(list)});
   }
-  return read;
+  return more ? std::max<std::size_t>(read, 1) : read;
 }
 
 void Reaper::confirm(const Turn& turn) {

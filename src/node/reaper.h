@@ -38,6 +38,7 @@ class Reaper {
   // Read at a time, and so the most records of a batch; then a pause, as the controller of
   // background work has it.
   static constexpr std::size_t slice = 64;
+  static constexpr std::size_t seen_max = 4096;  // for them, those that others lead among them
   static constexpr TimePoint pause = std::chrono::milliseconds(5);
 
   Reaper(NodeState& state, Replica& replica, ExchangeRounds& rounds, Generations& generations)
