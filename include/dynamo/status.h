@@ -40,6 +40,7 @@ struct TransferStatus {
   std::string trouble{};            // why the last attempt was not complete; empty: it was, or runs
 };
 
+// What Node::status() says: the cluster as this node sees it.
 struct ClusterStatus {
   std::string cluster{};                // the label
   std::uint64_t view = 0;               // its number; 0 before the first

@@ -10,6 +10,7 @@
 
 namespace dynamo {
 
+// What gossip_membership() goes by.
 struct GossipOptions {
   // As NodeOptions::cluster and NodeOptions::partitions: nodes with others are not let in.
   std::string cluster = "dynamo";
