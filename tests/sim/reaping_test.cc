@@ -112,8 +112,8 @@ TEST_CASE("a member that is away holds the deletes back, and status names it") {
   CHECK(records_of(cluster, "k") == 3);
   std::string notes;
   for (const std::string& note : cluster.node(0).status().notes) notes += note + "\n";
-  CHECK_THAT(notes, Catch::Matchers::Contains("deletes are kept until " +
-                                              dynamo::testing::SimWorld::name_of(away)));
+  CHECK_THAT(notes, test::ContainsSubstring("deletes are kept until " +
+                                            dynamo::testing::SimWorld::name_of(away)));
   cluster.restart(away);
   CHECK(cluster.run_until([&] { return records_of(cluster, "k") == 0; }, 5min));
 }

@@ -56,7 +56,7 @@ TEST_CASE("an owner that is being rebuilt does not say that there is nothing") {
   cluster.crash(1);
   cluster.run_for(10s);
   const auto got = store.get("k", {.r = 2});
-  CHECK_THAT(got.status().ToString(), Catch::Matchers::Contains("c: refused: rebuilding"));
+  CHECK_THAT(got.status().ToString(), test::ContainsSubstring("c: refused: rebuilding"));
   CHECK(store.get("k", {.r = 1})->object() == "book");
   // It takes writes meanwhile.
   CHECK(store.put("new", Context(), "pen", {.w = 2}).ok());
@@ -95,7 +95,7 @@ TEST_CASE("the disk that was lost and found again stays out") {
   cluster.run_for(30s);
   std::string notes;
   for (const std::string& note : cluster.node(2).status().notes) notes += note + "\n";
-  CHECK_THAT(notes, Catch::Matchers::Contains("another data directory that has taken the place"));
+  CHECK_THAT(notes, test::ContainsSubstring("another data directory that has taken the place"));
   CHECK(absl::IsFailedPrecondition(cluster.open(2, "carts", carts).status()));
 }
 
