@@ -24,13 +24,12 @@ class Host::Reader final : public core::RecordReader {
 
   absl::StatusOr<bool> read(std::string_view key,
                             absl::FunctionRef<void(std::string_view)> visit) const override {
+    if (const ObjectBuffer::Content record = host_.buffer_.find(key)) return tell(record, visit);
     const std::uint64_t hash = RecordCache::hash_of(key);
-    const std::uint64_t stamp = host_.cache_.stamp(hash);
-    if (const ObjectBuffer::Content record = host_.buffer_.find(key)) {
-      if (*record) visit(**record);
-      return record->has_value();
-    }
     if (host_.cache_.read(hash, key, visit)) return true;
+    // Only now, for the stamp lies where other readers' locks do; so the buffer is asked again.
+    const std::uint64_t stamp = host_.cache_.stamp(hash);
+    if (const ObjectBuffer::Content record = host_.buffer_.find(key)) return tell(record, visit);
     return host_.parts_.storage->read(key, [&](std::string_view record) {
       visit(record);
       if (core::is_kind(key, core::RecordKind::object)) {
@@ -55,6 +54,12 @@ class Host::Reader final : public core::RecordReader {
   }
 
  private:
+  static bool tell(const ObjectBuffer::Content& record,
+                   absl::FunctionRef<void(std::string_view)> visit) {
+    if (*record) visit(**record);
+    return record->has_value();
+  }
+
   Host& host_;
 };
 
