@@ -70,8 +70,8 @@ endfunction()
 # dynamo_precompile(<target> <header> [PROGRAM] SETTINGS <function> LINK <targets>)
 #
 # A precompiled header, which dynamo_use_precompiled(<user> <target>) takes for one more target that
-# is compiled with the same settings, and is a program too or not. It holds other libraries' headers only: one of ours would
-# recompile everything when it changes.
+# is compiled with the same settings, and is a program too or not. It holds other libraries' headers
+# only: one of ours would recompile everything when it changes.
 function(dynamo_precompile target header)
   cmake_parse_arguments(PARSE_ARGV 2 ARG "PROGRAM" "SETTINGS" "LINK")
   if(NOT DYNAMO_PRECOMPILE)

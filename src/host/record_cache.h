@@ -71,7 +71,7 @@ class RecordCache {
     std::size_t hand = 0;   // guarded: the set that is emptied next
   };
   static constexpr std::size_t shard_count = 64;
-  // Three bits choose nothing, so that tags and sets come from different ones.
+  // The lowest bits choose the shard, those above them the set, and the upper half is the tag.
   static std::size_t shard_of(std::uint64_t hash) { return hash % shard_count; }
   static std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
   std::size_t set_of(std::uint64_t hash) const { return (hash / shard_count) % sets_; }

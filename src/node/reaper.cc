@@ -12,6 +12,15 @@
 
 namespace dynamo::core {
 
+namespace {
+
+bool has(const StoreTable& stores, const StoreFacts& facts) {
+  const StoreTable::Entry* entry = stores.find(facts.name);
+  return entry != nullptr && entry->facts == facts;
+}
+
+}  // namespace
+
 const StoreFacts* Reaper::store_at(std::uint64_t place) const {
   for (const auto& [name, entry] : state_.stores.entries()) {
     if (store_place(name) == place) return &entry.facts;
@@ -126,9 +135,7 @@ void Reaper::take(const Turn& turn, const DropRequest& request) {
 
 // Whether it can be served by now, or never: then it does nothing.
 bool Reaper::may_serve(const DropRequest& request) const {
-  const StoreTable::Entry* entry = state_.stores.find(request.store.name);
-  if (entry == nullptr || entry->facts != request.store) return true;
-  return state_.stored_generation.may_drop(request.confirmed);
+  return !has(state_.stores, request.store) || state_.stored_generation.may_drop(request.confirmed);
 }
 
 std::size_t Reaper::serve(const Turn& turn) {
@@ -140,8 +147,7 @@ std::size_t Reaper::serve(const Turn& turn) {
   if (at == requests_.end()) return 0;
   const DropRequest request = std::move(at->drop);
   requests_.erase(at);
-  const StoreTable::Entry* entry = state_.stores.find(request.store.name);
-  if (entry == nullptr || entry->facts != request.store) return 1;
+  if (!has(state_.stores, request.store)) return 1;
   for (const KeyDigest& record : request.records) drop(turn, request.store, record);
   return request.records.size();
 }
