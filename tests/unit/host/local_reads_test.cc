@@ -19,6 +19,15 @@ std::string object_here(LoneNode& node, const std::string& key) {
   return answer->versions.empty() ? "absent" : answer->versions.front().object;
 }
 
+// A node whose disk has an object under "k".
+void start_with_tea(LoneNode& node) {
+  REQUIRE(node.start().ok());
+  REQUIRE(node.host->open_store(node.facts).ok());
+  const LoneNode::Put put = node.put("k", "tea");
+  node.hands->advance(node.options.flush_interval);
+  REQUIRE(put->status.ok());
+}
+
 }  // namespace
 
 TEST_CASE("local reads: an owner answers without a turn, as the machine does") {
@@ -53,11 +62,7 @@ TEST_CASE("local reads: an owner answers without a turn, as the machine does") {
 // the object buffer, before the reader goes on and keeps what it has read.
 TEST_CASE("local reads: what a slow reader has read is not kept for the next") {
   LoneNode node;
-  REQUIRE(node.start().ok());
-  REQUIRE(node.host->open_store(node.facts).ok());
-  const LoneNode::Put first = node.put("k", "tea");
-  node.hands->advance(node.options.flush_interval);
-  REQUIRE(first->status.ok());
+  start_with_tea(node);
   absl::Status second = absl::UnknownError("none yet");
   node.disk->during_read = [&] {
     // On a thread of its own, as the node's turns are: the reader holds a lock of its own.
@@ -75,11 +80,7 @@ TEST_CASE("local reads: what a slow reader has read is not kept for the next") {
 // What a get has read from the engine is there for the next without it.
 TEST_CASE("local reads: a record that was read is kept until it is written anew") {
   LoneNode node;
-  REQUIRE(node.start().ok());
-  REQUIRE(node.host->open_store(node.facts).ok());
-  const LoneNode::Put put = node.put("k", "tea");
-  node.hands->advance(node.options.flush_interval);
-  REQUIRE(put->status.ok());
+  start_with_tea(node);
   CHECK(object_here(node, "k") == "tea");
   node.disk->read_status = absl::DataLossError("the disk is gone");
   CHECK(object_here(node, "k") == "tea");
