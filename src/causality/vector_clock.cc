@@ -41,7 +41,17 @@ void VectorClock::raise(const ActorId& actor, std::uint64_t counter) {
 }
 
 void VectorClock::merge(const VectorClock& other) {
-  for (const Entry& entry : other.entries_) raise(entry.actor, entry.counter);
+  if (entries_.empty()) entries_ = other.entries_;
+  // One pass over both, which ascend. Mostly they name the same actors, and nothing is inserted.
+  auto at = entries_.begin();
+  for (const Entry& entry : other.entries_) {
+    while (at != entries_.end() && at->actor < entry.actor) ++at;
+    if (at != entries_.end() && at->actor == entry.actor) {
+      at->counter = std::max(at->counter, entry.counter);
+    } else {
+      at = entries_.insert(at, entry);
+    }
+  }
 }
 
 std::uint64_t VectorClock::operator[](const ActorId& actor) const {

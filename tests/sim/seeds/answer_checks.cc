@@ -91,15 +91,15 @@ void AnswerChecks::check_context(const Asked& asked, const dynamo::GetResult& re
   if (options_.last_write_wins) return;  // there the losers are covered, and never shown
   const KeyGhosts& ghosts = ghosts_.of(asked.key);
   const core::History& history = history_of(result.context);
-  for (const KnownDot& known : ghosts.dots) {
-    if (known.write < 0 || !history.contains(known.dot)) continue;
-    const std::size_t place = ghosts_.write(known.write).place;
-    if (seen.writes.has(place) || ghosts.reaped.has(place)) continue;
+  ghosts.dots_in(history).for_each([&](std::size_t at) {
+    const KnownDot& known = ghosts.dots[at];
+    const std::size_t place = known.write_place;
+    if (known.write < 0 || seen.writes.has(place) || ghosts.reaped.has(place)) return;
     findings_.fail(
         "C4",
         fmt::format("the context of a get covers write {}, which it does not show", known.write),
         asked.key);
-  }
+  });
   for (const dynamo::Version& version : result.versions) {
     if (history.contains(version.dot)) continue;
     findings_.fail(
@@ -128,13 +128,16 @@ bool AnswerChecks::covers(int key, std::size_t place, const dynamo::GetResult& r
 void AnswerChecks::check_covered(const Asked& asked, const dynamo::GetResult& result,
                                  const Seen& seen) {
   const auto check = [&](const Bits& wanted, std::string_view why) {
-    for (std::size_t place = 0; place < ghosts_.of(asked.key).writes.size(); ++place) {
-      if (!wanted.has(place) || covers(asked.key, place, result, seen)) continue;
+    Bits missing = wanted;
+    missing.remove(seen.writes);
+    bool failed = false;
+    missing.for_each([&](std::size_t place) {
+      if (failed || covers(asked.key, place, result, seen)) return;
+      failed = true;
       const int number = ghosts_.of(asked.key).writes[place];
       findings_.fail("C13", fmt::format("a get does not cover write {}, which {}", number, why),
                      asked.key);
-      return;
-    }
+    });
   };
   if (asked.regular && !disks_lost_) {
     findings_.visit(Visit::read_checked_regular);
@@ -157,15 +160,17 @@ void AnswerChecks::failed(const Asked& asked, const absl::Status& status) {
 void AnswerChecks::put(const Write& write, const dynamo::Context& given,
                        const dynamo::PutResult& result) {
   findings_.visit(write.object ? Visit::put_ok : Visit::erase_ok);
-  for (const KnownDot& known : ghosts_.of(write.key).dots) {
-    if (!history_of(result.context).contains(known.dot)) continue;
-    if (known.write == write.number || history_of(given).contains(known.dot)) continue;
+  const KeyGhosts& ghosts = ghosts_.of(write.key);
+  Bits added = ghosts.dots_in(history_of(result.context));
+  added.remove(ghosts.dots_in(history_of(given)));
+  added.for_each([&](std::size_t place) {
+    if (ghosts.dots[place].write == write.number) return;
     findings_.fail("C4",
                    fmt::format("the context of put {} covers write {}, which its writer has "
                                "not seen",
-                               write.number, known.write),
+                               write.number, ghosts.dots[place].write),
                    write.key);
-  }
+  });
   if (!history_of(result.context).covers(history_of(given))) {
     findings_.fail("C4",
                    fmt::format("the context of put {} has lost what was given to it", write.number),
@@ -215,10 +220,7 @@ void AnswerChecks::check_durable(const Write& write, const dynamo::PutResult& re
         handed_on = std::ranges::find(owners, node) == owners.end();
         const OnDisk disk = read_disk(cluster_, node, engine_key);
         there = there || disk.damaged;
-        for (const KnownDot& known : ghosts.dots) {
-          there = there || (known.write == write.number && disk.record &&
-                            disk.record->replica.set.history().contains(known.dot));
-        }
+        there = there || (disk.record && write.is_in(disk.record->replica.set.history()));
         there = there || (options_.last_write_wins && disk.record &&
                           has_winner(write, disk.record->replica.set.versions()));
       }
@@ -229,8 +231,8 @@ void AnswerChecks::check_durable(const Write& write, const dynamo::PutResult& re
                             handed_on;
     if (there) findings_.visit(Visit::durable_checked);
     // A write that lost (last write wins) is never stored as such, and no dot is known for it.
-    const bool lost = options_.last_write_wins &&
-                      (!ghosts.has_dot_of(write.number) || ghosts_.lost_to_reaped(write));
+    const bool lost =
+        options_.last_write_wins && (write.dots.empty() || ghosts_.lost_to_reaped(write));
     if (there || gone_since || lost) continue;
     findings_.fail("C7",
                    fmt::format("write {} is acknowledged as synced by {}, and is not on its "

@@ -152,10 +152,7 @@ int EndChecks::disks_with(const Write& write, const std::string& engine_key,
       at[0] = static_cast<char>(kind);
       const OnDisk disk = read_disk(cluster_, node, at);
       there = there || disk.damaged;
-      for (const KnownDot& known : ghosts_.of(write.key).dots) {
-        there = there || (known.write == write.number && disk.record &&
-                          disk.record->replica.set.history().contains(known.dot));
-      }
+      there = there || (disk.record && write.is_in(disk.record->replica.set.history()));
       there = there || (options_.last_write_wins && disk.record &&
                         has_winner(write, disk.record->replica.set.versions()));
     }
@@ -185,7 +182,7 @@ void EndChecks::check_disks(int lost) {
     const Write& write = ghosts_.write(number);
     if (write.fate != Fate::acknowledged || ghosts_.of(write.key).reaped.has(write.place)) continue;
     if (options_.last_write_wins && ghosts_.lost_to_reaped(write)) continue;
-    if (options_.last_write_wins && !ghosts_.of(write.key).has_dot_of(number)) continue;
+    if (options_.last_write_wins && write.dots.empty()) continue;
     const int disks = disks_with(write, engine_keys[write.key], nodes);
     findings_.visit(Visit::durable_checked);
     if (disks >= options_.store.quorum.w - lost) continue;
@@ -222,14 +219,11 @@ void EndChecks::check_moved_key(int key, const std::vector<int>& owners) {
   for (const int number : ghosts.writes) {
     const Write& write = ghosts_.write(number);
     if (write.fate != Fate::acknowledged || ghosts.reaped.has(write.place)) continue;
-    if (options_.last_write_wins && !ghosts.has_dot_of(number)) continue;
+    if (options_.last_write_wins && write.dots.empty()) continue;
     if (options_.last_write_wins && ghosts_.lost_to_reaped(write)) continue;
     const auto has = [&](const OnDisk& disk) {
       if (disk.damaged || !disk.record) return disk.damaged;
-      const bool dot = std::ranges::any_of(ghosts.dots, [&](const KnownDot& known) {
-        return known.write == number && disk.record->replica.set.history().contains(known.dot);
-      });
-      return dot ||
+      return write.is_in(disk.record->replica.set.history()) ||
              (options_.last_write_wins && has_winner(write, disk.record->replica.set.versions()));
     };
     const std::ptrdiff_t there = std::ranges::count_if(disks, has);

@@ -34,6 +34,32 @@ bool has_winner(const Write& write, std::span<const StoredVersion> versions) {
   });
 }
 
+void KeyGhosts::add_dot(const KnownDot& known) {
+  const std::size_t place = dots.size();
+  dot_places.emplace(known.dot, place);
+  dots.push_back(known);
+  std::vector<Counted>& of_actor = dots_by_actor[known.dot.actor];
+  const auto after = std::ranges::upper_bound(of_actor, known.dot.counter, {}, &Counted::counter);
+  of_actor.insert(after, {known.dot.counter, place});
+}
+
+Bits KeyGhosts::dots_in(const dynamo::core::History& history) const {
+  Bits in;
+  in.reserve(dots.size());
+  for (const dynamo::VectorClock::Entry& entry : history.clock().entries()) {
+    const auto of_actor = dots_by_actor.find(entry.actor);
+    if (of_actor == dots_by_actor.end()) continue;
+    for (const Counted& dot : of_actor->second) {
+      if (dot.counter > entry.counter) break;
+      in.add(dot.place);
+    }
+  }
+  for (const dynamo::Dot& dot : history.dots()) {
+    if (const auto at = dot_places.find(dot); at != dot_places.end()) in.add(at->second);
+  }
+  return in;
+}
+
 std::string Ghosts::key_name(int key) { return fmt::format("k{}", key); }
 
 int Ghosts::key_of(std::string_view name) const {
@@ -113,12 +139,17 @@ bool Ghosts::lost_to_reaped(const Write& lost) const {
 
 std::size_t Ghosts::dot_place(int key, const StoredVersion& version) {
   KeyGhosts& ghosts = of(key);
-  const auto [at, added] = ghosts.dot_places.try_emplace(version.dot, ghosts.dots.size());
-  if (added) {
-    const Write* write = find_stored(version);
-    ghosts.dots.push_back({version.dot, write == nullptr ? -1 : write->number, version.write_id});
+  const auto at = ghosts.dot_places.find(version.dot);
+  if (at != ghosts.dot_places.end()) return at->second;
+  KnownDot known{.dot = version.dot, .id = version.write_id};
+  if (Write* write = find_stored(version); write != nullptr) {
+    known.write = write->number;
+    known.write_place = write->place;
+    known.may_be_hidden = write->may_be_hidden();
+    write->dots.push_back(version.dot);
   }
-  return at->second;
+  ghosts.add_dot(known);
+  return ghosts.dots.size() - 1;
 }
 
 Seen Ghosts::seen_by(int key, const std::vector<dynamo::Version>& versions,
@@ -126,8 +157,11 @@ Seen Ghosts::seen_by(int key, const std::vector<dynamo::Version>& versions,
   const KeyGhosts& ghosts = of(key);
   Seen seen;
   const auto add = [&](const Write& write, std::optional<std::size_t> dot) {
-    seen.writes.add(write.seen);
-    seen.dots.add(write.seen_dots);
+    // Who has seen a write has seen all that it had.
+    if (!seen.writes.has(write.place)) {
+      seen.writes.add(write.seen);
+      seen.dots.add(write.seen_dots);
+    }
     if (dot) seen.dots.add(*dot);
   };
   for (const dynamo::Version& version : versions) {
@@ -136,20 +170,18 @@ Seen Ghosts::seen_by(int key, const std::vector<dynamo::Version>& versions,
     if (write == nullptr) continue;
     add(*write, dot == ghosts.dot_places.end() ? std::nullopt : std::optional(dot->second));
   }
-  for (std::size_t place = 0; place < ghosts.dots.size(); ++place) {
+  ghosts.dots_in(context).for_each([&](std::size_t place) {
     const KnownDot& known = ghosts.dots[place];
-    if (known.write < 0 || !write(known.write).may_be_hidden()) continue;
-    if (context.contains(known.dot)) add(write(known.write), place);
-  }
+    if (known.write >= 0 && known.may_be_hidden) add(write(known.write), place);
+  });
   return seen;
 }
 
 Seen Ghosts::seen_after(const Write& write, const dynamo::core::History& context) const {
   Seen seen{.writes = write.seen, .dots = write.seen_dots};
   const KeyGhosts& ghosts = of(write.key);
-  for (std::size_t place = 0; place < ghosts.dots.size(); ++place) {
-    const KnownDot& known = ghosts.dots[place];
-    if (known.write == write.number && context.contains(known.dot)) seen.dots.add(place);
+  for (const dynamo::Dot& dot : write.dots) {
+    if (context.contains(dot)) seen.dots.add(ghosts.dot_places.at(dot));
   }
   return seen;
 }

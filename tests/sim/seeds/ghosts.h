@@ -48,10 +48,15 @@ struct Write {
   int tries = 0;
   std::chrono::nanoseconds begun{};
   std::chrono::nanoseconds acknowledged_at{};
-  dynamo::WriteId id{};     // zero until it is known
-  std::uint64_t clock = 0;  // as records have it
+  dynamo::WriteId id{};             // zero until it is known
+  std::uint64_t clock = 0;          // as records have it
+  std::vector<dynamo::Dot> dots{};  // under which some record has had it as a version
   // A get may not show it, and that says nothing.
   bool may_be_hidden() const { return !object || expires; }
+  // A record with this history has it, or has had it.
+  bool is_in(const dynamo::core::History& history) const {
+    return std::ranges::any_of(dots, [&](const dynamo::Dot& dot) { return history.contains(dot); });
+  }
 };
 
 // Last write wins: `one` has the larger clock.
@@ -68,8 +73,10 @@ struct Seen {
 // A dot, and the write that has it.
 struct KnownDot {
   dynamo::Dot dot{};
-  int write = -1;  // a number; -1: of a write whose id is not known yet
+  int write = -1;  // a number; -1: of a write that nobody knows
   dynamo::WriteId id{};
+  std::size_t write_place = 0;  // of the write in its key
+  bool may_be_hidden = false;   // the write
 };
 
 // All writes and dots of one key.
@@ -77,15 +84,20 @@ struct KeyGhosts {
   std::vector<int> writes{};  // numbers, by place
   std::vector<KnownDot> dots{};
   std::map<dynamo::Dot, std::size_t> dot_places{};
-  Bits acknowledged{};   // writes
+  struct Counted {
+    std::uint64_t counter = 0;
+    std::size_t place = 0;
+  };
+  std::map<dynamo::ActorId, std::vector<Counted>> dots_by_actor{};  // by ascending counter
+  Bits acknowledged{};                                                    // writes
   Bits replaced_dots{};  // that acknowledged writes had seen
   Bits reaped{};         // writes that were covered by what was dropped
   int reaped_last = -1;  // last write wins: the one of them that wins over all others
 
-  // Some record had the write as a version. One that loses at once (last write wins) never is.
-  bool has_dot_of(int write) const {
-    return std::ranges::find(dots, write, &KnownDot::write) != dots.end();
-  }
+  void add_dot(const KnownDot& known);
+  // The places of the dots that are in a history. Lives of ten minutes ask this thousands of times
+  // of thousands of dots, so it goes by actor and looks at no dot that is not in it.
+  Bits dots_in(const dynamo::core::History& history) const;
 };
 
 // Thread safety: one thread.

@@ -134,10 +134,7 @@ void RecordChecks::see_dot(int key, const core::StoredVersion& version, const Wr
                    key);
   }
   actor.counter = version.dot.counter;
-  const auto& dots = ghosts_.of(key).dots;
-  if (std::ranges::count(dots, write.number, &KnownDot::write) == 2) {
-    findings_.visit(Visit::write_under_two_dots);
-  }
+  if (write.dots.size() == 2) findings_.visit(Visit::write_under_two_dots);
 }
 
 void RecordChecks::see_versions_together(int key, std::string_view node,
