@@ -17,24 +17,21 @@ constexpr auto retry_period = std::chrono::milliseconds(100);
 }  // namespace
 
 // The object buffer first, and only then the engine: a record leaves the buffer after it has
-// reached the engine. What the engine said is kept, if it may be (RecordCache).
+// reached the engine. What the engine said is kept, if it may be (RecordTable).
 class Host::Reader final : public core::RecordReader {
  public:
   explicit Reader(Host& host) : host_(host) {}
 
   absl::StatusOr<bool> read(std::string_view key,
                             absl::FunctionRef<void(std::string_view)> visit) const override {
-    if (const ObjectBuffer::Content record = host_.buffer_.find(key)) return tell(record, visit);
-    const std::uint64_t hash = RecordCache::hash_of(key);
-    if (host_.cache_.read(hash, key, visit)) return true;
-    // Only now, for the stamp lies where other readers' locks do; so the buffer is asked again.
-    const std::uint64_t stamp = host_.cache_.stamp(hash);
-    if (const ObjectBuffer::Content record = host_.buffer_.find(key)) return tell(record, visit);
+    const std::uint64_t hash = RecordTable::hash_of(key);
+    const RecordTable::Answer known = host_.buffer_.read(hash, key, visit);
+    if (known.found != RecordTable::Found::nothing) {
+      return known.found == RecordTable::Found::record;
+    }
     return host_.parts_.storage->read(key, [&](std::string_view record) {
       visit(record);
-      if (core::is_kind(key, core::RecordKind::object)) {
-        host_.cache_.keep(hash, key, record, stamp);
-      }
+      host_.buffer_.keep(hash, key, record, known.stamp);
     });
   }
 
@@ -54,12 +51,6 @@ class Host::Reader final : public core::RecordReader {
   }
 
  private:
-  static bool tell(const ObjectBuffer::Content& record,
-                   absl::FunctionRef<void(std::string_view)> visit) {
-    if (*record) visit(**record);
-    return record->has_value();
-  }
-
   Host& host_;
 };
 
@@ -68,8 +59,7 @@ Host::Host(NodeOptions options, Parts parts)
       generation_(core::process_generation()),
       parts_(std::move(parts)),
       // The other half is for the commit, and for the one it may have to wait for.
-      buffer_(options_.flush_interval / 2),
-      cache_(options_.record_cache_bytes),
+      buffer_(options_.flush_interval / 2, options_.record_cache_bytes),
       reader_(std::make_unique<Reader>(*this)),
       local_reads_(std::make_unique<LocalReads>(*reader_, *parts_.environment)) {}
 
@@ -236,7 +226,7 @@ ObjectBuffer::Batch Host::begin_flush() {
 absl::Status Host::write(const ObjectBuffer::Batch& batch) {
   std::vector<StorageEngine::Write> writes;
   writes.reserve(batch.size());
-  for (const ObjectBuffer::Item& item : batch) writes.push_back({item.key, *item.record});
+  for (const ObjectBuffer::Item& item : batch) writes.push_back({item.key, item.content.record()});
   const std::lock_guard lock(engine_mutex_);
   return parts_.storage->write(writes);
 }

@@ -26,7 +26,6 @@
 #include "host/environment.h"
 #include "host/local_reads.h"
 #include "host/object_buffer.h"
-#include "host/record_cache.h"
 #include "host/statistics.h"
 #include "node/machine.h"
 
@@ -176,7 +175,6 @@ class Host {
   std::string address_;
   bool membership_started_ = false;
   ObjectBuffer buffer_;
-  RecordCache cache_;
   std::unique_ptr<core::RecordReader> reader_;
   std::unique_ptr<LocalReads> local_reads_;
   Statistics statistics_;

@@ -81,11 +81,7 @@ void Host::apply(core::Actions& actions, Effects& effects) {
   if (parts_.observe) parts_.observe(actions);
   if (!actions.writes.empty()) {
     const core::TimePoint at = steady_now();
-    for (core::WriteRecord& write : actions.writes) {
-      const std::uint64_t hash = RecordCache::hash_of(write.key);
-      buffer_.put(std::move(write), at);
-      cache_.forget(hash);
-    }
+    for (core::WriteRecord& write : actions.writes) buffer_.put(std::move(write), at);
     actions.writes.clear();
     if (std::exchange(actions.flush, false)) flush_all_ = true;
     parts_.environment->flush_at(buffer_.due());

@@ -3,97 +3,109 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/hash.h"
-
 namespace dynamo::host {
 
 namespace {
 
 // What an entry takes besides its bytes, roughly.
 constexpr std::size_t entry_overhead = 128;
+constexpr std::size_t spare_max = 8192;
+
+std::size_t bytes_of(std::string_view key, std::size_t record) {
+  return key.size() + record + entry_overhead;
+}
 
 }  // namespace
 
-std::size_t ObjectBuffer::shard_of(std::string_view key) {
-  return core::hash64(key, 0) % shard_count;
+ObjectBuffer::~ObjectBuffer() {
+  std::vector<std::unique_ptr<Unwritten>> left;
+  order_.visit_from({}, [&](Unwritten& record) {
+    left.emplace_back(&record);
+    return true;
+  });
 }
 
 void ObjectBuffer::put(core::WriteRecord write, core::TimePoint now) {
-  auto record = std::make_shared<const std::optional<std::string>>(std::move(write.record));
+  Content content(std::move(write.record));
+  const std::uint64_t hash = RecordTable::hash_of(write.key);
   const std::lock_guard lock(mutex_);
-  Shard& place = shard(write.key);
-  Entries::iterator added;
-  {
-    const std::lock_guard shard_lock(place.mutex);
-    const auto [at, is_new] = place.entries.try_emplace(Key(write.key.begin(), write.key.end()));
-    added = at;
-    std::size_t more = is_new ? added->first.size() + entry_overhead : 0;
-    std::swap(added->second.record, record);
-    more += added->second.bytes();
-    if (record != nullptr && *record) more -= (*record)->size();
-    bytes_.fetch_add(more, std::memory_order_relaxed);
-    if (is_new) place.size.fetch_add(1, std::memory_order_release);
-  }
-  Entry& entry = added->second;
-  entry.sequence = ++sequence_;
-  entry.writes.push_back({entry.sequence, write.write});
-  entry.acknowledged = entry.acknowledged || !write.synced;
-  if (write.synced) {
-    make_urgent(added, now);
+  bytes_.fetch_add(bytes_of(write.key, content.size()), std::memory_order_relaxed);
+  std::unique_ptr<Unwritten> fresh = take_spare();
+  RecordTable::Entry& entry = table_.write(hash, write.key, content, *fresh);
+  Unwritten& record = *entry.unwritten;
+  if (&record == fresh.get()) {
+    record.entry = &entry;
+    order_.add(record);
+    static_cast<void>(fresh.release());
   } else {
-    make_wait(entry, now + flush_interval_);
+    bytes_.fetch_sub(bytes_of(write.key, content.size()), std::memory_order_relaxed);
+    give_spare(std::move(fresh));
+  }
+  record.sequence = ++sequence_;
+  record.writes.push_back({record.sequence, write.write});
+  record.acknowledged = record.acknowledged || !write.synced;
+  if (write.synced) {
+    make_urgent(record, now);
+  } else {
+    make_wait(record, now + flush_interval_);
   }
 }
 
-void ObjectBuffer::make_urgent(Entries::iterator entry, core::TimePoint now) {
-  if (entry->second.state == Entry::State::urgent) return;
-  entry->second.state = Entry::State::urgent;
-  if (urgent_.empty()) urgent_due_ = now;
-  urgent_.push_back(entry);
+std::unique_ptr<Unwritten> ObjectBuffer::take_spare() {
+  if (spare_.empty()) return std::make_unique<Unwritten>();
+  std::unique_ptr<Unwritten> spare = std::move(spare_.back());
+  spare_.pop_back();
+  return spare;
 }
 
-void ObjectBuffer::make_wait(Entry& entry, core::TimePoint due) {
-  if (entry.state != Entry::State::out) return;
-  entry.state = Entry::State::waits;
+void ObjectBuffer::give_spare(std::unique_ptr<Unwritten> spare) {
+  if (spare_.size() >= spare_max) return;
+  std::destroy_at(spare.get());
+  std::construct_at(spare.get());
+  spare_.push_back(std::move(spare));
+}
+
+void ObjectBuffer::make_urgent(Unwritten& record, core::TimePoint now) {
+  if (record.state == State::urgent) return;
+  record.state = State::urgent;
+  if (urgent_.empty()) urgent_due_ = now;
+  urgent_.push_back(&record);
+}
+
+void ObjectBuffer::make_wait(Unwritten& record, core::TimePoint due) {
+  if (record.state != State::out) return;
+  record.state = State::waits;
   waiting_due_ = std::min(waiting_due_, due);
 }
 
-void ObjectBuffer::drop(Entries::iterator at) {
-  Shard& place = shard(view(at->first));
-  const std::lock_guard lock(place.mutex);
-  if (at->second.state == Entry::State::urgent) std::erase(urgent_, at);
-  if (urgent_.empty()) urgent_due_ = core::TimePoint::max();
-  bytes_.fetch_sub(at->first.size() + at->second.bytes() + entry_overhead,
-                   std::memory_order_relaxed);
-  place.entries.erase(at);
-  // Whoever sees it gone without a lock finds what the engine has committed before.
-  place.size.fetch_sub(1, std::memory_order_release);
+// It is unwritten no more.
+void ObjectBuffer::forget(Unwritten& record) {
+  bytes_.fetch_sub(bytes_of(record.key(), record.entry->content.size()), std::memory_order_relaxed);
+  order_.remove(record);
+  give_spare(std::unique_ptr<Unwritten>(&record));
 }
 
-ObjectBuffer::Content ObjectBuffer::find(std::string_view key) const {
-  const Shard& place = shards_[shard_of(key)];
-  if (place.size.load(std::memory_order_acquire) == 0) return nullptr;
-  const std::lock_guard lock(place.mutex);
-  const auto at = place.entries.find(key);
-  return at == place.entries.end() ? nullptr : at->second.record;
+void ObjectBuffer::drop(const std::vector<Unwritten*>& records) {
+  for (Unwritten* const record : records) record->state = State::dropped;
+  std::erase_if(urgent_, [](const Unwritten* record) { return record->state == State::dropped; });
+  if (urgent_.empty()) urgent_due_ = core::TimePoint::max();
+  for (Unwritten* const record : records) {
+    RecordTable::Entry& entry = *record->entry;
+    forget(*record);
+    table_.drop(entry);
+  }
 }
 
 std::vector<ObjectBuffer::Found> ObjectBuffer::range(std::string_view from,
                                                      std::size_t limit) const {
+  std::vector<Found> found;
+  if (limit == 0) return found;
   const std::lock_guard lock(mutex_);
-  std::vector<const Entries::value_type*> found;
-  for (const Shard& place : shards_) {
-    auto at = place.entries.lower_bound(from);
-    for (std::size_t i = 0; i < limit && at != place.entries.end(); ++i) found.push_back(&*at++);
-  }
-  std::ranges::sort(found, {}, [](const auto* entry) { return view(entry->first); });
-  found.resize(std::min(limit, found.size()));
-  std::vector<Found> items;
-  items.reserve(found.size());
-  for (const auto* entry : found) {
-    items.push_back({std::string(view(entry->first)), entry->second.record});
-  }
-  return items;
+  order_.visit_from(from, [&](const Unwritten& record) {
+    found.push_back({std::string(record.key()), record.entry->content});
+    return found.size() < limit;
+  });
+  return found;
 }
 
 ObjectBuffer::Batch ObjectBuffer::take(core::TimePoint now, bool all) {
@@ -101,9 +113,14 @@ ObjectBuffer::Batch ObjectBuffer::take(core::TimePoint now, bool all) {
   Batch batch;
   if (batch_out_) return batch;
   if (all || waiting_due_ <= now) {
-    take_all(batch);
+    waiting_due_ = core::TimePoint::max();
+    // Neighbours on disk are written together.
+    order_.visit_from({}, [&](Unwritten& record) {
+      if (record.state != State::out) batch.push_back(take_out(record));
+      return true;
+    });
   } else if (urgent_due_ <= now) {
-    for (const Entries::iterator entry : urgent_) batch.push_back(take_out(entry));
+    for (Unwritten* const record : urgent_) batch.push_back(take_out(*record));
     std::ranges::sort(batch, {}, &Item::key);
   } else {
     return batch;
@@ -114,50 +131,31 @@ ObjectBuffer::Batch ObjectBuffer::take(core::TimePoint now, bool all) {
   return batch;
 }
 
-ObjectBuffer::Item ObjectBuffer::take_out(Entries::iterator entry) {
-  entry->second.state = Entry::State::out;
-  return {view(entry->first), entry->second.record, entry->second.sequence, entry};
-}
-
-// In key order: neighbours on disk are written together. Each shard is in order already.
-void ObjectBuffer::take_all(Batch& batch) {
-  waiting_due_ = core::TimePoint::max();
-  std::vector<std::size_t> ends = {0};  // of what is in order
-  for (Shard& place : shards_) {
-    for (auto entry = place.entries.begin(); entry != place.entries.end(); ++entry) {
-      if (entry->second.state != Entry::State::out) batch.push_back(take_out(entry));
-    }
-    ends.push_back(batch.size());
-  }
-  const auto place = [&batch](std::size_t index) {
-    return batch.begin() + static_cast<std::ptrdiff_t>(index);
-  };
-  while (ends.size() > 2) {
-    std::vector<std::size_t> merged = {0};
-    for (std::size_t i = 2; i < ends.size(); i += 2) {
-      std::inplace_merge(place(ends[i - 2]), place(ends[i - 1]), place(ends[i]),
-                         [](const Item& a, const Item& b) { return a.key < b.key; });
-      merged.push_back(ends[i]);
-    }
-    if (ends.size() % 2 == 0) merged.push_back(ends.back());
-    ends = std::move(merged);
-  }
+ObjectBuffer::Item ObjectBuffer::take_out(Unwritten& record) {
+  record.state = State::out;
+  return {record.key(), record.entry->content, record.sequence, &record};
 }
 
 std::vector<std::uint64_t> ObjectBuffer::written(const Batch& batch) {
+  std::vector<std::uint64_t> settled;
+  settled.reserve(batch.size());
   const std::lock_guard lock(mutex_);
   batch_out_ = false;
-  std::vector<std::uint64_t> settled;
   for (const Item& item : batch) {
-    const Entries::iterator at = item.entry;
-    if (std::exchange(at->second.refused, false)) --refused_;
-    auto& writes = at->second.writes;
-    const auto is_newer = [&](const Entry::Write& write) { return write.sequence > item.sequence; };
+    Unwritten& record = *item.unwritten;
+    if (std::exchange(record.refused, false)) --refused_;
+    auto& writes = record.writes;
+    const auto is_newer = [&](const Unwritten::Write& write) {
+      return write.sequence > item.sequence;
+    };
     const auto newer = std::ranges::find_if(writes, is_newer);  // they ascend
     for (auto write = writes.begin(); write != newer; ++write) settled.push_back(write->write);
     writes.erase(writes.begin(), newer);
     // What has come in meanwhile stays, and is due on its own.
-    if (at->second.sequence == item.sequence) drop(at);
+    if (record.sequence != item.sequence) continue;
+    RecordTable::Entry& entry = *record.entry;
+    forget(record);
+    table_.settle(entry);
   }
   return settled;
 }
@@ -168,31 +166,32 @@ std::vector<std::uint64_t> ObjectBuffer::failed(const Batch& batch, core::TimePo
   batch_out_ = false;
   reason_ = std::move(reason);
   std::vector<std::uint64_t> settled;
+  std::vector<Unwritten*> lost;
   for (const Item& item : batch) {
-    const Entries::iterator at = item.entry;
-    if (at->second.acknowledged) {
-      make_wait(at->second, retry);  // and its writes are settled by the try that succeeds
-      if (!std::exchange(at->second.refused, true)) ++refused_;
+    Unwritten& record = *item.unwritten;
+    if (record.acknowledged) {
+      make_wait(record, retry);  // and its writes are settled by the try that succeeds
+      if (!std::exchange(record.refused, true)) ++refused_;
       continue;
     }
-    for (const Entry::Write& write : at->second.writes) settled.push_back(write.write);
-    drop(at);
+    for (const Unwritten::Write& write : record.writes) settled.push_back(write.write);
+    lost.push_back(&record);
   }
+  drop(lost);
   return settled;
 }
 
 std::vector<std::uint64_t> ObjectBuffer::abandoned() {
   const std::lock_guard lock(mutex_);
   std::vector<std::uint64_t> settled;
-  for (Shard& place : shards_) {
-    for (auto at = place.entries.begin(); at != place.entries.end();) {
-      const auto current = at++;
-      Entry& entry = current->second;
-      for (const Entry::Write& write : entry.writes) settled.push_back(write.write);
-      entry.writes.clear();
-      if (!entry.acknowledged) drop(current);
-    }
-  }
+  std::vector<Unwritten*> lost;
+  order_.visit_from({}, [&](Unwritten& record) {
+    for (const Unwritten::Write& write : record.writes) settled.push_back(write.write);
+    record.writes.clear();
+    if (!record.acknowledged) lost.push_back(&record);
+    return true;
+  });
+  drop(lost);
   std::ranges::sort(settled);
   return settled;
 }

@@ -18,9 +18,8 @@ absl::StatusOr<std::string> scan_merged(
     if (record != nullptr) visit(key, *record);
   };
   const auto look_at_newer = [&] {
-    const std::string_view record =
-        next->record->has_value() ? std::string_view(**next->record) : "";
-    look_at(next->key, next->record->has_value() ? &record : nullptr);
+    const std::optional<std::string_view> record = next->content.record();
+    look_at(next->key, record ? &*record : nullptr);
     ++next;
   };
   const absl::Status status = engine.scan(from, [&](std::string_view key, std::string_view record) {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
+#include "base/spare_buffers.h"
 #include "wire/codec.h"
 
 namespace dynamo::core {
@@ -50,9 +51,10 @@ absl::StatusOr<std::string_view> open_record(std::string_view record) {
 }
 
 std::string encode_record(const Record& record) {
-  std::string bytes;
-  bytes.reserve(record_bytes_usual + record.store.size() + record.key.size() +
-                record.replica.set.bytes());
+  const std::size_t usual = record_bytes_usual + record.store.size() + record.key.size() +
+                            record.replica.set.bytes();
+  std::string bytes = SpareBuffers::take(usual);  // the object buffer gives it back
+  bytes.reserve(usual);
   Encoder out(bytes);
   out.fixed8(record_version);
   out.bytes(record.store);

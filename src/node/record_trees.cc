@@ -51,7 +51,9 @@ bool RecordTrees::built(const Place& place) const {
 }
 
 MerkleTree& RecordTrees::tree_at(const Place& place) {
-  return trees_.try_emplace(place, place.partition, bits_).first->second;
+  MerkleTree*& tree = tree_at_[place];
+  if (tree == nullptr) tree = &trees_.try_emplace(place, place.partition, bits_).first->second;
+  return *tree;
 }
 
 const MerkleTree* RecordTrees::tree(std::uint64_t store, std::uint32_t partition) {
@@ -256,6 +258,7 @@ void RecordTrees::pass(const Turn& turn, Walk& walk, const std::optional<Place>&
     const auto from = walk.current ? trees_.upper_bound(*walk.current) : trees_.begin();
     const auto to = next ? trees_.lower_bound(*next) : trees_.end();
     for (auto at = from; at != to; ++at) note_change(at->first, {});
+    if (from != to) tree_at_.clear();
     trees_.erase(from, to);
     doubtful_.erase(walk.current ? doubtful_.upper_bound(*walk.current) : doubtful_.begin(),
                     next ? doubtful_.lower_bound(*next) : doubtful_.end());

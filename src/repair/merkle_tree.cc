@@ -29,8 +29,9 @@ Hash128 difference(const Hash128& a, const Hash128& b) {
 
 Hash128 set_digest(const VersionSet& set, const KeyHash& key, std::uint64_t seed) {
   if (set.empty()) return {};
-  std::string bytes = SpareBuffers::take();
-  bytes.reserve(32 + 32 * (set.history().size() + set.versions().size()));
+  const std::size_t usual = 32 + 32 * (set.history().size() + set.versions().size());
+  std::string bytes = SpareBuffers::take(usual);
+  bytes.reserve(usual);
   Encoder out(bytes);
   out.fixed64(key.high);
   out.fixed64(key.low);

@@ -9,7 +9,7 @@ namespace dynamo::transport {
 using std::chrono::steady_clock;
 
 TcpConnection::TcpConnection(std::shared_ptr<TcpShared> shared,
-                             std::shared_ptr<TcpListener> listener, asio::ip::tcp::socket socket)
+                             std::shared_ptr<TcpListener> listener, Socket socket)
     : shared_(std::move(shared)),
       listener_(std::move(listener)),
       socket_(std::move(socket)),

@@ -19,7 +19,7 @@ namespace dynamo::transport {
 class TcpConnection : public std::enable_shared_from_this<TcpConnection> {
  public:
   TcpConnection(std::shared_ptr<TcpShared> shared, std::shared_ptr<TcpListener> listener,
-                asio::ip::tcp::socket socket);
+                Socket socket);
 
   void read();
   void sweep(std::chrono::steady_clock::time_point now);
@@ -35,7 +35,7 @@ class TcpConnection : public std::enable_shared_from_this<TcpConnection> {
   const std::shared_ptr<TcpShared> shared_;
   const std::shared_ptr<TcpListener> listener_;  // let go by it when closed: no cycle remains
 
-  asio::ip::tcp::socket socket_;
+  Socket socket_;
   FrameReader reader_;
   std::vector<std::string> packets_;  // on their way to the application
   std::chrono::steady_clock::time_point progress_;

@@ -45,7 +45,7 @@ struct TcpLink::Channel {
   std::optional<tcp::resolver> resolver;
   std::vector<tcp::endpoint> endpoints;
   std::size_t next_endpoint = 0;
-  std::optional<tcp::socket> socket;
+  std::optional<Socket> socket;
 
   std::array<char, preamble_bytes> preamble{};
   bool preamble_sent = false;
@@ -148,7 +148,7 @@ void TcpLink::dial() {
 }
 
 void TcpLink::resolve(const std::string& host, std::uint16_t port) {
-  channel_->resolver.emplace(shared_->executor);
+  channel_->resolver.emplace(*shared_->executor);
   channel_->resolver->async_resolve(host, std::to_string(port), tcp::resolver::numeric_service,
                                     on_channel([](TcpLink& link, const asio::error_code& error,
                                                   const tcp::resolver::results_type& results) {
@@ -176,7 +176,7 @@ void TcpLink::connect_next() {
 
 bool TcpLink::open_socket(const tcp& protocol) {
   asio::error_code error;
-  auto& socket = channel_->socket.emplace(shared_->executor);
+  auto& socket = channel_->socket.emplace(*shared_->executor);
   socket.open(protocol, error);
   if (error) return false;
   set_close_on_exec(socket.native_handle());
@@ -226,7 +226,7 @@ void TcpLink::backoff_ended() {
 }
 
 void TcpLink::set_timer(std::chrono::milliseconds delay, void (TcpLink::*expired)()) {
-  if (!timer_) timer_ = std::make_unique<asio::steady_timer>(shared_->executor);
+  if (!timer_) timer_ = std::make_unique<asio::steady_timer>(*shared_->executor);
   timer_->expires_after(delay);
   timer_->async_wait(in_turn(shared_, [self = shared_from_this(), number = ++timer_number_,
                                        expired](const asio::error_code& error) {
@@ -295,7 +295,7 @@ bool TcpLink::write_batch() {
     const std::size_t size = channel.socket->write_some(rest, error);
     if (error == asio::error::would_block || error == asio::error::try_again) {
       channel.writing = true;
-      channel.socket->async_wait(tcp::socket::wait_write,
+      channel.socket->async_wait(Socket::wait_write,
                                  on_channel([](TcpLink& link, const asio::error_code& failed) {
                                    if (failed) return link.disconnect();
                                    link.channel_->writing = false;

@@ -24,7 +24,7 @@ absl::StatusOr<tcp::endpoint> TcpListener::open(const Address& address) {
   };
   asio::error_code error;
   // Synchronous: unlike async_resolve() it starts no thread.
-  tcp::resolver resolver(shared_->executor);
+  tcp::resolver resolver(*shared_->executor);
   const auto found =
       resolver.resolve(address.host, std::to_string(address.port),
                        tcp::resolver::passive | tcp::resolver::numeric_service, error);
@@ -46,28 +46,28 @@ absl::StatusOr<tcp::endpoint> TcpListener::open(const Address& address) {
 
 asio::error_code TcpListener::bind(const tcp::endpoint& endpoint) {
   asio::error_code error;
-  acceptor_ = std::make_unique<tcp::acceptor>(shared_->executor);
+  acceptor_ = std::make_unique<Acceptor>(*shared_->executor);
   acceptor_->open(endpoint.protocol(), error);
   if (error) return error;
   set_close_on_exec(acceptor_->native_handle());
   // A restart need not wait for the connections of the last run to be forgotten.
-  acceptor_->set_option(tcp::acceptor::reuse_address(true), error);
+  acceptor_->set_option(Acceptor::reuse_address(true), error);
   if (!error && endpoint.address().is_v6() && endpoint.address().is_unspecified()) {
     acceptor_->set_option(asio::ip::v6_only(false), error);
   }
   if (!error) acceptor_->bind(endpoint, error);
-  if (!error) acceptor_->listen(tcp::acceptor::max_listen_connections, error);
+  if (!error) acceptor_->listen(Acceptor::max_listen_connections, error);
   return error;
 }
 
 void TcpListener::accept() {
-  acceptor_->async_accept(in_turn(
-      shared_, [self = shared_from_this()](const asio::error_code& error, tcp::socket socket) {
+  acceptor_->async_accept(
+      in_turn(shared_, [self = shared_from_this()](const asio::error_code& error, Socket socket) {
         self->accepted(error, std::move(socket));
       }));
 }
 
-void TcpListener::accepted(const asio::error_code& error, tcp::socket socket) {
+void TcpListener::accepted(const asio::error_code& error, Socket socket) {
   // Out of descriptors or memory, most likely: to try again at once would spin.
   if (error) return accept_later();
   set_close_on_exec(socket.native_handle());
@@ -88,7 +88,7 @@ void TcpListener::accepted(const asio::error_code& error, tcp::socket socket) {
 }
 
 void TcpListener::accept_later() {
-  pause_ = std::make_unique<asio::steady_timer>(shared_->executor, shared_->timing.accept_pause);
+  pause_ = std::make_unique<asio::steady_timer>(*shared_->executor, shared_->timing.accept_pause);
   pause_->async_wait(
       in_turn(shared_, [self = shared_from_this()](const asio::error_code&) { self->accept(); }));
 }
@@ -99,7 +99,7 @@ void TcpListener::closed(const std::shared_ptr<TcpConnection>& connection) {
 }
 
 void TcpListener::sweep_later() {
-  timer_ = std::make_unique<asio::steady_timer>(shared_->executor, shared_->timing.sweep);
+  timer_ = std::make_unique<asio::steady_timer>(*shared_->executor, shared_->timing.sweep);
   timer_->async_wait(
       in_turn(shared_, [self = shared_from_this()](const asio::error_code&) { self->sweep(); }));
 }

@@ -40,7 +40,7 @@ class TcpListener : public std::enable_shared_from_this<TcpListener> {
  private:
   asio::error_code bind(const asio::ip::tcp::endpoint& endpoint);
   void accept();
-  void accepted(const asio::error_code& error, asio::ip::tcp::socket socket);
+  void accepted(const asio::error_code& error, Socket socket);
   void accept_later();
   void sweep_later();
   void sweep();
@@ -48,7 +48,7 @@ class TcpListener : public std::enable_shared_from_this<TcpListener> {
   const std::shared_ptr<TcpShared> shared_;
 
   // Guarded by TcpShared::turn.
-  std::unique_ptr<asio::ip::tcp::acceptor> acceptor_;
+  std::unique_ptr<Acceptor> acceptor_;
   std::unique_ptr<asio::steady_timer> pause_;
   std::unique_ptr<asio::steady_timer> timer_;             // runs while there are connections
   std::set<std::shared_ptr<TcpConnection>> connections_;  // shared with their pending reads

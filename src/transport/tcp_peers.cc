@@ -18,7 +18,7 @@ void TcpPeers::send(std::string_view address, Lane lane, std::string packet) {
   to_flush_.push_back(link);
   if (std::exchange(flush_posted_, true)) return;
   // Under the mutex: once close() has had it, the executor is not touched again.
-  asio::post(executor_, in_turn(shared_, [self = shared_from_this()] { self->flush(); }));
+  asio::post(*executor_, in_turn(shared_, [self = shared_from_this()] { self->flush(); }));
 }
 
 void TcpPeers::redial(std::string_view address) {
@@ -26,7 +26,7 @@ void TcpPeers::redial(std::string_view address) {
   const auto found = links_.find(address);
   if (!open_ || found == links_.end()) return;
   for (const std::shared_ptr<TcpLink>& link : found->second) {
-    if (link) asio::post(executor_, in_turn(shared_, [link] { link->redial(); }));
+    if (link) asio::post(*executor_, in_turn(shared_, [link] { link->redial(); }));
   }
 }
 
@@ -61,7 +61,7 @@ void TcpPeers::flush() {
 }
 
 void TcpPeers::sweep_later() {
-  timer_ = std::make_unique<asio::steady_timer>(shared_->executor, shared_->timing.sweep);
+  timer_ = std::make_unique<asio::steady_timer>(*shared_->executor, shared_->timing.sweep);
   timer_->async_wait(
       in_turn(shared_, [self = shared_from_this()](const asio::error_code&) { self->sweep(); }));
 }
@@ -95,7 +95,7 @@ void TcpPeers::close() {
   links_.clear();
   to_flush_.clear();
   timer_.reset();
-  executor_ = {};
+  executor_.reset();
 }
 
 }  // namespace dynamo::transport

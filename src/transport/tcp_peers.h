@@ -46,7 +46,7 @@ class TcpPeers : public std::enable_shared_from_this<TcpPeers> {
   // Guarded by mutex_.
   std::mutex mutex_;
   bool open_ = true;
-  asio::any_io_executor executor_;
+  std::optional<Executor> executor_;
   std::map<std::string, Lanes, std::less<>> links_;
   std::vector<std::shared_ptr<TcpLink>> to_flush_;
   bool flush_posted_ = false;

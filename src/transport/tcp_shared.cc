@@ -17,7 +17,7 @@ void set_option(int descriptor, int name, int value) {
 
 void set_close_on_exec(int descriptor) { ::fcntl(descriptor, F_SETFD, FD_CLOEXEC); }
 
-void set_keep_alive(asio::ip::tcp::socket& socket) {
+void set_keep_alive(Socket& socket) {
   asio::error_code ignored;
   socket.set_option(asio::socket_base::keep_alive(true), ignored);
   set_option(socket.native_handle(), TCP_KEEPIDLE, 30);

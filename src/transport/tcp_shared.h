@@ -5,19 +5,23 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <utility>
 
 #include <dynamo/transport/tcp.h>
 #include <asio/any_io_executor.hpp>
+#include <asio/basic_socket_acceptor.hpp>
+#include <asio/basic_stream_socket.hpp>
 #include <asio/ip/tcp.hpp>
+#include <asio/strand.hpp>
 
 #include "transport/receiver_gate.h"
 
 // What the incoming and the outgoing side of one transport share.
 //
-// All sockets and timers belong to one executor that runs one handler at a time: the io_context of
-// the transport's own thread, or a strand over the application's. So handlers never wait for one
+// All sockets and timers belong to one executor that runs one handler at a time: a strand over the
+// application's, or over the transport's own thread. So handlers never wait for one
 // another. stop() however must close everything before it returns, from any thread, and must not
 // wait for an executor that perhaps nobody runs; hence each handler also holds the mutex `turn`,
 // and so does stop(). A sender may take it, if it is free, to write without a detour over the
@@ -53,11 +57,16 @@ struct TcpCounters {
   std::atomic<std::uint64_t> dropped{0};
 };
 
+// A type of its own, not one more any_io_executor: a strand is too large to lie inside of one, and
+// each read of a socket would allocate memory for several.
+using Executor = asio::strand<asio::any_io_executor>;
+using Socket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
+using Acceptor = asio::basic_socket_acceptor<asio::ip::tcp, Executor>;
+
 // Shared by the transport, its connections and every pending handler: those may outlive the
 // transport, inside an executor that the application runs later or never.
 struct TcpShared {
-  TcpShared(TcpOptions given, TcpTiming times, asio::any_io_executor runs,
-            Transport::Receiver receive)
+  TcpShared(TcpOptions given, TcpTiming times, Executor runs, Transport::Receiver receive)
       : options(std::move(given)),
         timing(times),
         gate(std::move(receive)),
@@ -71,7 +80,7 @@ struct TcpShared {
   std::mutex turn;
   // Guarded by turn. The executor is let go at stop(): its context may be gone afterwards.
   bool stopped = false;
-  asio::any_io_executor executor;
+  std::optional<Executor> executor;
   std::minstd_rand jitter{std::random_device{}()};
 };
 
@@ -87,6 +96,6 @@ auto in_turn(std::shared_ptr<TcpShared> shared, Body body) {
 // No child of the application inherits our sockets; asio does not see to it.
 void set_close_on_exec(int descriptor);
 // A peer that vanished is noticed without traffic too.
-void set_keep_alive(asio::ip::tcp::socket& socket);
+void set_keep_alive(Socket& socket);
 
 }  // namespace dynamo::transport

@@ -74,14 +74,13 @@ absl::StatusOr<std::string> TcpTransport::start(Receiver receive) {
                     reachable->to_string()));
   }
 
-  asio::any_io_executor executor;
-  if (options_.executor) {
-    executor = asio::make_strand(options_.executor);
-  } else {
+  asio::any_io_executor executor = options_.executor;
+  if (!executor) {
     context_ = std::make_shared<asio::io_context>(1);
     executor = context_->get_executor();
   }
-  shared_ = std::make_shared<TcpShared>(options_, timing_, std::move(executor), std::move(receive));
+  shared_ = std::make_shared<TcpShared>(options_, timing_, asio::make_strand(std::move(executor)),
+                                        std::move(receive));
   listener_ = std::make_shared<TcpListener>(shared_);
   peers_ = std::make_shared<TcpPeers>(shared_);
   absl::StatusOr<asio::ip::tcp::endpoint> bound = [&] {
@@ -136,7 +135,7 @@ void TcpTransport::stop() {
     shared_->stopped = true;
     listener_->close();
     peers_->close();
-    shared_->executor = {};
+    shared_->executor.reset();
   }
   work_.reset();
   join_thread();

@@ -89,7 +89,7 @@ struct KeyGhosts {
     std::size_t place = 0;
   };
   std::map<dynamo::ActorId, std::vector<Counted>> dots_by_actor{};  // by ascending counter
-  Bits acknowledged{};                                                    // writes
+  Bits acknowledged{};                                              // writes
   Bits replaced_dots{};  // that acknowledged writes had seen
   Bits reaped{};         // writes that were covered by what was dropped
   int reaped_last = -1;  // last write wins: the one of them that wins over all others

@@ -65,6 +65,8 @@ struct SeedOptions {
   dynamo::StoreOptions store{};
   bool last_write_wins = false;
   std::size_t hint_bytes_max = std::size_t{1} << 20;
+  // By turns: everything is read from the disk, a little is in memory, all is.
+  std::size_t record_cache_bytes() const { return seed % 3 * (std::size_t{32} << 10); }
   double clock_drift = 0;
 
   int keys = 10;

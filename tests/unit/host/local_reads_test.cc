@@ -19,13 +19,16 @@ std::string object_here(LoneNode& node, const std::string& key) {
   return answer->versions.empty() ? "absent" : answer->versions.front().object;
 }
 
-// A node whose disk has an object under "k".
+// A node that has an object under "k" on its disk, and not in memory: it has started anew.
 void start_with_tea(LoneNode& node) {
   REQUIRE(node.start().ok());
   REQUIRE(node.host->open_store(node.facts).ok());
   const LoneNode::Put put = node.put("k", "tea");
   node.hands->advance(node.options.flush_interval);
   REQUIRE(put->status.ok());
+  node.host->stop();
+  REQUIRE(node.start().ok());
+  REQUIRE(node.host->open_store(node.facts).ok());
 }
 
 }  // namespace

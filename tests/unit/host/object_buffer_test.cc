@@ -1,12 +1,16 @@
 #include "host/object_buffer.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
+#include "base/prng.h"
 #include "catch.hpp"
+#include "node/engine_keys.h"
 
 using dynamo::core::TimePoint;
 using dynamo::host::ObjectBuffer;
+using dynamo::host::RecordTable;
 using std::chrono::milliseconds;
 using Numbers = std::vector<std::uint64_t>;
 
@@ -22,8 +26,11 @@ dynamo::core::WriteRecord write(std::uint64_t number, std::string key, std::stri
 }
 
 std::string found(const ObjectBuffer& buffer, const std::string& key) {
-  const auto record = buffer.find(key);
-  return record == nullptr ? "nothing" : record->value_or("erased");
+  std::string record;
+  const auto answer = buffer.read(RecordTable::hash_of(key), key,
+                                  [&](std::string_view bytes) { record = std::string(bytes); });
+  if (answer.found == RecordTable::Found::nothing) return "nothing";
+  return answer.found == RecordTable::Found::erased ? "erased" : record;
 }
 
 }  // namespace
@@ -93,7 +100,7 @@ TEST_CASE("buffer: rewrites of a buffered key are one write of the last record, 
   CHECK(buffer.due() == at(1000));
   const ObjectBuffer::Batch batch = buffer.take(at(1000), false);
   REQUIRE(batch.size() == 1);
-  CHECK(**batch[0].record == "9");
+  CHECK(batch[0].content.record() == "9");
   CHECK(buffer.written(batch).size() == 10);
   CHECK(buffer.due() == TimePoint::max());
 }
@@ -201,6 +208,34 @@ TEST_CASE("buffer: what waits for the flush interval goes to the disk together")
   buffer.put(write(4, "a", "4"), at(1000));
   CHECK(buffer.written(buffer.take(at(1000), false)) == Numbers{4, 1, 2});
   CHECK(buffer.due() == TimePoint::max());
+}
+
+// As the engine orders them: by bytes, which are not negative.
+TEST_CASE("buffer: objects and hints of several stores are seen in the order of the engine") {
+  ObjectBuffer buffer(interval);
+  dynamo::core::Prng prng(7);
+  std::vector<std::string> keys;
+  for (int i = 0; i < 2000; ++i) {
+    const dynamo::core::ObjectKey key{(prng.next() % 4) << 62, {prng.next(), prng.next()}};
+    keys.push_back(i % 3 == 0 ? dynamo::core::hint_key(key) : dynamo::core::object_key(key));
+    buffer.put(write(1, keys.back(), "x", i % 2 == 0), at(0));
+  }
+  for (const std::string key : {"a", "z", "s\xff", "s", "o", "view"}) {
+    keys.push_back(key);
+    buffer.put(write(1, key, "x"), at(0));
+  }
+  std::ranges::sort(keys);
+  for (const std::size_t from :
+       {std::size_t{0}, std::size_t{1}, std::size_t{700}, keys.size() - 1}) {
+    const std::vector<ObjectBuffer::Found> part = buffer.range(keys[from], 300);
+    REQUIRE(part.size() == std::min<std::size_t>(300, keys.size() - from));
+    for (std::size_t i = 0; i < part.size(); ++i) REQUIRE(part[i].key == keys[from + i]);
+  }
+  const ObjectBuffer::Batch batch = buffer.take(at(0), true);
+  REQUIRE(batch.size() == keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i) REQUIRE(batch[i].key == keys[i]);
+  buffer.written(batch);
+  CHECK(buffer.range("", 1).empty());
 }
 
 TEST_CASE("buffer: keys of all shards are found, and seen in order") {
