@@ -1,8 +1,11 @@
 #include "host/content.h"
 
 #include <cstring>
+#include <limits>
+#include <memory>
 #include <new>
 
+#include "base/check.h"
 #include "base/spare_buffers.h"
 
 namespace dynamo::host {
@@ -14,53 +17,37 @@ constexpr std::size_t short_bytes_max = 4096;
 
 }  // namespace
 
-Content::Content(std::optional<std::string> record) {
-  if (!record) {
-    block_ = new (::operator new(sizeof(Block))) Block;
-  } else if (record->size() <= short_bytes_max) {
-    make_here(*record);
+Content::Content(std::string_view key, std::optional<std::string> record) {
+  const bool is_short = !record || record->size() <= short_bytes_max;
+  make(key, record && is_short ? std::string_view(*record) : std::string_view());
+  if (!record) return;
+  block_->form = is_short ? Block::Form::here : Block::Form::apart;
+  block_->record_bytes = record->size();
+  if (is_short) {
     core::SpareBuffers::give(*std::move(record));
   } else {
-    auto* const apart = new Apart;
-    apart->form = Block::Form::apart;
-    apart->size = record->size();
-    apart->record = *std::move(record);
-    block_ = apart;
+    block_->apart = std::make_unique<std::string>(*std::move(record)).release();
   }
 }
 
-Content::Content(std::string_view record) { make_here(record); }
-
-void Content::make_here(std::string_view record) {
-  block_ = new (::operator new(sizeof(Block) + record.size())) Block;
+Content::Content(std::string_view key, std::string_view record) {
+  make(key, record);
   block_->form = Block::Form::here;
-  block_->size = record.size();
-  if (!record.empty()) {
-    std::memcpy(reinterpret_cast<char*>(block_ + 1), record.data(), record.size());
-  }
+  block_->record_bytes = record.size();
 }
 
-std::optional<std::string_view> Content::record() const {
-  switch (block_->form) {
-    case Block::Form::erased:
-      return std::nullopt;
-    case Block::Form::here:
-      return std::string_view(reinterpret_cast<const char*>(block_ + 1), block_->size);
-    case Block::Form::apart:
-      return static_cast<const Apart*>(block_)->record;
-  }
-  return std::nullopt;
+void Content::make(std::string_view key, std::string_view record) {
+  DYNAMO_CHECK(key.size() <= std::numeric_limits<std::uint16_t>::max());
+  block_ = new (::operator new(sizeof(Block) + key.size() + record.size())) Block;
+  block_->key_bytes = static_cast<std::uint16_t>(key.size());
+  char* const to = reinterpret_cast<char*>(block_ + 1);
+  if (!key.empty()) std::memcpy(to, key.data(), key.size());
+  if (!record.empty()) std::memcpy(to + key.size(), record.data(), record.size());
 }
 
-std::size_t Content::size() const { return block_->size; }
-
-void Content::let_go() {
-  if (block_ == nullptr || block_->shared.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  if (block_->form == Block::Form::apart) {
-    delete static_cast<Apart*>(block_);
-  } else {
-    ::operator delete(block_);
-  }
+void Content::free() {
+  const std::unique_ptr<std::string> apart(block_->apart);
+  ::operator delete(block_);
 }
 
 }  // namespace dynamo::host

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -9,17 +10,18 @@
 
 namespace dynamo::host {
 
-// A record, or that it is erased. Shared and never changed: a commit must not copy 64 MiB. Short
-// records, which most are, lie in one block of memory with the count of those who share them.
+// A key, and its record or that it is erased. Shared and never changed: a commit must not copy
+// 64 MiB. Short records, which most are, lie in one block of memory with the key and the count of
+// those who share them.
 //
 // Thread safety: a value; those that share a record may be on any threads.
 class Content {
  public:
-  // Says nothing.
+  // Of nothing.
   Content() = default;
   // nullopt: erased.
-  explicit Content(std::optional<std::string> record);
-  explicit Content(std::string_view record);
+  Content(std::string_view key, std::optional<std::string> record);
+  Content(std::string_view key, std::string_view record);
   Content(const Content& other) : block_(other.block_) { share(); }
   Content(Content&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
   Content& operator=(Content other) noexcept {
@@ -29,25 +31,38 @@ class Content {
   ~Content() { let_go(); }
 
   explicit operator bool() const { return block_ != nullptr; }
-  // REQUIRES: it says something. Nullopt: erased. Valid while somebody shares it.
-  std::optional<std::string_view> record() const;
-  std::size_t size() const;  // of the record; 0 if erased
+  // Of these, REQUIRES: it is of something. Valid while somebody shares it.
+  std::string_view key() const { return {bytes(), block_->key_bytes}; }
+  std::optional<std::string_view> record() const {  // nullopt: erased
+    if (block_->form == Block::Form::erased) return std::nullopt;
+    if (block_->form == Block::Form::apart) return apart();
+    return std::string_view(bytes() + block_->key_bytes, block_->record_bytes);
+  }
+  std::size_t record_bytes() const { return block_->record_bytes; }  // 0 if erased
+  // All that it takes.
+  std::size_t bytes_taken() const {
+    return sizeof(Block) + block_->key_bytes + block_->record_bytes;
+  }
 
  private:
-  struct Block {  // a short record follows
+  struct Block {  // the key follows, and then the record, a short one
     std::atomic<std::uint32_t> shared{1};
-    enum class Form : std::uint32_t { erased, here, apart } form = Form::erased;
-    std::size_t size = 0;
-  };
-  struct Apart : Block {
-    std::string record;
+    enum class Form : std::uint16_t { erased, here, apart } form = Form::erased;
+    std::uint16_t key_bytes = 0;
+    std::size_t record_bytes = 0;
+    std::string* apart = nullptr;
   };
 
-  void make_here(std::string_view record);
+  void make(std::string_view key, std::string_view record);
+  const char* bytes() const { return reinterpret_cast<const char*>(block_ + 1); }
+  std::string_view apart() const { return *block_->apart; }
   void share() const {
     if (block_ != nullptr) block_->shared.fetch_add(1, std::memory_order_relaxed);
   }
-  void let_go();
+  void let_go() {
+    if (block_ != nullptr && block_->shared.fetch_sub(1, std::memory_order_acq_rel) == 1) free();
+  }
+  void free();
 
   Block* block_ = nullptr;
 };

@@ -226,7 +226,8 @@ ObjectBuffer::Batch Host::begin_flush() {
 absl::Status Host::write(const ObjectBuffer::Batch& batch) {
   std::vector<StorageEngine::Write> writes;
   writes.reserve(batch.size());
-  for (const ObjectBuffer::Item& item : batch) writes.push_back({item.key, item.content.record()});
+  for (const ObjectBuffer::Item& item : batch)
+    writes.push_back({item.key(), item.content.record()});
   const std::lock_guard lock(engine_mutex_);
   return parts_.storage->write(writes);
 }

@@ -11,9 +11,7 @@ namespace {
 constexpr std::size_t entry_overhead = 128;
 constexpr std::size_t spare_max = 8192;
 
-std::size_t bytes_of(std::string_view key, std::size_t record) {
-  return key.size() + record + entry_overhead;
-}
+std::size_t bytes_of(const Content& content) { return content.bytes_taken() + entry_overhead; }
 
 }  // namespace
 
@@ -26,19 +24,19 @@ ObjectBuffer::~ObjectBuffer() {
 }
 
 void ObjectBuffer::put(core::WriteRecord write, core::TimePoint now) {
-  Content content(std::move(write.record));
+  Content content(write.key, std::move(write.record));
   const std::uint64_t hash = RecordTable::hash_of(write.key);
   const std::lock_guard lock(mutex_);
-  bytes_.fetch_add(bytes_of(write.key, content.size()), std::memory_order_relaxed);
   std::unique_ptr<Unwritten> fresh = take_spare();
-  RecordTable::Entry& entry = table_.write(hash, write.key, content, *fresh);
-  Unwritten& record = *entry.unwritten;
+  Unwritten& record = table_.write(hash, content, *fresh);
+  bytes_.fetch_add(bytes_of(content), std::memory_order_relaxed);
+  std::swap(record.content, content);
   if (&record == fresh.get()) {
-    record.entry = &entry;
+    record.hash = hash;
     order_.add(record);
     static_cast<void>(fresh.release());
   } else {
-    bytes_.fetch_sub(bytes_of(write.key, content.size()), std::memory_order_relaxed);
+    bytes_.fetch_sub(bytes_of(content), std::memory_order_relaxed);
     give_spare(std::move(fresh));
   }
   record.sequence = ++sequence_;
@@ -80,7 +78,7 @@ void ObjectBuffer::make_wait(Unwritten& record, core::TimePoint due) {
 
 // It is unwritten no more.
 void ObjectBuffer::forget(Unwritten& record) {
-  bytes_.fetch_sub(bytes_of(record.key(), record.entry->content.size()), std::memory_order_relaxed);
+  bytes_.fetch_sub(bytes_of(record.content), std::memory_order_relaxed);
   order_.remove(record);
   give_spare(std::unique_ptr<Unwritten>(&record));
 }
@@ -90,19 +88,17 @@ void ObjectBuffer::drop(const std::vector<Unwritten*>& records) {
   std::erase_if(urgent_, [](const Unwritten* record) { return record->state == State::dropped; });
   if (urgent_.empty()) urgent_due_ = core::TimePoint::max();
   for (Unwritten* const record : records) {
-    RecordTable::Entry& entry = *record->entry;
+    table_.drop(record->hash, record->key());
     forget(*record);
-    table_.drop(entry);
   }
 }
 
-std::vector<ObjectBuffer::Found> ObjectBuffer::range(std::string_view from,
-                                                     std::size_t limit) const {
-  std::vector<Found> found;
+std::vector<Content> ObjectBuffer::range(std::string_view from, std::size_t limit) const {
+  std::vector<Content> found;
   if (limit == 0) return found;
   const std::lock_guard lock(mutex_);
   order_.visit_from(from, [&](const Unwritten& record) {
-    found.push_back({std::string(record.key()), record.entry->content});
+    found.push_back(record.content);
     return found.size() < limit;
   });
   return found;
@@ -133,7 +129,7 @@ ObjectBuffer::Batch ObjectBuffer::take(core::TimePoint now, bool all) {
 
 ObjectBuffer::Item ObjectBuffer::take_out(Unwritten& record) {
   record.state = State::out;
-  return {record.key(), record.entry->content, record.sequence, &record};
+  return {record.content, record.sequence, &record};
 }
 
 std::vector<std::uint64_t> ObjectBuffer::written(const Batch& batch) {
@@ -153,9 +149,8 @@ std::vector<std::uint64_t> ObjectBuffer::written(const Batch& batch) {
     writes.erase(writes.begin(), newer);
     // What has come in meanwhile stays, and is due on its own.
     if (record.sequence != item.sequence) continue;
-    RecordTable::Entry& entry = *record.entry;
+    table_.settle(record.hash, item.key());
     forget(record);
-    table_.settle(entry);
   }
   return settled;
 }

@@ -37,18 +37,15 @@ namespace dynamo::host {
 // Thread safety: any thread.
 class ObjectBuffer {
  public:
-  // Of a batch. The key is the entry's own: an entry stays where it is for as long as it is out.
+  // Of a batch.
   struct Item {
-    std::string_view key{};
     Content content{};
     std::uint64_t sequence = 0;
-    Unwritten* unwritten = nullptr;
+    Unwritten* unwritten = nullptr;  // which stays where it is for as long as it is out
+
+    std::string_view key() const { return content.key(); }
   };
   using Batch = std::vector<Item>;
-  struct Found {
-    std::string key{};
-    Content content{};
-  };
 
   // `known_bytes_max`: of records that the engine has too.
   explicit ObjectBuffer(core::TimePoint flush_interval, std::size_t known_bytes_max = 0)
@@ -69,7 +66,7 @@ class ObjectBuffer {
     table_.keep(hash, key, record, stamp);
   }
   // The first `limit` that are newer than the engine's from `from` on, in key order.
-  std::vector<Found> range(std::string_view from, std::size_t limit) const;
+  std::vector<Content> range(std::string_view from, std::size_t limit) const;
 
   // In key order: what is due at once, or everything if something else is due or `all` is asked
   // for. Empty if nothing is due or a batch is out.

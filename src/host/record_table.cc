@@ -1,8 +1,6 @@
 #include "host/record_table.h"
 
 #include <algorithm>
-#include <cstring>
-#include <new>
 #include <utility>
 
 #include "base/hash.h"
@@ -11,41 +9,70 @@ namespace dynamo::host {
 
 namespace {
 
-// What the allocator takes for two blocks, and the bucket.
-constexpr std::size_t overhead = 40;
-constexpr std::size_t buckets_min = 16;
+constexpr std::size_t slots_min = 16;
+// What the allocator takes for a block.
+constexpr std::size_t overhead = 8;
 
 }  // namespace
 
-std::size_t RecordTable::Entry::bytes() const {
-  return sizeof(Entry) + key_bytes + content.size() + overhead;
+std::size_t RecordTable::Slot::bytes() const {
+  return sizeof(Slot) * 3 / 2 + content.bytes_taken() + overhead;  // a third of the slots is free
 }
 
 std::uint64_t RecordTable::hash_of(std::string_view key) { return core::hash64(key, 0); }
 
-RecordTable::~RecordTable() {
-  for (Shard& shard : shards_) {
-    for (Entry* entry : shard.buckets) {
-      while (entry != nullptr) {
-        Entry* const next = entry->next;
-        entry->~Entry();
-        ::operator delete(entry);
-        entry = next;
-      }
-    }
+std::size_t RecordTable::Shard::find(std::uint64_t hash, std::string_view key) const {
+  std::size_t at = first_of(hash);
+  while (slots[at].content && (slots[at].hash != hash || slots[at].content.key() != key)) {
+    at = behind(at);
+  }
+  return at;
+}
+
+RecordTable::Slot& RecordTable::Shard::insert(std::uint64_t hash, Content content) {
+  if (4 * (size + 1) > 3 * slots.size()) grow();
+  Slot& slot = slots[find(hash, content.key())];
+  slot.hash = hash;
+  slot.content = std::move(content);
+  ++size;
+  return slot;
+}
+
+void RecordTable::Shard::grow() {
+  std::vector<Slot> before(std::max(slots_min, 2 * slots.size()));
+  before.swap(slots);
+  hand = 0;
+  for (Slot& slot : before) {
+    if (!slot.content) continue;
+    std::size_t at = first_of(slot.hash);
+    while (slots[at].content) at = behind(at);
+    slots[at] = std::move(slot);
   }
 }
 
-RecordTable::Entry** RecordTable::bucket(Shard& shard, std::uint64_t hash) {
-  return &shard.buckets[hash / shard_count & (shard.buckets.size() - 1)];
+// Closes the gap: what lies behind it and belongs before moves up.
+void RecordTable::Shard::remove(std::size_t slot) {
+  --size;
+  std::size_t gap = slot;
+  for (std::size_t at = behind(gap); slots[at].content; at = behind(at)) {
+    const std::size_t way_to_gap = (gap - first_of(slots[at].hash)) & (slots.size() - 1);
+    const std::size_t way = (at - first_of(slots[at].hash)) & (slots.size() - 1);
+    if (way_to_gap > way) continue;
+    slots[gap] = std::move(slots[at]);
+    gap = at;
+  }
+  slots[gap] = Slot();
 }
 
-RecordTable::Entry* RecordTable::find(const Shard& shard, std::uint64_t hash,
-                                      std::string_view key) {
-  if (shard.buckets.empty()) return nullptr;
-  Entry* entry = shard.buckets[hash / shard_count & (shard.buckets.size() - 1)];
-  while (entry != nullptr && (entry->hash != hash || entry->key() != key)) entry = entry->next;
-  return entry;
+// What was read since the hand was here last may stay once more.
+void RecordTable::Shard::make_room(std::size_t bytes_max) {
+  while (bytes > bytes_max) {
+    hand = behind(hand);
+    Slot& slot = slots[hand];
+    if (!slot.content || slot.unwritten != nullptr || std::exchange(slot.was_read, false)) continue;
+    bytes -= slot.bytes();
+    remove(hand);
+  }
 }
 
 RecordTable::Answer RecordTable::read(std::uint64_t hash, std::string_view key,
@@ -54,116 +81,67 @@ RecordTable::Answer RecordTable::read(std::uint64_t hash, std::string_view key,
   Content large;
   {
     const std::lock_guard lock(shard.mutex);
-    const Entry* const entry = find(shard, hash, key);
-    if (entry == nullptr) return {Found::nothing, shard.stamp};
-    const std::optional<std::string_view> record = entry->content.record();
+    if (shard.slots.empty()) return {Found::nothing, shard.stamp};
+    const Slot& slot = shard.slots[shard.find(hash, key)];
+    if (!slot.content) return {Found::nothing, shard.stamp};
+    const std::optional<std::string_view> record = slot.content.record();
     if (!record) return {Found::erased, shard.stamp};
     if (record->size() <= record_bytes_max) {
-      if (!entry->was_read) entry->was_read = true;
+      if (!slot.was_read) slot.was_read = true;
       visit(*record);
       return {Found::record, shard.stamp};
     }
-    large = entry->content;
+    large = slot.content;
   }
   visit(*large.record());  // which takes its time
   return {Found::record, 0};
 }
 
-RecordTable::Entry& RecordTable::insert(Shard& shard, std::uint64_t hash, std::string_view key) {
-  if (shard.size >= shard.buckets.size()) grow(shard);
-  auto* const entry = new (::operator new(sizeof(Entry) + key.size()))
-      Entry{.hash = hash, .key_bytes = static_cast<std::uint32_t>(key.size())};
-  std::memcpy(reinterpret_cast<char*>(entry + 1), key.data(), key.size());
-  Entry** const first = bucket(shard, hash);
-  entry->next = std::exchange(*first, entry);
-  ++shard.size;
-  return *entry;
-}
-
-void RecordTable::grow(Shard& shard) {
-  std::vector<Entry*> before(std::max(buckets_min, 2 * shard.buckets.size()));
-  before.swap(shard.buckets);
-  shard.hand = 0;
-  for (Entry* entry : before) {
-    while (entry != nullptr) {
-      Entry* const next = entry->next;
-      Entry** const first = bucket(shard, entry->hash);
-      entry->next = std::exchange(*first, entry);
-      entry = next;
-    }
-  }
-}
-
-void RecordTable::remove(Shard& shard, Entry& entry) {
-  Entry** at = bucket(shard, entry.hash);
-  while (*at != &entry) at = &(*at)->next;
-  *at = entry.next;
-  --shard.size;
-  entry.~Entry();
-  ::operator delete(&entry);
-}
-
-// What was read since the hand was here last may stay once more.
-void RecordTable::make_room(Shard& shard) {
-  while (shard.bytes > shard_bytes_max_) {
-    shard.hand = (shard.hand + 1) & (shard.buckets.size() - 1);
-    for (Entry* entry = shard.buckets[shard.hand]; entry != nullptr;) {
-      Entry* const next = entry->next;
-      if (entry->unwritten == nullptr && !std::exchange(entry->was_read, false)) {
-        shard.bytes -= entry->bytes();
-        remove(shard, *entry);
-      }
-      entry = next;
-    }
-  }
-}
-
 void RecordTable::keep(std::uint64_t hash, std::string_view key, std::string_view record,
                        std::uint64_t stamp) {
   if (shard_bytes_max_ == 0 || record.size() > record_bytes_max) return;
-  Content content(record);
+  Content content(key, record);
   Shard& shard = this->shard(hash);
   const std::lock_guard lock(shard.mutex);
-  if (shard.stamp != stamp || find(shard, hash, key) != nullptr) return;
-  Entry& entry = insert(shard, hash, key);
-  entry.content = std::move(content);
-  shard.bytes += entry.bytes();
-  make_room(shard);
+  if (shard.stamp != stamp) return;
+  if (!shard.slots.empty() && shard.slots[shard.find(hash, key)].content) return;
+  shard.bytes += shard.insert(hash, std::move(content)).bytes();
+  shard.make_room(shard_bytes_max_);
 }
 
-RecordTable::Entry& RecordTable::write(std::uint64_t hash, std::string_view key, Content& content,
-                                       Unwritten& fresh) {
+Unwritten& RecordTable::write(std::uint64_t hash, Content content, Unwritten& fresh) {
   Shard& shard = this->shard(hash);
   const std::lock_guard lock(shard.mutex);
   ++shard.stamp;
-  Entry* entry = find(shard, hash, key);
-  if (entry == nullptr) {
-    entry = &insert(shard, hash, key);
-  } else if (entry->unwritten == nullptr) {
-    shard.bytes -= entry->bytes();
+  Slot* slot = shard.slots.empty() ? nullptr : &shard.slots[shard.find(hash, content.key())];
+  if (slot == nullptr || !slot->content) {
+    slot = &shard.insert(hash, std::move(content));
+  } else {
+    if (slot->unwritten == nullptr) shard.bytes -= slot->bytes();
+    slot->content = std::move(content);
   }
-  if (entry->unwritten == nullptr) entry->unwritten = &fresh;
-  std::swap(entry->content, content);
-  return *entry;
+  if (slot->unwritten == nullptr) slot->unwritten = &fresh;
+  return *slot->unwritten;
 }
 
-void RecordTable::settle(Entry& entry) {
-  Shard& shard = this->shard(entry.hash);
+void RecordTable::settle(std::uint64_t hash, std::string_view key) {
+  Shard& shard = this->shard(hash);
   const std::lock_guard lock(shard.mutex);
-  const std::size_t bytes = entry.content.size();
-  if (shard_bytes_max_ == 0 || bytes > record_bytes_max || !entry.content.record()) {
-    return remove(shard, entry);
-  }
-  entry.unwritten = nullptr;
-  entry.was_read = true;  // it is the latest
-  shard.bytes += entry.bytes();
-  make_room(shard);
+  const std::size_t at = shard.find(hash, key);
+  Slot& slot = shard.slots[at];
+  slot.unwritten = nullptr;
+  const bool stays = shard_bytes_max_ > 0 && slot.content.record() &&
+                     slot.content.record_bytes() <= record_bytes_max;
+  if (!stays) return shard.remove(at);
+  slot.was_read = true;  // it is the latest
+  shard.bytes += slot.bytes();
+  shard.make_room(shard_bytes_max_);
 }
 
-void RecordTable::drop(Entry& entry) {
-  Shard& shard = this->shard(entry.hash);
+void RecordTable::drop(std::uint64_t hash, std::string_view key) {
+  Shard& shard = this->shard(hash);
   const std::lock_guard lock(shard.mutex);
-  remove(shard, entry);
+  shard.remove(shard.find(hash, key));
 }
 
 std::size_t RecordTable::bytes() const {

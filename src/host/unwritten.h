@@ -10,13 +10,14 @@
 #include <absl/container/inlined_vector.h>
 #include <absl/functional/function_ref.h>
 
-#include "host/record_table.h"
+#include "host/content.h"
 
 namespace dynamo::host {
 
 // What the object buffer knows of a record that is newer than the engine's.
 struct Unwritten {
-  RecordTable::Entry* entry = nullptr;
+  std::uint64_t hash = 0;
+  Content content{};
   std::uint64_t sequence = 0;
   struct Write {
     std::uint64_t sequence = 0;
@@ -30,7 +31,7 @@ struct Unwritten {
   bool refused = false;       // it is acknowledged, and its last commit has failed
   std::uint32_t place = 0;    // KeyOrder's
 
-  std::string_view key() const { return entry->key(); }
+  std::string_view key() const { return content.key(); }
 };
 
 // The unwritten records in the order of their keys, without what a tree costs at every write: keys

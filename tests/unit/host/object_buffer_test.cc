@@ -44,7 +44,7 @@ TEST_CASE("buffer: a synced write is due at once, a buffered one within the flus
   CHECK(buffer.due() == at(20));
   const ObjectBuffer::Batch batch = buffer.take(at(20), false);
   REQUIRE(batch.size() == 1);
-  CHECK(batch[0].key == "b");
+  CHECK(batch[0].key() == "b");
   CHECK(buffer.written(batch) == Numbers{2});
   CHECK(buffer.due() == at(1010));
   CHECK(buffer.take(at(1009), false).empty());
@@ -63,8 +63,8 @@ TEST_CASE("buffer: what comes in during a commit is the next batch, in key order
   CHECK(buffer.written(first) == Numbers{1});
   const ObjectBuffer::Batch second = buffer.take(at(5), false);
   REQUIRE(second.size() == 2);
-  CHECK(second[0].key == "a");
-  CHECK(second[1].key == "z");
+  CHECK(second[0].key() == "a");
+  CHECK(second[1].key() == "z");
 }
 
 TEST_CASE("buffer: a record is found until its own commit has returned") {
@@ -227,13 +227,13 @@ TEST_CASE("buffer: objects and hints of several stores are seen in the order of 
   std::ranges::sort(keys);
   for (const std::size_t from :
        {std::size_t{0}, std::size_t{1}, std::size_t{700}, keys.size() - 1}) {
-    const std::vector<ObjectBuffer::Found> part = buffer.range(keys[from], 300);
+    const std::vector<dynamo::host::Content> part = buffer.range(keys[from], 300);
     REQUIRE(part.size() == std::min<std::size_t>(300, keys.size() - from));
-    for (std::size_t i = 0; i < part.size(); ++i) REQUIRE(part[i].key == keys[from + i]);
+    for (std::size_t i = 0; i < part.size(); ++i) REQUIRE(part[i].key() == keys[from + i]);
   }
   const ObjectBuffer::Batch batch = buffer.take(at(0), true);
   REQUIRE(batch.size() == keys.size());
-  for (std::size_t i = 0; i < keys.size(); ++i) REQUIRE(batch[i].key == keys[i]);
+  for (std::size_t i = 0; i < keys.size(); ++i) REQUIRE(batch[i].key() == keys[i]);
   buffer.written(batch);
   CHECK(buffer.range("", 1).empty());
 }
@@ -246,7 +246,7 @@ TEST_CASE("buffer: keys of all shards are found, and seen in order") {
     buffer.put(write(1, keys.back(), keys.back()), at(0));
   }
   for (const std::string& key : keys) CHECK(found(buffer, key) == key);
-  const std::vector<ObjectBuffer::Found> part = buffer.range("150", 200);
+  const std::vector<dynamo::host::Content> part = buffer.range("150", 200);
   REQUIRE(part.size() == 200);
-  for (std::size_t i = 0; i < part.size(); ++i) CHECK(part[i].key == keys[50 + i]);
+  for (std::size_t i = 0; i < part.size(); ++i) CHECK(part[i].key() == keys[50 + i]);
 }

@@ -1,7 +1,13 @@
 #include "host/record_table.h"
 
+#include <map>
+#include <memory>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "base/prng.h"
 #include "catch.hpp"
 #include "host/unwritten.h"
 
@@ -30,11 +36,12 @@ void keep(RecordTable& table, const std::string& key, const std::string& record)
   table.keep(hash_of(key), key, record, ask(table, key).stamp);
 }
 
-RecordTable::Entry& write(RecordTable& table, const std::string& key, const std::string& record,
-                          Unwritten& unwritten) {
-  Content content{std::string_view(record)};
-  return table.write(hash_of(key), key, content, unwritten);
+Unwritten& write(RecordTable& table, const std::string& key, std::optional<std::string> record,
+                 Unwritten& unwritten) {
+  return table.write(hash_of(key), Content(key, std::move(record)), unwritten);
 }
+
+void settle(RecordTable& table, const std::string& key) { table.settle(hash_of(key), key); }
 
 }  // namespace
 
@@ -46,28 +53,25 @@ TEST_CASE("table: what the engine said is read until something newer is written"
   CHECK(found(table, "a") == "tea");
   CHECK(found(table, "b").empty());
   Unwritten unwritten;
-  RecordTable::Entry& entry = write(table, "a", "coffee", unwritten);
-  CHECK(entry.unwritten == &unwritten);
+  CHECK(&write(table, "a", "coffee", unwritten) == &unwritten);
   CHECK(found(table, "a") == "coffee");
   keep(table, "a", "tea");  // whoever asked before
   CHECK(found(table, "a") == "coffee");
-  table.settle(entry);
+  settle(table, "a");
   CHECK(found(table, "a") == "coffee");
   CHECK(table.bytes() > 0);
 }
 
-TEST_CASE("table: a write tells what it replaces, and keeps what is known of the unwritten") {
+TEST_CASE("table: what is known of an unwritten record stays with it") {
   RecordTable table(mebibyte);
   Unwritten first;
   Unwritten second;
   write(table, "a", "tea", first);
-  Content content{std::string_view("coffee")};
-  RecordTable::Entry& entry = table.write(hash_of("a"), "a", content, second);
-  CHECK(entry.unwritten == &first);
-  CHECK(content.record() == "tea");
-  CHECK(entry.key() == "a");
-  table.drop(entry);
+  CHECK(&write(table, "a", "coffee", second) == &first);
+  CHECK(found(table, "a") == "coffee");
+  table.drop(hash_of("a"), "a");
   CHECK(found(table, "a") == "nothing");
+  CHECK(&write(table, "a", "tea", second) == &second);
 }
 
 // It was read from the engine before the newer one was here, and comes after that has gone again.
@@ -75,7 +79,8 @@ TEST_CASE("table: what was read before something newer was written is not kept")
   RecordTable table(mebibyte);
   const RecordTable::Answer before = ask(table, "a");
   Unwritten unwritten;
-  table.drop(write(table, "a", "new", unwritten));
+  write(table, "a", "new", unwritten);
+  table.drop(hash_of("a"), "a");
   table.keep(hash_of("a"), "a", "old", before.stamp);
   CHECK(found(table, "a") == "nothing");
   keep(table, "a", "new");
@@ -86,10 +91,9 @@ TEST_CASE("table: what is erased is here until the engine has erased it") {
   RecordTable table(mebibyte);
   keep(table, "a", "tea");
   Unwritten unwritten;
-  Content gone{std::optional<std::string>()};
-  RecordTable::Entry& entry = table.write(hash_of("a"), "a", gone, unwritten);
+  write(table, "a", std::nullopt, unwritten);
   CHECK(found(table, "a") == "erased");
-  table.settle(entry);
+  settle(table, "a");
   CHECK(found(table, "a") == "nothing");
   CHECK(table.bytes() == 0);
 }
@@ -122,15 +126,13 @@ TEST_CASE("table: what is read again and again stays, whatever else comes along"
 TEST_CASE("table: what the engine does not have yet stays, whatever its size and number") {
   RecordTable table(mebibyte);
   std::vector<Unwritten> unwritten(10'000);
-  std::vector<RecordTable::Entry*> entries;
   const auto key = [](std::size_t i) { return "key" + std::to_string(i); };
   for (std::size_t i = 0; i < unwritten.size(); ++i) {
-    entries.push_back(
-        &write(table, key(i), std::string(i % 100 == 0 ? 5000 : 200, 'x'), unwritten[i]));
+    write(table, key(i), std::string(i % 100 == 0 ? 5000 : 200, 'x'), unwritten[i]);
   }
   CHECK(table.bytes() == 0);
   for (std::size_t i = 0; i < unwritten.size(); ++i) CHECK(found(table, key(i)) != "nothing");
-  for (RecordTable::Entry* entry : entries) table.settle(*entry);
+  for (std::size_t i = 0; i < unwritten.size(); ++i) settle(table, key(i));
   CHECK(table.bytes() <= mebibyte);
   CHECK(found(table, key(0)) == "nothing");  // large
 }
@@ -140,9 +142,51 @@ TEST_CASE("table: without room it keeps nothing that the engine has") {
   keep(table, "a", "tea");
   CHECK(found(table, "a") == "nothing");
   Unwritten unwritten;
-  RecordTable::Entry& entry = write(table, "a", "coffee", unwritten);
+  write(table, "a", "coffee", unwritten);
   CHECK(found(table, "a") == "coffee");
-  table.settle(entry);
+  settle(table, "a");
   CHECK(found(table, "a") == "nothing");
   CHECK(table.bytes() == 0);
+}
+
+// A record lies in the slot that its hash says or behind it, and moves up when another goes.
+TEST_CASE("table: random writes, reads and drops agree with a map") {
+  const std::size_t room = GENERATE(std::size_t{0}, std::size_t{64} << 10, mebibyte);
+  RecordTable table(room);
+  dynamo::core::Prng prng(room + 1);
+  std::map<std::string, std::string> engine;
+  std::map<std::string, std::string> newer;
+  std::vector<std::unique_ptr<Unwritten>> unwritten;
+  for (int i = 0; i < 50'000; ++i) {
+    const std::string key = std::to_string(prng.below(3000));
+    const auto at = newer.find(key);
+    switch (prng.below(4)) {
+      case 0:
+        unwritten.push_back(std::make_unique<Unwritten>());
+        write(table, key, std::to_string(i), *unwritten.back());
+        newer[key] = std::to_string(i);
+        break;
+      case 1:
+        if (at == newer.end()) break;
+        engine[key] = at->second;
+        newer.erase(at);
+        settle(table, key);
+        break;
+      case 2:
+        if (at == newer.end()) break;
+        newer.erase(at);
+        table.drop(hash_of(key), key);
+        break;
+      default:
+        const std::string here = found(table, key);
+        if (at != newer.end()) {
+          REQUIRE(here == at->second);
+        } else if (here != "nothing") {
+          REQUIRE(here == engine.at(key));
+        } else if (engine.contains(key)) {
+          keep(table, key, engine.at(key));
+        }
+    }
+  }
+  CHECK(table.bytes() <= room);
 }
