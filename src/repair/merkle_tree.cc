@@ -13,7 +13,7 @@ namespace dynamo::core {
 
 namespace {
 
-constexpr int leaf_bits = 20;    // of all partitions together
+constexpr int leaf_bits = 20;    // of all partitions together, at most
 constexpr int bits_a_level = 4;  // fanout 16
 
 Hash128 sum(const Hash128& a, const Hash128& b) {
@@ -47,7 +47,7 @@ Hash128 set_digest(const VersionSet& set, const KeyHash& key, std::uint64_t seed
 }
 
 int tree_levels(int partition_bits) {
-  return std::max(1, (leaf_bits - partition_bits + bits_a_level - 1) / bits_a_level);
+  return std::max(1, (leaf_bits - partition_bits) / bits_a_level);
 }
 
 HashRange range_of(const TreeNode& node, std::uint32_t partition, int partition_bits) {

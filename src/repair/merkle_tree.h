@@ -18,8 +18,10 @@ namespace dynamo::core {
 // has seen nothing, as for a key that is absent, and for nothing else.
 Hash128 set_digest(const VersionSet& set, const KeyHash& key, std::uint64_t seed);
 
-// How many levels a tree has, so that a ring of any number of partitions has about a million leaves
-// in all: with ten million keys a leaf still holds ten.
+// How many levels a tree has, so that a ring of any number of partitions has 131,072 to 1,048,576
+// leaves in all. They are the smallest that fit in a processor's cache, which a write finds a leaf
+// in or waits for; with ten million keys a leaf holds ten to eighty, whose digests are less than a
+// page when two owners differ there.
 int tree_levels(int partition_bits);
 
 // The hashes of the keys under a node, first and last.
