@@ -93,8 +93,9 @@ struct NodeOptions {
   // that move, hints on their way home. 0: no limit. The background yields to requests in any case:
   // when they take longer than they do without it, it makes longer pauses.
   std::size_t background_bytes_per_second = 0;
-  // Memory for records that were read last, so that the next get of them does without the engine;
-  // 0: none. Objects of more than about 4 KB are not kept.
+  // Memory for records that were read or written last, so that the next operation on them does
+  // without the engine; 0: none. Objects of more than about 4 KB are not kept. What has rotted on
+  // the disk meanwhile is found when the disk is read: by the scrub, or after a restart.
   std::size_t record_cache_bytes = std::size_t{32} << 20;
 
   // INVALID_ARGUMENT with the field, its value and its limit, for the first field out of range.

@@ -10,6 +10,18 @@
 
 namespace dynamo::core {
 
+struct SpareBlocks {
+  SpareBlocks() = default;
+  SpareBlocks(const SpareBlocks&) = delete;
+  SpareBlocks& operator=(const SpareBlocks&) = delete;
+  ~SpareBlocks() {
+    for (void* block : blocks) ::operator delete(block);
+  }
+
+  std::size_t bytes = 0;  // of each block
+  std::vector<void*> blocks{};
+};
+
 // For the maps of what is under way: keeps the memory of nodes that are gone for those to come.
 // Operations come and go by the thousand, with more of them alive than an allocator keeps at hand,
 // and their nodes are large.
@@ -25,7 +37,7 @@ class RecyclingAllocator {
  public:
   using value_type = T;
 
-  RecyclingAllocator() : spare_(std::make_shared<Spare>()) {}
+  RecyclingAllocator() : spare_(std::make_shared<SpareBlocks>()) {}
   // Copied when it is moved, too: a container that was moved from may be used again.
   RecyclingAllocator(const RecyclingAllocator& other) = default;
   RecyclingAllocator& operator=(const RecyclingAllocator& other) = default;
@@ -60,20 +72,10 @@ class RecyclingAllocator {
   template <class>
   friend class RecyclingAllocator;
 
-  static constexpr std::size_t blocks_max = 1024;
+  static constexpr std::size_t blocks_max = (std::size_t{512} << 10) / sizeof(T);
 
-  struct Spare {
-    Spare() = default;
-    Spare(const Spare&) = delete;
-    Spare& operator=(const Spare&) = delete;
-    ~Spare() {
-      for (void* block : blocks) ::operator delete(block);
-    }
-
-    std::size_t bytes = 0;  // of each block
-    std::vector<void*> blocks{};
-  };
-  std::shared_ptr<Spare> spare_;  // shared by the copies that a container makes of its allocator
+  // Shared by the copies that a container makes of its allocator, for whatever type.
+  std::shared_ptr<SpareBlocks> spare_;
 };
 
 template <class Key, class Value>

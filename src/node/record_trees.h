@@ -7,11 +7,10 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <utility>
+#include <unordered_map>
 #include <vector>
 
-#include <absl/container/flat_hash_map.h>
-
+#include "base/recycling_allocator.h"
 #include "base/time.h"
 #include "node/background.h"
 #include "node/engine_keys.h"
@@ -98,10 +97,6 @@ class RecordTrees {
     std::uint64_t store = 0;
     std::uint32_t partition = 0;
     friend auto operator<=>(const Place&, const Place&) = default;
-    template <class Hash>
-    friend Hash AbslHashValue(Hash hash, const Place& place) {
-      return Hash::combine(std::move(hash), place.store, place.partition);
-    }
   };
   struct Walk {
     std::string cursor{};  // the engine key to go on from
@@ -133,14 +128,21 @@ class RecordTrees {
   bool begun_ = false;
   std::uint64_t seed_ = 0;
   std::map<Place, MerkleTree> trees_;
-  absl::flat_hash_map<Place, MerkleTree*> tree_at_;  // of those, found by a write before
+  struct HashOfPlace {  // a store's is a hash itself
+    std::size_t operator()(const Place& place) const { return place.store + place.partition; }
+  };
+  std::unordered_map<Place, MerkleTree*, HashOfPlace>
+      tree_at_;  // of those, found by a write before
   std::set<Place> doubtful_;
   std::set<ObjectKey> damaged_;
   struct HashOfKey {  // of which it is made
     std::size_t operator()(const ObjectKey& key) const { return key.hash.low; }
   };
-  absl::flat_hash_map<ObjectKey, Pending, HashOfKey> pending_;  // records on their way to the disk
-  absl::flat_hash_map<std::uint64_t, ObjectKey> by_write_;      // the same
+  template <class Key, class Value, class Hash>
+  using Recycling = std::unordered_map<Key, Value, Hash, std::equal_to<>,
+                                       RecyclingAllocator<std::pair<const Key, Value>>>;
+  Recycling<ObjectKey, Pending, HashOfKey> pending_;  // records on their way to the disk
+  Recycling<std::uint64_t, ObjectKey, std::hash<std::uint64_t>> by_write_;  // the same
   std::set<ObjectKey> deletes_;
   std::optional<Walk> whole_walk_;
   std::optional<Walk> urgent_walk_;

@@ -47,7 +47,9 @@ struct Cluster {
   explicit Cluster(int nodes) : engines(static_cast<std::size_t>(nodes)) {
     for (auto& engine : engines) engine = dynamo::memory_storage();
     cluster = std::make_unique<SimCluster>(dynamo::testing::SimOptions{
-        .nodes = nodes, .node = {.partitions = 64}, .components = [this](int node) {
+        .nodes = nodes,
+        .node = {.partitions = 64, .record_cache_bytes = 0},
+        .components = [this](int node) {
           dynamo::Components parts;
           parts.storage =
               std::make_unique<SharedEngine>(engines.at(static_cast<std::size_t>(node)));

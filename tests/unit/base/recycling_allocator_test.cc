@@ -32,13 +32,18 @@ TEST_CASE("a recycling map that was moved from can be used again") {
 }
 
 TEST_CASE("buffers of this thread come back, empty and with room") {
-  while (SpareBuffers::take().capacity() >= 64) {
+  for (const std::size_t bytes : {1, 100'000}) {
+    while (SpareBuffers::take(bytes).capacity() >= 64) {
+    }
   }
-  std::string buffer(1000, 'x');
+  std::string buffer(2000, 'x');
   SpareBuffers::give(std::move(buffer));
   const std::string again = SpareBuffers::take();
   CHECK(again.empty());
-  CHECK(again.capacity() >= 1000);
+  CHECK(again.capacity() >= 2000);
+  SpareBuffers::give(std::string(200, 'x'));
+  CHECK(SpareBuffers::take().capacity() < 64);  // small ones are kept apart
+  CHECK(SpareBuffers::take(100).capacity() >= 200);
   SpareBuffers::give(std::string(std::size_t{1} << 20, 'x'));  // more than is worth keeping
   CHECK(SpareBuffers::take().capacity() < 64);
 }

@@ -62,7 +62,9 @@ TEST_CASE("scan: what the buffer says counts, erased records too") {
   // And so once the batch is on disk.
   const ObjectBuffer::Batch batch = buffer.take({}, true);
   std::vector<dynamo::StorageEngine::Write> writes;
-  for (const ObjectBuffer::Item& item : batch) writes.push_back({item.key(), item.content.record()});
+  for (const ObjectBuffer::Item& item : batch) {
+    writes.push_back({item.key(), item.content.record()});
+  }
   REQUIRE(engine->write(writes).ok());
   buffer.written(batch);
   CHECK(buffer.bytes() == 0);
