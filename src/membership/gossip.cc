@@ -115,6 +115,14 @@ bool GossipMembership::note_heard(const Head& head) {
   return true;
 }
 
+// An older copy of a directory, that is: what it learns by that is the view, and from its peers
+// that it is one. A copy from before its first view would wait for ever (seed 702474).
+bool GossipMembership::may_ask(const GossipBody& body) {
+  const auto* ask = std::get_if<Ask>(&body);
+  return std::holds_alternative<Hello>(body) ||
+         (ask != nullptr && ask->change.kind == Change::Kind::join);
+}
+
 bool GossipMembership::heard_within(const Identity& identity, core::TimePoint period) const {
   const auto at = heard_.find(identity);
   return at != heard_.end() && now_ - at->second.at <= period;
@@ -129,7 +137,7 @@ void GossipMembership::receive(std::string payload) {
   const bool greets = std::holds_alternative<Hello>(message->body) ||
                       std::holds_alternative<Greeting>(message->body);
   if (!greets && (head.sender == self_.identity || !trouble_with(head, "").empty())) return;
-  if (head.sender != self_.identity && !note_heard(head)) return;
+  if (head.sender != self_.identity && !note_heard(head) && !may_ask(message->body)) return;
   std::visit([&](auto&& body) { on(head, std::forward<decltype(body)>(body)); },
              std::move(message->body));
 }

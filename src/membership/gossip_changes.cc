@@ -96,7 +96,9 @@ void GossipMembership::refuse(const Pending& pending, std::string reason) {
 bool GossipMembership::is_reachable(Pending& pending, const Member& member, bool& decided) {
   decided = true;
   if (member.identity == self_.identity) return true;
-  if (!pending.probed_at) {
+  // Another one may have come in between (seed 702025).
+  if (!pending.probed_at || pending.probed != member.identity) {
+    pending.probed = member.identity;
     pending.probed_at = now_;
     pending.probed_after = messages_heard_;
     send(member.address, Hello{});

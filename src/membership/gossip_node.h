@@ -66,9 +66,10 @@ class GossipMembership final : public Membership {
     std::string asker{};  // address; empty: this node
     core::TimePoint since{};
     core::TimePoint forwarded_at{};
-    // When it was asked whether the member that is to go still answers, and what had been heard
-    // of anybody by then.
+    // When which member, that is to go, was asked whether it still answers, and what had been
+    // heard of anybody by then.
     std::optional<core::TimePoint> probed_at{};
+    Identity probed{};
     std::uint64_t probed_after = 0;
   };
   // Addresses of seeds, found on any thread.
@@ -86,6 +87,7 @@ class GossipMembership final : public Membership {
   bool persist();
   std::string trouble_with(const Head& head, const std::string& label) const;
   bool note_heard(const Head& head);
+  static bool may_ask(const GossipBody& body);
   bool heard_within(const Identity& identity, core::TimePoint period) const;
   void on(const Head& head, const Hello& hello);
   void on(const Head& head, Greeting greeting);

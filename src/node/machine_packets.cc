@@ -113,8 +113,10 @@ bool Machine::accepts(const Turn& turn, const PacketReceived& received, const Pa
   if (!index) return refuse("no member of the cluster has that name");
   if (header.receiver != 0 && header.receiver != state_.self.identity.high) {
     // Meant for a disk that this node has lost, or for the one that has taken the place of this
-    // one. The answer introduces this one.
+    // one. The answer introduces this one, and the view in front of it says so: a directory that
+    // went back in time may know nobody any more who is there (seed 701559).
     hear_refusals(turn, packet);
+    views_.heard(header.from, header.view);
     state_.outbox.send(header.from, Ping{static_cast<std::uint64_t>(turn.now.steady.count())});
     return refuse("it is for another disk under this node's name");
   }

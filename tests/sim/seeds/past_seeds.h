@@ -18,6 +18,10 @@ struct PastSeed {
 inline constexpr std::array past_seeds = {
     PastSeed{42, 2, "an owner whose disk was full when a view came never stored that view"},
     PastSeed{214, 2, "a node with a lost disk waited for a partition that it owned no more"},
+    PastSeed{701559, 10, "a restored copy that knew nobody was not told who is there"},
+    PastSeed{702025, 10,
+             "a disk that was lost again took the place of the one that had replaced it"},
+    PastSeed{702474, 10, "a copy from before its first view waited for one for ever"},
     PastSeed{200415, 3, "a put was reported as not applied that a slow owner had taken before"},
 };
 

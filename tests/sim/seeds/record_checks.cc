@@ -190,7 +190,11 @@ const Write* RecordChecks::missing_at(int owner, int key, const std::string& obj
     const Write* write = ghosts_.find_stored(version);
     if (write == nullptr || ghosts_.of(key).reaped.has(write->place)) continue;
     if (there.record && there.record->replica.set.history().contains(version.dot)) continue;
-    return write;
+    // It has lost there, and its dot with it: the owner has handed on what it had, and got it back
+    // from somebody who never had the loser (seed 702161).
+    const bool lost = last_write_wins_ && there.record &&
+                      has_winner(*write, there.record->replica.set.versions());
+    if (!lost) return write;
   }
   return nullptr;
 }

@@ -351,6 +351,29 @@ TEST_CASE("an older copy of a directory has no vote among those who know better"
   REQUIRE(net.run_until([&] { return present(*net.node("a").view) == 4; }));
 }
 
+// It may not vote either, but it is told the view, and by its peers that it is an older copy.
+TEST_CASE("an older copy from before its first view does not wait for ever") {
+  GossipNet net(19);
+  found_abc(net);
+  for (const std::string name : {"a", "b", "c"}) net.cut("d", name);
+  REQUIRE(net.start("d", abc).ok());
+  net.run(2s);
+  const std::string copy = net.node("d").disk;
+  net.heal();
+  for (int starts = 0; starts < 2; ++starts) {
+    REQUIRE(net.run_until([&] { return net.node("d").view.has_value(); }));
+    net.run(5s);  // until the others have heard of this life
+    net.stop("d");
+    REQUIRE(net.start("d", abc).ok());
+  }
+  net.run(5s);
+  net.stop("d");
+  net.node("d").disk = copy;
+  net.node("d").view.reset();
+  REQUIRE(net.start("d", abc).ok());
+  CHECK(net.run_until([&] { return net.node("d").view.has_value(); }));
+}
+
 TEST_CASE("in a large cluster a view travels about once to each member") {
   GossipNet net(11);
   const auto name = [](int i) { return "m" + std::to_string(i); };
