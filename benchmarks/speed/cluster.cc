@@ -1,5 +1,7 @@
 #include "speed/cluster.h"
 
+#include <signal.h>
+
 #include <chrono>
 #include <cstdio>
 #include <future>
@@ -126,6 +128,20 @@ void Cluster::settle() const {
   if (io_ == nullptr) return std::this_thread::sleep_for(pause);
   io_->restart();
   io_->run_for(pause);
+}
+
+Sample Cluster::with_one_stopped(const std::function<Sample()>& measure) const {
+  ::kill(others_.front(), SIGSTOP);
+  const Sample sample = measure();
+  ::kill(others_.front(), SIGCONT);
+  bool converged = false;
+  node_->async_await_converged(std::chrono::minutes(2), [&](const absl::Status& status) {
+    if (!status.ok()) give_up(status.ToString());
+    converged = true;
+  });
+  io_->restart();
+  while (!converged) io_->run_one();
+  return sample;
 }
 
 void run_node(const std::string& name, const std::filesystem::path& directory,

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,6 +36,9 @@ class Cluster {
                                     const std::string& object);
   // Returns when nothing waits for the disk any more.
   void settle() const;
+  // Runs `measure` while one of the others does not answer, and returns when it has got what it
+  // missed meanwhile. REQUIRES: the node runs on the load's loop.
+  Sample with_one_stopped(const std::function<Sample()>& measure) const;
 
   const std::vector<pid_t>& others() const { return others_; }
   const Commits& commits() const { return commits_; }

@@ -34,6 +34,7 @@ class Meter {
     const auto count = static_cast<double>(std::max<std::size_t>(1, times_.size()));
     return {.p50_us = percentile(0.5),
             .p99_us = percentile(0.99),
+            .p999_us = percentile(0.999),
             .per_second = count / took,
             .cpu_us = cpu * 1e6 / count};
   }

@@ -48,6 +48,18 @@ Bench::Bench(std::string program, const std::filesystem::path& directory, const 
       blocking_(threaded_.store(dynamo::Durability::buffered)),
       local_(threaded_.store(dynamo::Durability::buffered, 1)) {
   floor_.fill(names_, object_);
+  if (is_installed("redis-server")) {
+    redis_ = std::make_unique<Redis>(io_, directory / "redis", false);
+    redis_->fill(names_, object_);
+    redis_synced_ = std::make_unique<Redis>(io_, directory / "redis_synced", true);
+  } else {
+    fmt::print("no rows against Redis: redis-server (Debian package of that name) is not here\n");
+  }
+  if (is_installed("etcd")) {
+    etcd_ = std::make_unique<Etcd>(io_, directory / "etcd");
+  } else {
+    fmt::print("no rows against etcd: etcd (Debian package etcd-server) is not here\n");
+  }
   contexts_ = on_loop_.fill(names_, object_);
   threaded_.fill(names_, object_);
 }
@@ -57,11 +69,13 @@ std::vector<Probe> Bench::probes() {
   add_library_probes(probes);
   add_floor_probes(probes);
   add_parallel_probes(probes);
+  add_peer_probes(probes);
+  add_stopped_probes(probes);
   return probes;
 }
 
-Sample Bench::gets(int in_flight) {
-  return run_load(io_, load(in_flight), keys_, on_loop_.others(),
+Sample Bench::gets(const Load& load) {
+  return run_load(io_, load, keys_, on_loop_.others(),
                   [this](std::uint64_t key, std::function<void()> done) {
                     buffered_.async_get(names_[key], [done = std::move(done)](auto got) {
                       if (!got.ok()) give_up(got.status().ToString());
@@ -108,8 +122,8 @@ void Bench::add_library_probes(std::vector<Probe>& probes) {
   const auto found = [](const absl::StatusOr<dynamo::GetResult>& got) {
     if (!got.ok() || !got->found()) give_up(got.status().ToString());
   };
-  probes.push_back({"get, 1", [this] { return gets(1); }});
-  probes.push_back({"get, 64", [this] { return gets(64); }});
+  probes.push_back({"get, 1", [this] { return gets(load(1)); }});
+  probes.push_back({"get, 64", [this] { return gets(load(64)); }});
   probes.push_back({"put buffered, 64", [this, steady] { return buffered_puts(steady(64)); }});
   probes.push_back({"flusher's batch", [this] { return Sample{.per_second = batch_}; }});
   probes.push_back({"put buffered, 1", [this] {
@@ -128,6 +142,24 @@ void Bench::add_library_probes(std::vector<Probe>& probes) {
                       return run_blocking(
                           load(1), keys_, threaded_.others(),
                           [&](std::uint64_t key) { found(local_.get(names_[key])); });
+                    }});
+}
+
+// After the others have noticed.
+void Bench::add_stopped_probes(std::vector<Probe>& probes) {
+  const Load healthy = load(16);
+  const Load stopped = {.in_flight = 16, .seconds = scale_.seconds, .warm_up_seconds = 4};
+  probes.push_back({"get, 16", [this, healthy] { return gets(healthy); }});
+  probes.push_back({"get, 16, one stopped", [this, stopped] {
+                      return on_loop_.with_one_stopped([&] { return gets(stopped); });
+                    }});
+  probes.push_back({"put buffered, 16", [this, healthy] {
+                      const Sample sample = puts(buffered_, healthy);
+                      on_loop_.settle();
+                      return sample;
+                    }});
+  probes.push_back({"put buffered, 16, one stopped", [this, stopped] {
+                      return on_loop_.with_one_stopped([&] { return puts(buffered_, stopped); });
                     }});
 }
 
@@ -154,6 +186,28 @@ void Bench::add_parallel_probes(std::vector<Probe>& probes) {
   probes.push_back({"LMDB get, 2 threads", [this] {
                       return on_all_processors([this] { return raw_.gets_of_two(load(1)); });
                     }});
+}
+
+void Bench::add_peer_probes(std::vector<Probe>& probes) {
+  const auto puts_to = [&](const char* name, auto& peer) {
+    probes.push_back({name, [this, &peer] {
+                        return run_load(io_, load(64), keys_, peer.pids(),
+                                        [this, &peer](auto key, auto done) {
+                                          peer.put(names_[key], object_, std::move(done));
+                                        });
+                      }});
+  };
+  if (redis_ != nullptr) {
+    probes.push_back({"Redis get, 64", [this] {
+                        return run_load(io_, load(64), keys_, redis_->pids(),
+                                        [this](auto key, auto done) {
+                                          redis_->get(names_[key], std::move(done));
+                                        });
+                      }});
+    puts_to("Redis put, WAIT 1, 64", *redis_);
+    puts_to("Redis put, synced, WAIT 1, 64", *redis_synced_);
+  }
+  if (etcd_ != nullptr) puts_to("etcd put, 64", *etcd_);
 }
 
 void Bench::add_floor_probes(std::vector<Probe>& probes) {

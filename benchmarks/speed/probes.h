@@ -12,9 +12,11 @@
 
 #include "speed/child.h"
 #include "speed/cluster.h"
+#include "speed/etcd.h"
 #include "speed/floor.h"
 #include "speed/load.h"
 #include "speed/raw_engine.h"
+#include "speed/redis.h"
 
 namespace bench {
 
@@ -38,9 +40,11 @@ class Bench {
   void add_library_probes(std::vector<Probe>& probes);
   void add_floor_probes(std::vector<Probe>& probes);
   void add_parallel_probes(std::vector<Probe>& probes);
+  void add_peer_probes(std::vector<Probe>& probes);
+  void add_stopped_probes(std::vector<Probe>& probes);
   Sample on_all_processors(const std::function<double()>& measure) const;
   Load load(int in_flight) const { return {.in_flight = in_flight, .seconds = scale_.seconds}; }
-  Sample gets(int in_flight);
+  Sample gets(const Load& load);
   Sample puts(const dynamo::Store& store, const Load& load);
   Sample buffered_puts(const Load& load);
 
@@ -63,6 +67,10 @@ class Bench {
   EchoClient echo_;
   FloorNode floor_;
   RawEngine raw_;
+  // Null: not installed.
+  std::unique_ptr<Redis> redis_;
+  std::unique_ptr<Redis> redis_synced_;
+  std::unique_ptr<Etcd> etcd_;
   Cluster on_loop_;   // runs on io_, as in an application that lends its loop
   Cluster threaded_;  // has threads of its own
   dynamo::Store buffered_;

@@ -99,8 +99,9 @@ std::string to_json(const std::vector<Result>& results, const Samples& samples) 
     std::vector<std::string> texts;
     for (const Sample& sample : rounds) {
       texts.push_back(fmt::format(
-          R"({{"p50_us": {:.3f}, "p99_us": {:.3f}, "per_second": {:.1f}, "cpu_us": {:.3f}}})",
-          sample.p50_us, sample.p99_us, sample.per_second, sample.cpu_us));
+          R"({{"p50_us": {:.3f}, "p99_us": {:.3f}, "p999_us": {:.3f}, "per_second": {:.1f}, )"
+          R"("cpu_us": {:.3f}}})",
+          sample.p50_us, sample.p99_us, sample.p999_us, sample.per_second, sample.cpu_us));
     }
     probes.push_back(fmt::format(R"(    "{}": [{}])", name, joined(texts, ", ")));
   }

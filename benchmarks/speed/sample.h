@@ -12,6 +12,7 @@ namespace bench {
 struct Sample {
   double p50_us = 0;
   double p99_us = 0;
+  double p999_us = 0;
   double per_second = 0;
   double cpu_us = 0;  // per operation, of all processes that take part
 };

@@ -252,19 +252,19 @@ TEST_CASE("a cluster of processes grows from one to three to five and shrinks to
   cluster[0].quit();
   cluster[1].quit();
   load.steps(5);
-  for (const std::size_t node : {2, 3, 4}) load.check(node);
+  for (const std::size_t node : {2U, 3U, 4U}) load.check(node);
   ballast.check(2);
 }
 
 TEST_CASE("a cluster is restarted node by node under load, and no request fails") {
   Cluster cluster;
   Load load(cluster);
-  for (const std::size_t node : {0, 1, 2}) cluster.start(node, true);
+  for (const std::size_t node : {0U, 1U, 2U}) cluster.start(node, true);
   load.until([&] { return cluster.status(2).members == 3; });
   load.through = {0, 1, 2};
   load.steps(20);
   REQUIRE(load.failed().empty());
-  for (const std::size_t node : {0, 1, 2}) {
+  for (const std::size_t node : {0U, 1U, 2U}) {
     load.until([&] { return cluster[node].call("can_stop") == "ok yes"; });
     load.through.erase(node);
     const int drained = cluster[node].send("drain 20000");

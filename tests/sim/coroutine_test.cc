@@ -49,7 +49,7 @@ struct NoticesEnd {
 
 asio::awaitable<void> never_done(Store store, bool& ended) {
   const NoticesEnd notice(ended);
-  for (;;) co_await store.async_get("k", asio::use_awaitable);
+  for (;;) (void)co_await store.async_get("k", asio::use_awaitable);
 }
 
 }  // namespace

@@ -72,7 +72,7 @@ TEST_CASE("scan: what the buffer says counts, erased records too") {
 }
 
 TEST_CASE("scan: random buffers over random engines, in chunks of any size") {
-  const std::uint64_t seed = GENERATE(range(1, 30));
+  const std::uint64_t seed = GENERATE(range(std::uint64_t{1}, std::uint64_t{30}));
   CAPTURE(seed);
   dynamo::core::Prng prng(seed);
   const auto engine = dynamo::memory_storage();

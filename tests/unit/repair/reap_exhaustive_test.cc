@@ -164,11 +164,11 @@ void check_all(std::size_t leader, const char* what) {
 }  // namespace
 
 TEST_CASE("reaping: whatever happens first") {
-  check_all<AllSteps>(GENERATE(0, stand_in), "single steps");
+  check_all<AllSteps>(GENERATE(std::size_t{0}, std::size_t{stand_in}), "single steps");
 }
 
 TEST_CASE("reaping: whatever happens between whole rounds") {
-  check_all<WholeRounds>(GENERATE(0, stand_in), "whole rounds");
+  check_all<WholeRounds>(GENERATE(std::size_t{0}, std::size_t{stand_in}), "whole rounds");
 }
 
 // What is found within a few moves; the others need more, and have a schedule of their own in

@@ -48,7 +48,8 @@ TEST_CASE("packets of all sizes arrive whole on both lanes, both ways") {
   REQUIRE(to_a.ok());
   REQUIRE(to_b.ok());
   std::vector<std::string> sent;
-  for (const std::size_t size : {0, 1, 2, 1'000, 65'531, 65'532, 65'533, 200'000, 5 << 20}) {
+  for (const std::size_t size : std::initializer_list<std::size_t>{0, 1, 2, 1'000, 65'531, 65'532,
+                                                                   65'533, 200'000, 5 << 20}) {
     sent.emplace_back(size, static_cast<char>('a' + sent.size()));
   }
   for (const Lane lane : {Lane::request, Lane::bulk}) {

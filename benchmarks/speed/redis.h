@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+
+#include "speed/child.h"
+
+// Redis as a peer: a master and two replicas, three processes on loopback, driven from the load's
+// own loop by a client that does no more than it must.
+namespace bench {
+
+// Replies are taken in the order of the commands; what is said in one turn of the loop leaves in
+// one write.
+class RedisConnection : public std::enable_shared_from_this<RedisConnection> {
+ public:
+  RedisConnection(asio::io_context& io, int port);
+
+  void read();
+  // `done` is called with the reply's first line, without its end.
+  void command(const std::vector<std::string_view>& words,
+               std::function<void(std::string_view line)> done);
+  void close();
+
+ private:
+  void parse();
+  void flush();
+
+  asio::io_context& io_;
+  asio::ip::tcp::socket socket_;
+  std::vector<char> in_;
+  std::size_t in_size_ = 0;
+  std::string out_;
+  std::string leaving_;
+  bool writing_ = false;
+  bool flush_posted_ = false;
+  std::deque<std::function<void(std::string_view)>> waiting_;
+};
+
+class Redis {
+ public:
+  // `synced`: with an append-only file that is synced before each answer.
+  Redis(asio::io_context& io, const std::filesystem::path& directory, bool synced);
+  ~Redis();
+  Redis(const Redis&) = delete;
+  Redis& operator=(const Redis&) = delete;
+
+  void fill(const std::vector<std::string>& keys, std::string_view value);
+  // From the master.
+  void get(std::string_view key, std::function<void()> done);
+  // SET, and WAIT until one replica has it.
+  void put(std::string_view key, std::string_view value, std::function<void()> done);
+
+  const std::vector<pid_t>& pids() const { return pids_; }
+
+ private:
+  // WAIT keeps a connection busy, so each put that is in flight has one of its own.
+  static constexpr int writers = 64;
+
+  asio::io_context& io_;
+  std::vector<std::unique_ptr<Child>> servers_;
+  std::vector<pid_t> pids_;
+  std::shared_ptr<RedisConnection> reader_;
+  std::vector<std::shared_ptr<RedisConnection>> free_writers_;
+};
+
+// Whether the program is there.
+bool is_installed(std::string_view program);
+
+}  // namespace bench
