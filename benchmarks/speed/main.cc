@@ -90,6 +90,7 @@ int main(int argc, char** argv) {
     Bench bench(std::filesystem::read_symlink("/proc/self/exe"), options.directory, options.scale,
                 all_processors);
     samples = measure(bench.probes(), options);
+    samples.merge(measure(bench.peer_probes(), options));
   }
   std::filesystem::remove_all(options.directory);
   const std::vector<Result> results = evaluate(rows(), samples);

@@ -27,6 +27,7 @@ std::vector<std::string> peer(const std::string& program, const char* role, int 
 Bench::Bench(std::string program, const std::filesystem::path& directory, const Scale& scale,
              std::vector<int> all_processors)
     : scale_(scale),
+      directory_(directory),
       all_processors_(std::move(all_processors)),
       names_(key_names(scale.keys)),
       object_(object_bytes, 'x'),
@@ -48,18 +49,6 @@ Bench::Bench(std::string program, const std::filesystem::path& directory, const 
       blocking_(threaded_.store(dynamo::Durability::buffered)),
       local_(threaded_.store(dynamo::Durability::buffered, 1)) {
   floor_.fill(names_, object_);
-  if (is_installed("redis-server")) {
-    redis_ = std::make_unique<Redis>(io_, directory / "redis", false);
-    redis_->fill(names_, object_);
-    redis_synced_ = std::make_unique<Redis>(io_, directory / "redis_synced", true);
-  } else {
-    fmt::print("no rows against Redis: redis-server (Debian package of that name) is not here\n");
-  }
-  if (is_installed("etcd")) {
-    etcd_ = std::make_unique<Etcd>(io_, directory / "etcd");
-  } else {
-    fmt::print("no rows against etcd: etcd (Debian package etcd-server) is not here\n");
-  }
   contexts_ = on_loop_.fill(names_, object_);
   threaded_.fill(names_, object_);
 }
@@ -69,9 +58,36 @@ std::vector<Probe> Bench::probes() {
   add_library_probes(probes);
   add_floor_probes(probes);
   add_parallel_probes(probes);
-  add_peer_probes(probes);
   add_stopped_probes(probes);
   return probes;
+}
+
+std::vector<Probe> Bench::peer_probes() {
+  start_peers();
+  std::vector<Probe> probes;
+  const auto beside = [&](const char* name, std::function<Sample()> measure) {
+    probes.push_back({fmt::format("{}, beside peers", name), std::move(measure)});
+  };
+  beside("get, 64", [this] { return gets(load(64)); });
+  beside("put buffered, 64", [this] { return buffered_puts(steady(64)); });
+  beside("put synced, 64", [this] { return puts(synced_, load(64)); });
+  add_peer_probes(probes);
+  return probes;
+}
+
+void Bench::start_peers() {
+  if (is_installed("redis-server")) {
+    redis_ = std::make_unique<Redis>(io_, directory_ / "redis", false);
+    redis_->fill(names_, object_);
+    redis_synced_ = std::make_unique<Redis>(io_, directory_ / "redis_synced", true);
+  } else {
+    fmt::print("no rows against Redis: redis-server (Debian package of that name) is not here\n");
+  }
+  if (is_installed("etcd")) {
+    etcd_ = std::make_unique<Etcd>(io_, directory_ / "etcd");
+  } else {
+    fmt::print("no rows against etcd: etcd (Debian package etcd-server) is not here\n");
+  }
 }
 
 Sample Bench::gets(const Load& load) {
@@ -111,20 +127,21 @@ Sample Bench::buffered_puts(const Load& load) {
   return sample;
 }
 
+Load Bench::steady(int in_flight) const {
+  const double flush_seconds =
+      std::chrono::duration<double>(dynamo::NodeOptions{}.flush_interval).count();
+  return {.in_flight = in_flight,
+          .seconds = scale_.flushes * flush_seconds,
+          .warm_up_seconds = std::min(1.0, scale_.flushes) * flush_seconds};
+}
+
 void Bench::add_library_probes(std::vector<Probe>& probes) {
-  const auto steady = [this](int in_flight) {
-    const double flush_seconds =
-        std::chrono::duration<double>(dynamo::NodeOptions{}.flush_interval).count();
-    return Load{.in_flight = in_flight,
-                .seconds = scale_.flushes * flush_seconds,
-                .warm_up_seconds = std::min(1.0, scale_.flushes) * flush_seconds};
-  };
   const auto found = [](const absl::StatusOr<dynamo::GetResult>& got) {
     if (!got.ok() || !got->found()) give_up(got.status().ToString());
   };
   probes.push_back({"get, 1", [this] { return gets(load(1)); }});
   probes.push_back({"get, 64", [this] { return gets(load(64)); }});
-  probes.push_back({"put buffered, 64", [this, steady] { return buffered_puts(steady(64)); }});
+  probes.push_back({"put buffered, 64", [this] { return buffered_puts(steady(64)); }});
   probes.push_back({"flusher's batch", [this] { return Sample{.per_second = batch_}; }});
   probes.push_back({"put buffered, 1", [this] {
                       const Sample sample = puts(buffered_, load(1));
@@ -202,6 +219,12 @@ void Bench::add_peer_probes(std::vector<Probe>& probes) {
                         return run_load(io_, load(64), keys_, redis_->pids(),
                                         [this](auto key, auto done) {
                                           redis_->get(names_[key], std::move(done));
+                                        });
+                      }});
+    probes.push_back({"Redis get, pipelined, 64", [this] {
+                        return run_load(io_, load(64), keys_, redis_->pids(),
+                                        [this](auto key, auto done) {
+                                          redis_->get_pipelined(names_[key], std::move(done));
                                         });
                       }});
     puts_to("Redis put, WAIT 1, 64", *redis_);

@@ -35,6 +35,9 @@ class Bench {
 
   // The library's own come first: the flusher's batch size is needed by what is compared with it.
   std::vector<Probe> probes();
+  // The same operations once more, and those of the peers. Starts the peers, whose processes take
+  // from the processor's caches even while they do nothing.
+  std::vector<Probe> peer_probes();
 
  private:
   void add_library_probes(std::vector<Probe>& probes);
@@ -48,7 +51,11 @@ class Bench {
   Sample puts(const dynamo::Store& store, const Load& load);
   Sample buffered_puts(const Load& load);
 
+  void start_peers();
+  Load steady(int in_flight) const;  // for what needs several flush intervals
+
   const Scale scale_;
+  const std::filesystem::path directory_;
   const std::vector<int> all_processors_;
   const std::vector<std::string> names_;  // of the keys
   const std::string object_;

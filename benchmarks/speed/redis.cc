@@ -167,13 +167,13 @@ Redis::Redis(asio::io_context& io, const std::filesystem::path& directory, bool 
     connection->read();
     return connection;
   };
-  reader_ = connect();
-  for (int i = 0; i < writers; ++i) free_writers_.push_back(connect());
+  shared_ = connect();
+  for (int i = 0; i < connections; ++i) free_.push_back(connect());
   // Until both replicas follow.
   for (bool follow = false; !follow;) {
     bool answered = false;
-    reader_->command({"SET", "first", "x"}, [](std::string_view) {});
-    reader_->command({"WAIT", "2", "500"}, [&](std::string_view line) {
+    shared_->command({"SET", "first", "x"}, [](std::string_view) {});
+    shared_->command({"WAIT", "2", "500"}, [&](std::string_view line) {
       follow = line == ":2";
       answered = true;
     });
@@ -183,36 +183,51 @@ Redis::Redis(asio::io_context& io, const std::filesystem::path& directory, bool 
 }
 
 Redis::~Redis() {
-  reader_->close();
-  for (const auto& writer : free_writers_) writer->close();
+  shared_->close();
+  for (const auto& writer : free_) writer->close();
   io_.restart();
   io_.poll();
 }
 
+std::shared_ptr<RedisConnection> Redis::take() {
+  if (free_.empty()) give_up("Redis: too many operations at once");
+  std::shared_ptr<RedisConnection> connection = std::move(free_.back());
+  free_.pop_back();
+  return connection;
+}
+
 void Redis::get(std::string_view key, std::function<void()> done) {
-  reader_->command({"GET", key}, [done = std::move(done)](std::string_view line) {
+  const std::shared_ptr<RedisConnection> connection = take();
+  connection->command({"GET", key},
+                      [this, connection, done = std::move(done)](std::string_view line) {
+                        if (line == "$-1") give_up("Redis: a key is missing");
+                        free_.push_back(connection);
+                        done();
+                      });
+}
+
+void Redis::get_pipelined(std::string_view key, std::function<void()> done) {
+  shared_->command({"GET", key}, [done = std::move(done)](std::string_view line) {
     if (line == "$-1") give_up("Redis: a key is missing");
     done();
   });
 }
 
 void Redis::put(std::string_view key, std::string_view value, std::function<void()> done) {
-  if (free_writers_.empty()) give_up("Redis: too many puts at once");
-  const std::shared_ptr<RedisConnection> writer = free_writers_.back();
-  free_writers_.pop_back();
-  writer->command({"SET", key, value}, [](std::string_view) {});
-  writer->command({"WAIT", "1", "0"},
-                  [this, writer, done = std::move(done)](std::string_view line) {
-                    if (line == ":0") give_up("Redis: no replica has it");
-                    free_writers_.push_back(writer);
-                    done();
-                  });
+  const std::shared_ptr<RedisConnection> connection = take();
+  connection->command({"SET", key, value}, [](std::string_view) {});
+  connection->command({"WAIT", "1", "0"},
+                      [this, connection, done = std::move(done)](std::string_view line) {
+                        if (line == ":0") give_up("Redis: no replica has it");
+                        free_.push_back(connection);
+                        done();
+                      });
 }
 
 void Redis::fill(const std::vector<std::string>& keys, std::string_view value) {
   std::size_t missing = keys.size();
   for (const std::string& key : keys) {
-    reader_->command({"SET", key, value}, [&missing](std::string_view) { --missing; });
+    shared_->command({"SET", key, value}, [&missing](std::string_view) { --missing; });
   }
   io_.restart();
   while (missing > 0) io_.run_one();

@@ -56,8 +56,10 @@ class Redis {
   Redis& operator=(const Redis&) = delete;
 
   void fill(const std::vector<std::string>& keys, std::string_view value);
-  // From the master.
+  // From the master. Each get that is in flight has a connection of its own, as most clients do it;
+  // or all share one, whose commands leave together: the most that can be had of it.
   void get(std::string_view key, std::function<void()> done);
+  void get_pipelined(std::string_view key, std::function<void()> done);
   // SET, and WAIT until one replica has it.
   void put(std::string_view key, std::string_view value, std::function<void()> done);
 
@@ -65,13 +67,15 @@ class Redis {
 
  private:
   // WAIT keeps a connection busy, so each put that is in flight has one of its own.
-  static constexpr int writers = 64;
+  static constexpr int connections = 64;
+
+  std::shared_ptr<RedisConnection> take();
 
   asio::io_context& io_;
   std::vector<std::unique_ptr<Child>> servers_;
   std::vector<pid_t> pids_;
-  std::shared_ptr<RedisConnection> reader_;
-  std::vector<std::shared_ptr<RedisConnection>> free_writers_;
+  std::shared_ptr<RedisConnection> shared_;
+  std::vector<std::shared_ptr<RedisConnection>> free_;
 };
 
 // Whether the program is there.

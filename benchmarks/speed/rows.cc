@@ -82,13 +82,15 @@ std::vector<Row> rows() {
       quotient("put w=2 buffered, p99.9, 16 in flight, one replica stopped", "healthy", 3, 1.5,
                &Sample::p999_us, "put buffered, 16, one stopped", "put buffered, 16"),
       quotient("get r=2, throughput, 64 in flight", "Redis GET from its one master", 1.5, 3,
-               &Sample::per_second, "get, 64", "Redis get, 64"),
+               &Sample::per_second, "get, 64, beside peers", "Redis get, 64"),
+      quotient("the same", "the same, all on one connection", 1, 1, &Sample::per_second,
+               "get, 64, beside peers", "Redis get, pipelined, 64"),
       quotient("put w=2 buffered, throughput, 64 in flight", "Redis SET + WAIT 1, on no disk", 1, 2,
-               &Sample::per_second, "put buffered, 64", "Redis put, WAIT 1, 64"),
+               &Sample::per_second, "put buffered, 64, beside peers", "Redis put, WAIT 1, 64"),
       quotient("put w=2 synced, throughput, 64 in flight", "etcd", 5, 10, &Sample::per_second,
-               "put synced, 64", "etcd put, 64"),
+               "put synced, 64, beside peers", "etcd put, 64"),
       quotient("the same", "Redis, AOF synced always, SET + WAIT 1", 0.4, 0.8, &Sample::per_second,
-               "put synced, 64", "Redis put, synced, WAIT 1, 64"),
+               "put synced, 64, beside peers", "Redis put, synced, WAIT 1, 64"),
   };
 }
 
