@@ -89,7 +89,8 @@ absl::Status NextView::apply(const Change& change) {
   return absl::InvalidArgumentError("an unknown kind of change");
 }
 
-absl::Status NextView::join(const Member& member) {
+// Gone is gone: also for one that wants the place of whoever has taken its own (seed 702841).
+absl::Status NextView::check_not_gone(const Member& member) const {
   for (const Member& gone : members_) {
     if (is_present(gone) || gone.identity.is_zero() || gone.identity != member.identity) continue;
     return absl::FailedPreconditionError(fmt::format(
@@ -97,6 +98,11 @@ absl::Status NextView::join(const Member& member) {
         "one",
         member.name, gone.state == MemberState::left ? "left" : "been removed from"));
   }
+  return absl::OkStatus();
+}
+
+absl::Status NextView::join(const Member& member) {
+  if (absl::Status gone = check_not_gone(member); !gone.ok()) return gone;
   Member* const known = find(member.name);
   if (known == nullptr) {
     members_.push_back(member);
@@ -121,6 +127,7 @@ absl::Status NextView::join(const Member& member) {
 absl::Status NextView::replace(const Member& member) {
   Member* const known = find(member.name);
   if (known == nullptr || same_identity(known->identity, member.identity)) return join(member);
+  if (absl::Status gone = check_not_gone(member); !gone.ok()) return gone;
   const MemberState state = known->state;
   known->state = MemberState::removed;
   replaced_.push_back(member.name);

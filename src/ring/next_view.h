@@ -29,6 +29,7 @@ class NextView {
 
  private:
   Member* find(std::string_view name);
+  absl::Status check_not_gone(const Member& member) const;
   absl::Status join(const Member& member);
   absl::Status replace(const Member& member);
   absl::Status leave(const Member& member);

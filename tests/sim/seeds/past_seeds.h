@@ -22,6 +22,7 @@ inline constexpr std::array past_seeds = {
     PastSeed{702025, 10,
              "a disk that was lost again took the place of the one that had replaced it"},
     PastSeed{702474, 10, "a copy from before its first view waited for one for ever"},
+    PastSeed{702841, 10, "a disk that had been replaced took its place back"},
     PastSeed{200415, 3, "a put was reported as not applied that a slow owner had taken before"},
 };
 

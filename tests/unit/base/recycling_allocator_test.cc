@@ -32,7 +32,7 @@ TEST_CASE("a recycling map that was moved from can be used again") {
 }
 
 TEST_CASE("buffers of this thread come back, empty and with room") {
-  for (const std::size_t bytes : {1, 100'000}) {
+  for (const std::size_t bytes : {std::size_t{1}, std::size_t{100'000}}) {
     while (SpareBuffers::take(bytes).capacity() >= 64) {
     }
   }

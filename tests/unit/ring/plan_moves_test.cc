@@ -202,5 +202,22 @@ TEST_CASE("a move begins anew when one that takes part in it has lost its disk")
   CHECK_FALSE(late.changed());
 }
 
+// Its request may have waited for long, and the one in its place may be silent just then.
+TEST_CASE("a disk that has been replaced does not take its place back") {
+  View view{.number = 3, .cluster = {1, 1}, .members = lettered_members(3)};
+  for (Member& one : view.members) one.identity = {static_cast<std::uint64_t>(one.name[0]), 1};
+  const Member first = view.members[2];
+  Member second = first;
+  second.identity.low = 2;
+  NextView next(view, 8);
+  REQUIRE(next.apply({.kind = Change::Kind::replace, .member = second}).ok());
+  const View after = std::move(next).finish();
+  for (const Change::Kind kind : {Change::Kind::replace, Change::Kind::join}) {
+    NextView again(after, 8);
+    CHECK(absl::IsFailedPrecondition(again.apply({.kind = kind, .member = first})));
+    CHECK_FALSE(again.changed());
+  }
+}
+
 }  // namespace
 }  // namespace dynamo::core
