@@ -34,6 +34,11 @@ function(dynamo_compile_settings target)
     # The standard library of g++ 12 uses std::get_temporary_buffer, and only g++ is told not to mind.
     target_compile_options(${target} PRIVATE -Wno-deprecated-declarations)
   endif()
+  if(BUILD_SHARED_LIBS AND NOT DYNAMO_EXPORT_INTERNALS)
+    target_compile_options(${target} PRIVATE
+      "SHELL:-include ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/shared_asio.h")
+    target_link_libraries(${target} PRIVATE asio::asio)
+  endif()
   if(DYNAMO_MUTANTS)
     target_compile_definitions(${target} PRIVATE DYNAMO_MUTANTS)
   endif()
