@@ -21,8 +21,6 @@ inline constexpr std::array past_seeds = {
     PastSeed{701559, 10, "a restored copy that knew nobody was not told who is there"},
     PastSeed{702025, 10,
              "a disk that was lost again took the place of the one that had replaced it"},
-    PastSeed{702474, 10, "a copy from before its first view waited for one for ever"},
-    PastSeed{702841, 10, "a disk that had been replaced took its place back"},
     PastSeed{200415, 3, "a put was reported as not applied that a slow owner had taken before"},
 };
 
