@@ -4,17 +4,17 @@
 #include <charconv>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <thread>
 #include <utility>
 
 #include <fmt/format.h>
 #include <asio/buffer.hpp>
-#include <asio/connect.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/read.hpp>
 #include <asio/read_until.hpp>
 #include <asio/write.hpp>
+
+#include "speed/stream.h"
 
 namespace bench {
 
@@ -55,7 +55,7 @@ std::size_t content_length(std::string_view head) {
 class EtcdConnection : public std::enable_shared_from_this<EtcdConnection> {
  public:
   EtcdConnection(asio::io_context& io, int port) : socket_(io) {
-    socket_.connect({asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(port)}, error_);
+    socket_.connect(loopback(port), error_);
     if (!error_) socket_.set_option(tcp::no_delay(true));
   }
   bool is_open() const { return !error_; }

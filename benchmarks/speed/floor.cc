@@ -1,13 +1,10 @@
 #include "speed/floor.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <utility>
 
-#include <asio/buffer.hpp>
 #include <asio/post.hpp>
-#include <asio/write.hpp>
 
 #include "speed/child.h"
 
@@ -17,8 +14,6 @@ using asio::ip::tcp;
 
 namespace {
 
-constexpr std::size_t read_bytes = 64 * 1024;
-
 // What stands before key and value.
 struct Header {
   std::uint64_t id;
@@ -26,10 +21,6 @@ struct Header {
   std::uint16_t key_bytes;
   FloorFrame::Type type;
 };
-
-tcp::endpoint loopback(int port) {
-  return {asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(port)};
-}
 
 void serve(int port, const FloorLink::OnFrame& on_frame) {
   asio::io_context io(1);
@@ -58,39 +49,28 @@ std::shared_ptr<FloorLink> dial(asio::io_context& io, int port, FloorLink::OnFra
 }  // namespace
 
 FloorLink::FloorLink(tcp::socket socket, OnFrame on_frame)
-    : socket_(std::move(socket)), on_frame_(std::move(on_frame)), in_(read_bytes) {
-  socket_.set_option(tcp::no_delay(true));
-}
+    : Stream(std::move(socket)), on_frame_(std::move(on_frame)) {}
 
 void FloorLink::read() {
-  socket_.async_read_some(
-      asio::buffer(in_.data() + in_size_, in_.size() - in_size_),
-      [self = shared_from_this()](const asio::error_code& error, std::size_t size) {
-        if (error) return;
-        self->in_size_ += size;
-        self->parse();
-        self->read();
-      });
+  Stream::read([this](std::string_view bytes) { return parse(bytes); });
 }
 
-void FloorLink::parse() {
+std::size_t FloorLink::parse(std::string_view in) {
   std::size_t at = 0;
   Header header{};
-  while (in_size_ - at >= sizeof(header)) {
-    std::memcpy(&header, in_.data() + at, sizeof(header));
+  while (in.size() - at >= sizeof(header)) {
+    std::memcpy(&header, in.data() + at, sizeof(header));
     const std::size_t bytes = sizeof(header) + header.key_bytes + header.value_bytes;
-    if (bytes > read_bytes) in_.resize(std::max(in_.size(), 2 * bytes));
-    if (in_size_ - at < bytes) break;
-    const char* const body = in_.data() + at + sizeof(header);
+    if (in.size() - at < bytes) break;
+    const char* const body = in.data() + at + sizeof(header);
     on_frame_(*this, {.type = header.type,
                       .id = header.id,
                       .key = {body, header.key_bytes},
                       .value = {body + header.key_bytes, header.value_bytes}});
     at += bytes;
   }
-  std::memmove(in_.data(), in_.data() + at, in_size_ - at);
-  in_size_ -= at;
   flush();
+  return at;
 }
 
 void FloorLink::append(const FloorFrame& frame) {
@@ -98,22 +78,9 @@ void FloorLink::append(const FloorFrame& frame) {
                       .value_bytes = static_cast<std::uint32_t>(frame.value.size()),
                       .key_bytes = static_cast<std::uint16_t>(frame.key.size()),
                       .type = frame.type};
-  out_.append(reinterpret_cast<const char*>(&header), sizeof(header));
-  out_.append(frame.key);
-  out_.append(frame.value);
-}
-
-void FloorLink::flush() {
-  if (writing_ || out_.empty()) return;
-  writing_ = true;
-  leaving_.swap(out_);
-  out_.clear();
-  asio::async_write(socket_, asio::buffer(leaving_),
-                    [self = shared_from_this()](const asio::error_code& error, std::size_t) {
-                      if (error) return;
-                      self->writing_ = false;
-                      self->flush();
-                    });
+  out().append(reinterpret_cast<const char*>(&header), sizeof(header));
+  out().append(frame.key);
+  out().append(frame.value);
 }
 
 void run_floor_peer(int port) {

@@ -3,13 +3,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <vector>
 
 #include <asio/ip/tcp.hpp>
+
+#include "speed/stream.h"
 
 namespace bench {
 
@@ -31,7 +31,7 @@ using FloorMap = std::unordered_map<std::string, std::string, StringHash, std::e
 // One connection of the floor: many frames for one read, all that was appended in one write.
 //
 // Thread safety: one thread at a time.
-class FloorLink : public std::enable_shared_from_this<FloorLink> {
+class FloorLink : public Stream {
  public:
   using OnFrame = std::function<void(FloorLink& link, const FloorFrame& frame)>;
 
@@ -41,18 +41,11 @@ class FloorLink : public std::enable_shared_from_this<FloorLink> {
   void read();
   // Leaves with the next flush().
   void append(const FloorFrame& frame);
-  void flush();
 
  private:
-  void parse();
+  std::size_t parse(std::string_view in);
 
-  asio::ip::tcp::socket socket_;
   const OnFrame on_frame_;
-  std::vector<char> in_;
-  std::size_t in_size_ = 0;
-  std::string out_;
-  std::string leaving_;
-  bool writing_ = false;
 };
 
 }  // namespace bench

@@ -206,27 +206,24 @@ void Bench::add_parallel_probes(std::vector<Probe>& probes) {
 }
 
 void Bench::add_peer_probes(std::vector<Probe>& probes) {
-  const auto puts_to = [&](const char* name, auto& peer) {
-    probes.push_back({name, [this, &peer] {
-                        return run_load(io_, load(64), keys_, peer.pids(),
-                                        [this, &peer](auto key, auto done) {
-                                          peer.put(names_[key], object_, std::move(done));
-                                        });
+  using Done = std::function<void()>;
+  using Operation = std::function<void(const std::string& key, Done done)>;
+  const auto add = [&](const char* name, const std::vector<pid_t>& pids, Operation operation) {
+    probes.push_back({name, [this, &pids, operation = std::move(operation)] {
+                        return run_load(io_, load(64), keys_, pids, [&](auto key, Done done) {
+                          operation(names_[key], std::move(done));
+                        });
                       }});
   };
+  const auto puts_to = [&](const char* name, auto& to) {
+    add(name, to.pids(),
+        [this, &to](const std::string& key, Done done) { to.put(key, object_, std::move(done)); });
+  };
   if (redis_ != nullptr) {
-    probes.push_back({"Redis get, 64", [this] {
-                        return run_load(io_, load(64), keys_, redis_->pids(),
-                                        [this](auto key, auto done) {
-                                          redis_->get(names_[key], std::move(done));
-                                        });
-                      }});
-    probes.push_back({"Redis get, pipelined, 64", [this] {
-                        return run_load(io_, load(64), keys_, redis_->pids(),
-                                        [this](auto key, auto done) {
-                                          redis_->get_pipelined(names_[key], std::move(done));
-                                        });
-                      }});
+    add("Redis get, 64", redis_->pids(),
+        [this](const std::string& key, Done done) { redis_->get(key, std::move(done)); });
+    add("Redis get, pipelined, 64", redis_->pids(),
+        [this](const std::string& key, Done done) { redis_->get_pipelined(key, std::move(done)); });
     puts_to("Redis put, WAIT 1, 64", *redis_);
     puts_to("Redis put, synced, WAIT 1, 64", *redis_synced_);
   }

@@ -4,26 +4,17 @@
 #include <charconv>
 #include <chrono>
 #include <cstdlib>
-#include <cstring>
 #include <thread>
 #include <utility>
 
 #include <fmt/format.h>
-#include <asio/buffer.hpp>
 #include <asio/post.hpp>
-#include <asio/write.hpp>
 
 namespace bench {
 
 using asio::ip::tcp;
 
 namespace {
-
-constexpr std::size_t read_bytes = 64 * 1024;
-
-tcp::endpoint loopback(int port) {
-  return {asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(port)};
-}
 
 // Of a reply that is complete at the beginning of `bytes`; 0 if none is.
 std::size_t reply_size(std::string_view bytes) {
@@ -87,29 +78,16 @@ bool is_installed(std::string_view program) {
   return false;
 }
 
-RedisConnection::RedisConnection(asio::io_context& io, int port)
-    : io_(io), socket_(io), in_(read_bytes) {
-  socket_.connect(loopback(port));
-  socket_.set_option(tcp::no_delay(true));
-}
+RedisConnection::RedisConnection(asio::io_context& io, int port) : Stream(io, port), io_(io) {}
 
 void RedisConnection::read() {
-  socket_.async_read_some(
-      asio::buffer(in_.data() + in_size_, in_.size() - in_size_),
-      [self = shared_from_this()](const asio::error_code& error, std::size_t size) {
-        if (error) return;
-        self->in_size_ += size;
-        self->parse();
-        self->read();
-      });
+  Stream::read([this](std::string_view bytes) { return parse(bytes); });
 }
 
-void RedisConnection::close() { socket_.close(); }
-
-void RedisConnection::parse() {
+std::size_t RedisConnection::parse(std::string_view in) {
   std::size_t at = 0;
-  while (at < in_size_) {
-    const std::string_view bytes(in_.data() + at, in_size_ - at);
+  while (at < in.size()) {
+    const std::string_view bytes = in.substr(at);
     const std::size_t size = reply_size(bytes);
     if (size == 0) break;
     const std::string_view line = bytes.substr(0, bytes.find("\r\n"));
@@ -119,38 +97,23 @@ void RedisConnection::parse() {
     done(line);
     at += size;
   }
-  std::memmove(in_.data(), in_.data() + at, in_size_ - at);
-  in_size_ -= at;
-  if (in_size_ == in_.size()) in_.resize(2 * in_.size());
+  return at;
 }
 
 void RedisConnection::command(const std::vector<std::string_view>& words,
                               std::function<void(std::string_view line)> done) {
   waiting_.push_back(std::move(done));
-  fmt::format_to(std::back_inserter(out_), "*{}\r\n", words.size());
+  fmt::format_to(std::back_inserter(out()), "*{}\r\n", words.size());
   for (const std::string_view word : words) {
-    fmt::format_to(std::back_inserter(out_), "${}\r\n", word.size());
-    out_.append(word);
-    out_.append("\r\n");
+    fmt::format_to(std::back_inserter(out()), "${}\r\n", word.size());
+    out().append(word);
+    out().append("\r\n");
   }
   if (std::exchange(flush_posted_, true)) return;
-  asio::post(io_, [self = shared_from_this()] {
-    self->flush_posted_ = false;
-    self->flush();
+  asio::post(io_, [self = shared_from_this(), this] {
+    flush_posted_ = false;
+    flush();
   });
-}
-
-void RedisConnection::flush() {
-  if (writing_ || out_.empty()) return;
-  writing_ = true;
-  leaving_.swap(out_);
-  out_.clear();
-  asio::async_write(socket_, asio::buffer(leaving_),
-                    [self = shared_from_this()](const asio::error_code& error, std::size_t) {
-                      if (error) return;
-                      self->writing_ = false;
-                      self->flush();
-                    });
 }
 
 Redis::Redis(asio::io_context& io, const std::filesystem::path& directory, bool synced) : io_(io) {

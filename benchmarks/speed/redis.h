@@ -12,9 +12,9 @@
 #include <sys/types.h>
 
 #include <asio/io_context.hpp>
-#include <asio/ip/tcp.hpp>
 
 #include "speed/child.h"
+#include "speed/stream.h"
 
 // Redis as a peer: a master and two replicas, three processes on loopback, driven from the load's
 // own loop by a client that does no more than it must.
@@ -22,7 +22,7 @@ namespace bench {
 
 // Replies are taken in the order of the commands; what is said in one turn of the loop leaves in
 // one write.
-class RedisConnection : public std::enable_shared_from_this<RedisConnection> {
+class RedisConnection : public Stream {
  public:
   RedisConnection(asio::io_context& io, int port);
 
@@ -30,19 +30,11 @@ class RedisConnection : public std::enable_shared_from_this<RedisConnection> {
   // `done` is called with the reply's first line, without its end.
   void command(const std::vector<std::string_view>& words,
                std::function<void(std::string_view line)> done);
-  void close();
 
  private:
-  void parse();
-  void flush();
+  std::size_t parse(std::string_view in);
 
   asio::io_context& io_;
-  asio::ip::tcp::socket socket_;
-  std::vector<char> in_;
-  std::size_t in_size_ = 0;
-  std::string out_;
-  std::string leaving_;
-  bool writing_ = false;
   bool flush_posted_ = false;
   std::deque<std::function<void(std::string_view)>> waiting_;
 };
