@@ -29,13 +29,15 @@ std::size_t RecordTable::Shard::find(std::uint64_t hash, std::string_view key) c
   return at;
 }
 
-RecordTable::Slot& RecordTable::Shard::insert(std::uint64_t hash, Content content) {
+RecordTable::Slot& RecordTable::Shard::place(std::uint64_t hash, std::string_view key) {
   if (4 * (size + 1) > 3 * slots.size()) grow();
-  Slot& slot = slots[find(hash, content.key())];
+  return slots[find(hash, key)];
+}
+
+void RecordTable::Shard::fill(Slot& slot, std::uint64_t hash, Content content) {
   slot.hash = hash;
   slot.content = std::move(content);
   ++size;
-  return slot;
 }
 
 void RecordTable::Shard::grow() {
@@ -104,8 +106,10 @@ void RecordTable::keep(std::uint64_t hash, std::string_view key, std::string_vie
   Shard& shard = this->shard(hash);
   const std::lock_guard lock(shard.mutex);
   if (shard.stamp != stamp) return;
-  if (!shard.slots.empty() && shard.slots[shard.find(hash, key)].content) return;
-  shard.bytes += shard.insert(hash, std::move(content)).bytes();
+  Slot& slot = shard.place(hash, key);
+  if (slot.content) return;
+  shard.fill(slot, hash, std::move(content));
+  shard.bytes += slot.bytes();
   shard.make_room(shard_bytes_max_);
 }
 
@@ -113,15 +117,15 @@ Unwritten& RecordTable::write(std::uint64_t hash, Content content, Unwritten& fr
   Shard& shard = this->shard(hash);
   const std::lock_guard lock(shard.mutex);
   ++shard.stamp;
-  Slot* slot = shard.slots.empty() ? nullptr : &shard.slots[shard.find(hash, content.key())];
-  if (slot == nullptr || !slot->content) {
-    slot = &shard.insert(hash, std::move(content));
+  Slot& slot = shard.place(hash, content.key());
+  if (!slot.content) {
+    shard.fill(slot, hash, std::move(content));
   } else {
-    if (slot->unwritten == nullptr) shard.bytes -= slot->bytes();
-    slot->content = std::move(content);
+    if (slot.unwritten == nullptr) shard.bytes -= slot.bytes();
+    slot.content = std::move(content);
   }
-  if (slot->unwritten == nullptr) slot->unwritten = &fresh;
-  return *slot->unwritten;
+  if (slot.unwritten == nullptr) slot.unwritten = &fresh;
+  return *slot.unwritten;
 }
 
 void RecordTable::settle(std::uint64_t hash, std::string_view key) {

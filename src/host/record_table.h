@@ -87,7 +87,10 @@ class RecordTable {
     std::size_t behind(std::size_t slot) const { return (slot + 1) & (slots.size() - 1); }
     // Where the record is or would be. REQUIRES: there are slots.
     std::size_t find(std::uint64_t hash, std::string_view key) const;
-    Slot& insert(std::uint64_t hash, Content content);
+    // The same, with room for one more.
+    Slot& place(std::uint64_t hash, std::string_view key);
+    // REQUIRES: the slot is free.
+    void fill(Slot& slot, std::uint64_t hash, Content content);
     void grow();
     void remove(std::size_t slot);
     void make_room(std::size_t bytes_max);
