@@ -7,8 +7,8 @@
 #include <vector>
 
 #include <dynamo/dynamo.h>
-#include <asio/io_context.hpp>
-#include <asio/ip/tcp.hpp>
+
+#include "loopback_ports.h"
 
 namespace example {
 
@@ -47,14 +47,11 @@ class Directory {
 
 // `count` members called a, b, c ... on free loopback ports.
 inline std::vector<dynamo::Member> local_members(int count) {
-  asio::io_context io;
-  std::vector<asio::ip::tcp::acceptor> held;  // all at once, so that no port comes twice
   std::vector<dynamo::Member> members;
-  for (int i = 0; i < count; ++i) {
-    held.emplace_back(io, asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  for (const int port : loopback_ports(count)) {
     dynamo::Member member;
-    member.name = std::string(1, static_cast<char>('a' + i));
-    member.address = "127.0.0.1:" + std::to_string(held.back().local_endpoint().port());
+    member.name = std::string(1, static_cast<char>('a' + members.size()));
+    member.address = "127.0.0.1:" + std::to_string(port);
     members.push_back(member);
   }
   return members;

@@ -12,8 +12,6 @@
 #include <cstdlib>
 
 #include <fmt/format.h>
-#include <asio/io_context.hpp>
-#include <asio/ip/tcp.hpp>
 
 namespace bench {
 
@@ -70,17 +68,6 @@ Child::~Child() {
 void await_parent() {
   // Its death kills this process.
   for (;;) ::pause();
-}
-
-std::vector<int> free_ports(int count) {
-  asio::io_context io;
-  std::vector<asio::ip::tcp::acceptor> held;  // all at once, so that no port comes twice
-  std::vector<int> ports;
-  for (int i = 0; i < count; ++i) {
-    held.emplace_back(io, asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), 0));
-    ports.push_back(held.back().local_endpoint().port());
-  }
-  return ports;
 }
 
 void pin(const std::vector<int>& processors) {

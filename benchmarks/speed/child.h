@@ -34,9 +34,6 @@ class Child {
 // Blocks for ever: this process dies with its parent.
 void await_parent();
 
-// Free loopback ports, all different.
-std::vector<int> free_ports(int count);
-
 // This process, its children to come and its threads to come keep to these processors.
 void pin(const std::vector<int>& processors);
 // Those that this process may use.

@@ -12,6 +12,8 @@
 #include <asio/bind_executor.hpp>
 #include <asio/executor_work_guard.hpp>
 
+#include "../../examples/loopback_ports.h"
+
 namespace bench {
 
 namespace {
@@ -74,7 +76,7 @@ Cluster::Cluster(const std::string& program, const std::filesystem::path& direct
     : io_(io) {
   std::vector<std::string> members;
   char name = 'a';
-  for (const int port : free_ports(3)) {
+  for (const int port : example::loopback_ports(3)) {
     members.push_back(fmt::format("{}=127.0.0.1:{}", name++, port));
   }
   std::filesystem::remove_all(directory);

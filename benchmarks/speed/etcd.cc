@@ -14,6 +14,7 @@
 #include <asio/read_until.hpp>
 #include <asio/write.hpp>
 
+#include "../../examples/loopback_ports.h"
 #include "speed/stream.h"
 
 namespace bench {
@@ -102,7 +103,7 @@ class EtcdConnection : public std::enable_shared_from_this<EtcdConnection> {
 };
 
 Etcd::Etcd(asio::io_context& io, const std::filesystem::path& directory) : io_(io) {
-  const std::vector<int> ports = free_ports(6);
+  const std::vector<int> ports = example::loopback_ports(6);
   std::filesystem::remove_all(directory);
   const auto url = [](int port) { return fmt::format("http://127.0.0.1:{}", port); };
   std::string cluster;

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "../../examples/loopback_ports.h"
+
 namespace bench {
 
 namespace {
@@ -33,7 +35,7 @@ Bench::Bench(std::string program, const std::filesystem::path& directory, const 
       object_(object_bytes, 'x'),
       keys_(scale.keys, 1),
       busy_(scale.keys),
-      ports_(free_ports(3)),
+      ports_(example::loopback_ports(3)),
       echo_peer_(peer(program, "--echo", ports_[0]), "ready"),
       floor_b_(peer(program, "--floor", ports_[1]), "ready"),
       floor_c_(peer(program, "--floor", ports_[2]), "ready"),

@@ -10,6 +10,8 @@
 #include <fmt/format.h>
 #include <asio/post.hpp>
 
+#include "../../examples/loopback_ports.h"
+
 namespace bench {
 
 using asio::ip::tcp;
@@ -117,7 +119,7 @@ void RedisConnection::command(const std::vector<std::string_view>& words,
 }
 
 Redis::Redis(asio::io_context& io, const std::filesystem::path& directory, bool synced) : io_(io) {
-  const std::vector<int> ports = free_ports(3);
+  const std::vector<int> ports = example::loopback_ports(3);
   std::filesystem::remove_all(directory);
   for (const int port : ports) {
     servers_.push_back(

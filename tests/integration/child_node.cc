@@ -14,9 +14,6 @@
 #include <cstdlib>
 #include <sstream>
 
-#include <asio/io_context.hpp>
-#include <asio/ip/tcp.hpp>
-
 #include "catch.hpp"
 
 namespace test {
@@ -163,20 +160,6 @@ void ChildNode::quit() {
 void ChildNode::limit_files(std::size_t bytes) const {
   const rlimit limit{.rlim_cur = bytes, .rlim_max = RLIM_INFINITY};
   REQUIRE(::prlimit(pid_, RLIMIT_FSIZE, &limit, nullptr) == 0);
-}
-
-std::vector<dynamo::Member> loopback_members(int count) {
-  asio::io_context io;
-  std::vector<asio::ip::tcp::acceptor> held;  // all at once, so that no port comes twice
-  std::vector<dynamo::Member> members;
-  for (int i = 0; i < count; ++i) {
-    held.emplace_back(io, asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), 0));
-    dynamo::Member member;
-    member.name = std::string(1, static_cast<char>('a' + i));
-    member.address = "127.0.0.1:" + std::to_string(held.back().local_endpoint().port());
-    members.push_back(member);
-  }
-  return members;
 }
 
 std::set<std::string> elements(const std::string& list) {

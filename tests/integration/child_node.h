@@ -79,9 +79,6 @@ class ChildNode {
   std::vector<std::string> log_;
 };
 
-// Members a, b, c, ... on free loopback ports.
-std::vector<dynamo::Member> loopback_members(int count);
-
 // Of a set as the program prints it, with commas.
 std::set<std::string> elements(const std::string& list);
 

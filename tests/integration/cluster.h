@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "../../examples/local_cluster.h"
 #include "catch.hpp"
 #include "child_node.h"
 
@@ -13,7 +14,7 @@ namespace test {
 class Cluster {
  public:
   explicit Cluster(std::string durability = "synced") {
-    const auto members = loopback_members(3);
+    const auto members = example::local_members(3);
     for (const auto& member : members) {
       nodes_.push_back(
           std::make_unique<ChildNode>(ChildOptions{.name = member.name,

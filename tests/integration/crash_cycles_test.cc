@@ -28,6 +28,7 @@
 #include <string>
 #include <utility>
 
+#include "../../examples/local_cluster.h"
 #include "catch.hpp"
 #include "child_node.h"
 
@@ -45,7 +46,7 @@ class Writer {
   Writer(const std::filesystem::path& directory, const std::string& durability,
          milliseconds flush_interval) {
     std::vector<std::string> arguments = {DYNAMO_WRITER_PROGRAM, directory.string(),
-                                          test::loopback_members(1)[0].address, durability,
+                                          example::local_members(1)[0].address, durability,
                                           std::to_string(flush_interval.count())};
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());

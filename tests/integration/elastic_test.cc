@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "../../examples/local_cluster.h"
 #include "catch.hpp"
 #include "child_node.h"
 
@@ -26,7 +27,7 @@ using test::elements;
 
 class Cluster {
  public:
-  Cluster() : members_(test::loopback_members(5)) {}
+  Cluster() : members_(example::local_members(5)) {}
 
   // With the seeds of all that were started before it.
   void start(std::size_t i, bool founds_with_others = false) {

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <string>
 
+#include "../../examples/local_cluster.h"
 #include "cluster.h"
 
 namespace {
@@ -15,7 +16,7 @@ using test::ContainsSubstring;
 // A node that was started once, with a data directory that is now free.
 struct Alone {
   test::TemporaryDirectory data;
-  std::vector<dynamo::Member> members = test::loopback_members(3);
+  std::vector<dynamo::Member> members = example::local_members(3);
   ChildOptions options{.name = "a", .directory = data.path() / "a", .members = members};
 };
 
@@ -26,7 +27,7 @@ TEST_CASE("a data directory in use by another process is refused by name") {
   ChildNode first(alone.options);
   Cluster::require_ready(first.start());
   ChildOptions other = alone.options;
-  other.members = test::loopback_members(3);
+  other.members = example::local_members(3);
   ChildNode second(other);
   const std::string line = second.start();
   CHECK_THAT(line, ContainsSubstring("failed FAILED_PRECONDITION"));
