@@ -319,6 +319,9 @@ void FaultPlan::judge_old_copy(int node) {
 void FaultPlan::replace_old_copy(int node) {
   Computer& computer = computers_[static_cast<std::size_t>(node)];
   computer.is_old_copy = computer.was_old_copy = false;
+  // Of the identity that goes now: with it back this node would have gone for good, and the place
+  // of its name in the cluster would be empty for ever (seed 710834).
+  computer.backup.reset();
   findings_.visit(Visit::old_copy_refused);
   note(fmt::format("{} is an old copy, and gets an empty disk", SimWorld::name_of(node)));
   cluster_.wipe(node);

@@ -22,6 +22,8 @@ inline constexpr std::array past_seeds = {
     PastSeed{702025, 10,
              "a disk that was lost again took the place of the one that had replaced it"},
     PastSeed{200415, 3, "a put was reported as not applied that a slow owner had taken before"},
+    PastSeed{710834, 10,
+             "the harness brought a backup back of a directory that had been replaced meanwhile"},
 };
 
 }  // namespace seeds
