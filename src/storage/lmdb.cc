@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -22,6 +23,7 @@
 #include "storage/lmdb_environment.h"
 #include "storage/lmdb_handles.h"
 #include "storage/lmdb_readers.h"
+#include "storage/logged_engine.h"
 
 // What a failed write means is the whole difficulty of this file, for LMDB's error codes do not
 // say. A commit (mdb_txn_commit in mdb.c, the same from 0.9.24 to 0.9.31) does four things:
@@ -133,7 +135,7 @@ class LmdbEngine final : public StorageEngine {
   }
 
  private:
-  static constexpr std::uint64_t commits_between_reader_checks = 1024;
+  static constexpr std::uint64_t commits_between_reader_checks = 16;
 
   bool in_child() const { return generation_ != core::process_generation(); }
 
@@ -276,7 +278,7 @@ class LmdbEngine final : public StorageEngine {
   int room_refused() const {
     static constexpr std::array<char, 4096> page{};
     int fd = -1;
-    struct stat facts{};
+    struct stat facts {};
     if (mdb_env_get_fd(opened_.environment.get(), &fd) != 0 || fstat(fd, &facts) != 0) return 0;
     const ssize_t size = pwrite(fd, page.data(), page.size(), facts.st_size);
     if (size == static_cast<ssize_t>(page.size())) return 0;
@@ -301,12 +303,24 @@ class LmdbEngine final : public StorageEngine {
   std::unique_ptr<Remains> remains_;  // guarded; constant once it is there
 };
 
+// With a log of this part a data set that is overwritten stays in the bounds that lmdb.h gives.
+std::size_t bytes_of_database(const std::filesystem::path& directory) {
+  std::error_code missing;
+  const std::uintmax_t bytes = std::filesystem::file_size(directory / "data.mdb", missing);
+  return missing ? 0 : static_cast<std::size_t>(bytes);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<StorageEngine>> lmdb_storage(LmdbOptions options) {
   absl::StatusOr<storage::OpenEnvironment> opened = storage::open_environment(options);
   if (!opened.ok()) return opened.status();
-  return std::make_unique<LmdbEngine>(*std::move(opened), options.map_bytes_max);
+  return storage::LoggedEngine::open(
+      std::make_unique<LmdbEngine>(*std::move(opened), options.map_bytes_max), options.path,
+      {.at_least = std::min(options.log_bytes_max, storage::log_bytes_min),
+       .at_most = options.log_bytes_max,
+       .part_of_engine = 64},
+      bytes_of_database);
 }
 
 }  // namespace dynamo

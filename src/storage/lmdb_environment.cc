@@ -43,7 +43,7 @@ absl::Status make_lock_file(const Descriptor& directory, const std::filesystem::
 // is no database, which would be refused for ever. So a new one is made under another name, and
 // gets its own once it is whole and on the disk. Returns an error of LMDB or 0.
 int make_data_file(const Descriptor& directory, const std::filesystem::path& path) {
-  struct stat facts{};
+  struct stat facts {};
   const bool exists = fstatat(directory.get(), "data.mdb", &facts, AT_SYMLINK_NOFOLLOW) == 0;
   // What else may be wrong with it, opening it will say.
   if (exists && !(S_ISREG(facts.st_mode) && facts.st_size == 0)) return 0;
@@ -82,7 +82,7 @@ int fill_to_last_page(MDB_env* environment) {
   int fd = -1;
   MDB_envinfo info{};
   MDB_stat shape{};
-  struct stat facts{};
+  struct stat facts {};
   if (const int error = mdb_env_get_fd(environment, &fd); error != 0) return error;
   if (const int error = mdb_env_info(environment, &info); error != 0) return error;
   if (const int error = mdb_env_stat(environment, &shape); error != 0) return error;
@@ -163,7 +163,7 @@ bool address_space_has_room(std::size_t bytes) {
   return true;
 }
 
-absl::Status check_map_bytes(const LmdbOptions& options) {
+absl::Status check_sizes(const LmdbOptions& options) {
   const auto check = [&](std::string_view name, std::size_t bytes) {
     if (bytes >= map_bytes_min) return absl::OkStatus();
     return absl::InvalidArgumentError(
@@ -171,7 +171,12 @@ absl::Status check_map_bytes(const LmdbOptions& options) {
                     options.path.string(), bytes, map_bytes_min));
   };
   if (absl::Status most = check("map_bytes_max", options.map_bytes_max); !most.ok()) return most;
-  return check("map_bytes", options.map_bytes);
+  if (absl::Status first = check("map_bytes", options.map_bytes); !first.ok()) return first;
+  const std::size_t log = options.log_bytes_max;
+  if (log == 0 || (log >= log_bytes_min && log <= log_bytes_limit)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("LmdbOptions::log_bytes_max for {} is {}: 0, or from {} to {}",
+                  options.path.string(), log, log_bytes_min, log_bytes_limit));
 }
 
 }  // namespace
@@ -207,7 +212,7 @@ absl::StatusOr<OpenEnvironment> open_environment(const LmdbOptions& options) {
   if (path.empty() || path.native().find('\0') != std::string::npos) {
     return absl::InvalidArgumentError("LmdbOptions::path must name a directory");
   }
-  if (absl::Status valid = check_map_bytes(options); !valid.ok()) return valid;
+  if (absl::Status valid = check_sizes(options); !valid.ok()) return valid;
   absl::StatusOr<Descriptor> directory = open_data_directory(path);
   if (!directory.ok()) return directory.status();
   absl::StatusOr<std::unique_ptr<DirectoryLock>> lock = DirectoryLock::acquire(*directory, path);

@@ -23,6 +23,10 @@ struct OpenEnvironment {
   std::size_t map_bytes = 0;  // what is reserved
 };
 
+// The least of LmdbOptions::log_bytes_max, but for 0.
+inline constexpr std::size_t log_bytes_min = std::size_t{64} << 10;
+inline constexpr std::size_t log_bytes_limit = std::size_t{1} << 30;
+
 // As lmdb_storage().
 absl::StatusOr<OpenEnvironment> open_environment(const LmdbOptions& options);
 

@@ -73,8 +73,8 @@ void apply_some(const FileEvent& event, std::size_t number, const Floor& floor, 
   }
 }
 
-}  // namespace
-
+// Of one file, when the first `cut` events have returned and the next, if there is one, is in
+// flight.
 FileImage crash_image(const FileImage& base, const std::vector<FileEvent>& events, std::size_t cut,
                       std::mt19937_64& random) {
   Chance chance(random);
@@ -123,6 +123,25 @@ FileImage crash_image(const FileImage& base, const std::vector<FileEvent>& event
     if (chance.of(kept)) apply_some(events[i], i, floor, chance.of(torn), chance, image);
   }
   return image;
+}
+
+}  // namespace
+
+std::vector<FileImage> crash_images(const std::vector<FileImage>& base,
+                                    const std::vector<FileEvent>& events, std::size_t cut,
+                                    std::mt19937_64& random) {
+  std::vector<FileImage> images;
+  for (std::size_t file = 0; file < base.size(); ++file) {
+    std::vector<FileEvent> own;
+    std::size_t returned = 0;
+    for (std::size_t i = 0; i < std::min(cut + 1, events.size()); ++i) {
+      if (events[i].file != file && events[i].kind != Kind::sync_directory) continue;
+      own.push_back(events[i]);
+      if (i < cut) ++returned;
+    }
+    images.push_back(crash_image(base[file], own, returned, random));
+  }
+  return images;
 }
 
 }  // namespace test

@@ -26,9 +26,11 @@ namespace test {
 // The file's bytes; nullopt: there is no such file.
 using FileImage = std::optional<std::string>;
 
-// After a cut of the power when the first `cut` of `events` have returned, and the next, if there
-// is one, is in flight. `base`: the file before them, all of it on the disk.
-FileImage crash_image(const FileImage& base, const std::vector<FileEvent>& events, std::size_t cut,
-                      std::mt19937_64& random);
+// Of each of the files that the events are about, after a cut of the power when the first `cut` of
+// `events` have returned, and the next, if there is one, is in flight. `base`: the files before
+// them, all of it on the disk. What is not synced reaches the disk in any order, across files, too.
+std::vector<FileImage> crash_images(const std::vector<FileImage>& base,
+                                    const std::vector<FileEvent>& events, std::size_t cut,
+                                    std::mt19937_64& random);
 
 }  // namespace test

@@ -1,8 +1,8 @@
-// A power cut under the real LMDB. What the engine asks of its file is recorded while it works;
-// then the cut is made at any point of the record, as often as one likes: what the disk may hold
-// there (crash_image.h) is written to a directory, and the real engine is opened on it, in a child
-// because a broken file may kill who reads it. It must hold exactly what was acknowledged before
-// the cut, or that and the one batch that was in flight.
+// A power cut under the real LMDB, and under the log in front of it. What the engine asks of its
+// files is recorded while it works; then the cut is made at any point of the record, as often as
+// one likes: what the disk may hold there (crash_image.h) is written to a directory, and the real
+// engine is opened on it, in a child because a broken file may kill who reads it. It must hold
+// exactly what was acknowledged before the cut, or that and the one batch that was in flight.
 //
 // The work goes on in lives: each begins with what one of the cuts of the life before has left, so
 // that what a cut breaks and only later writes show is found too.
@@ -48,9 +48,11 @@ constexpr std::size_t images_by_default = 500;
 constexpr std::size_t images_by_default = 2000;
 #endif
 
+const std::vector<std::string> file_names = {"data.mdb", "write_ahead.log"};
+
 // A stretch of work, as its disk saw it.
 struct Life {
-  FileImage base{};
+  std::vector<FileImage> base{};  // as file_names
   std::vector<FileEvent> events{};
   // States in order, the first is the one it began with; how many events had returned when each was
   // begun and when it was acknowledged.
@@ -65,6 +67,10 @@ void write_file(const fs::path& path, const FileImage& image) {
   if (!image) return;
   std::ofstream(path, std::ios::binary)
       .write(image->data(), static_cast<std::streamsize>(image->size()));
+}
+
+void write_files(const fs::path& directory, const std::vector<FileImage>& images) {
+  for (std::size_t i = 0; i < images.size(); ++i) write_file(directory / file_names[i], images[i]);
 }
 
 template <class Write>
@@ -85,10 +91,10 @@ void begin(Life& life, std::size_t events) {
   life.acknowledged.push_back(events);
 }
 
-Life live(const fs::path& directory, const FileImage& base, std::mt19937_64& random) {
+Life live(const fs::path& directory, const std::vector<FileImage>& base, std::mt19937_64& random) {
   Life life{.base = base};
-  write_file(directory / "data.mdb", base);
-  const test::Recorder recorder(directory / "data.mdb");
+  write_files(directory, base);
+  const test::Recorder recorder(directory, file_names);
   const auto engine = test::open(directory, map_bytes);
   INFO(engine.status().ToString());
   REQUIRE(engine.ok());
@@ -113,10 +119,11 @@ Life live(const fs::path& directory, const FileImage& base, std::mt19937_64& ran
 Life live_without_syncs(const fs::path& directory, std::mt19937_64& random) {
   Life life;
   test::open(directory, map_bytes)->reset();
-  const test::Recorder recorder(directory / "data.mdb");
-  life.base = std::string(std::istreambuf_iterator<char>(
-                              std::ifstream(directory / "data.mdb", std::ios::binary).rdbuf()),
-                          {});
+  const test::Recorder recorder(directory, file_names);
+  life.base = {std::string(std::istreambuf_iterator<char>(
+                               std::ifstream(directory / "data.mdb", std::ios::binary).rdbuf()),
+                           {}),
+               std::nullopt};
   MDB_env* environment = nullptr;
   MDB_dbi database = 0;
   REQUIRE(mdb_env_create(&environment) == 0);
@@ -182,14 +189,14 @@ std::ostream& operator<<(std::ostream& out, const Counts& counts) {
 }
 
 // Cuts the power once and counts what is found. Returns what the disk held.
-FileImage cut(const Life& life, const fs::path& directory, std::mt19937_64& random,
-              Counts& counts) {
+std::vector<FileImage> cut(const Life& life, const fs::path& directory, std::mt19937_64& random,
+                           Counts& counts) {
   // One in eight among the first steps: the making of a new file, or what opening does to an old
   // one.
   const std::size_t steps = random() % 8 == 0 ? 12 : life.events.size();
   const std::size_t at = random() % (steps + 1);
-  const FileImage image = test::crash_image(life.base, life.events, at, random);
-  write_file(directory / "data.mdb", image);
+  const std::vector<FileImage> images = test::crash_images(life.base, life.events, at, random);
+  write_files(directory, images);
   std::size_t last = 0;
   while (last + 1 < life.states.size() && life.acknowledged[last + 1] <= at) ++last;
   const std::size_t next = last + 1;
@@ -206,7 +213,7 @@ FileImage cut(const Life& life, const fs::path& directory, std::mt19937_64& rand
   } else {
     ++counts.verdicts[static_cast<std::size_t>(result)];
   }
-  return image;
+  return images;
 }
 
 }  // namespace
@@ -217,12 +224,12 @@ TEST_CASE("after a power cut there is what was acknowledged, or that and the bat
       test::number_from_environment("DYNAMO_POWER_LOSS_IMAGES", images_by_default);
   std::mt19937_64 random(seed);
   Counts counts;
-  FileImage base;
+  std::vector<FileImage> base;
   while (counts.images < images) {
     const test::TemporaryDirectory worked(test::memory_directory());
     const test::TemporaryDirectory crashed(test::memory_directory());
     // A new store from time to time, for its first steps are special.
-    if (counts.lives % 8 == 0) base.reset();
+    if (counts.lives % 8 == 0) base.assign(file_names.size(), std::nullopt);
     const Life life = live(worked.path(), base, random);
     ++counts.lives;
     counts.events += life.events.size();

@@ -102,53 +102,68 @@ int rename_at(int from_directory, const char* from, int to_directory, const char
 
 }  // namespace
 
-Recorder::Recorder(const fs::path& file)
-    : file_((fs::canonical(file.parent_path()) / file.filename()).string()),
-      directory_(fs::canonical(file.parent_path()).string()),
-      bytes_(fs::exists(file) ? fs::file_size(file) : 0) {
+Recorder::Recorder(const fs::path& directory, const std::vector<std::string>& names)
+    : directory_(fs::canonical(directory).string()) {
   if (recorder != nullptr) throw std::logic_error("two recorders at a time");
+  for (const std::string& name : names) {
+    const fs::path path = fs::path(directory_) / name;
+    files_.push_back({path.string(), fs::exists(path) ? fs::file_size(path) : 0});
+  }
   recorder = this;
 }
 
 Recorder::~Recorder() { recorder = nullptr; }
 
-bool Recorder::beside(const std::string& path) const {
-  return path.starts_with(directory_ + "/") && path != file_;
+Recorder::File* Recorder::find(const std::string& path) {
+  const auto found = std::ranges::find(files_, path, &File::path);
+  return found == files_.end() ? nullptr : &*found;
+}
+
+bool Recorder::beside(const std::string& path) {
+  return path.starts_with(directory_ + "/") && find(path) == nullptr;
+}
+
+void Recorder::add(const File& file, FileEvent event) {
+  event.file = static_cast<std::size_t>(&file - files_.data());
+  events_.push_back(std::move(event));
 }
 
 void Recorder::wrote(int fd, std::string_view bytes, std::uint64_t offset) {
   const std::string path = path_of(fd);
   if (beside(path)) unsynced_.insert(path);
-  if (path != file_) return;
-  bytes_ = std::max<std::uint64_t>(bytes_, offset + bytes.size());
-  events_.push_back({.kind = FileEvent::Kind::write,
-                     .offset = offset,
-                     .bytes = std::string(bytes),
-                     .durable = (fcntl(fd, F_GETFL) & O_DSYNC) != 0});
+  File* const file = find(path);
+  if (file == nullptr) return;
+  file->bytes = std::max<std::uint64_t>(file->bytes, offset + bytes.size());
+  add(*file, {.kind = FileEvent::Kind::write,
+              .offset = offset,
+              .bytes = std::string(bytes),
+              .durable = (fcntl(fd, F_GETFL) & O_DSYNC) != 0});
 }
 
 void Recorder::resized(int fd, std::uint64_t bytes) {
   const std::string path = path_of(fd);
   if (beside(path)) unsynced_.insert(path);
-  if (path != file_) return;
-  if (bytes < bytes_) could_not_understand("ftruncate to less");
-  bytes_ = bytes;
-  events_.push_back({.kind = FileEvent::Kind::resize, .offset = bytes});
+  File* const file = find(path);
+  if (file == nullptr) return;
+  if (bytes < file->bytes) could_not_understand("ftruncate to less");
+  file->bytes = bytes;
+  add(*file, {.kind = FileEvent::Kind::resize, .offset = bytes});
 }
 
 void Recorder::synced(int fd) {
   const std::string path = path_of(fd);
   unsynced_.erase(path);
-  if (path == file_) events_.push_back({.kind = FileEvent::Kind::sync});
+  if (const File* const file = find(path)) add(*file, {.kind = FileEvent::Kind::sync});
   if (path == directory_) events_.push_back({.kind = FileEvent::Kind::sync_directory});
 }
 
 void Recorder::renamed(const fs::path& from, const fs::path& to) {
-  if (from == file_) could_not_understand("rename of the file");
-  if (to != file_) return;
+  if (find(from.string()) != nullptr) could_not_understand("rename of the file");
+  File* const file = find(to.string());
+  if (file == nullptr) return;
   if (unsynced_.contains(from.string())) could_not_understand("rename of what was not synced");
-  events_.push_back({.kind = FileEvent::Kind::rename, .bytes = contents_of(to)});
-  bytes_ = events_.back().bytes.size();
+  add(*file, {.kind = FileEvent::Kind::rename, .bytes = contents_of(to)});
+  file->bytes = events_.back().bytes.size();
 }
 
 void Recorder::could_not_understand(std::string_view call) {

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-// What is asked of one file, in order. A program that is linked with recorder.cc has its own
-// pwrite, writev, fdatasync and so on, which come before those of the C library for all libraries
-// in it; they do what they are asked, and while a Recorder lives they note it.
+// What is asked of some files of a directory, in order. A program that is linked with recorder.cc
+// has its own pwrite, writev, fdatasync and so on, which come before those of the C library for all
+// libraries in it; they do what they are asked, and while a Recorder lives they note it.
 namespace test {
 
 struct FileEvent {
@@ -21,17 +21,18 @@ struct FileEvent {
     sync,            // all before it is on the disk
     sync_directory,  // so is what name the file has
   };
+  std::size_t file = 0;  // which; of all, if the directory is synced
   Kind kind = Kind::write;
   std::uint64_t offset = 0;
   std::string bytes{};
   bool durable = false;  // on the disk when the call returned: a descriptor that is O_DSYNC
 };
 
-// Thread safety: one at a time in a process, and the file is written by one thread.
+// Thread safety: one at a time in a process, and the files are written by one thread.
 class Recorder {
  public:
-  // Of a file that need not exist yet.
-  explicit Recorder(const std::filesystem::path& file);
+  // Of files that need not exist yet.
+  Recorder(const std::filesystem::path& directory, const std::vector<std::string>& names);
   ~Recorder();
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
@@ -48,12 +49,18 @@ class Recorder {
   void could_not_understand(std::string_view call);
 
  private:
-  bool beside(const std::string& path) const;
+  struct File {
+    std::string path{};
+    std::uint64_t bytes = 0;
+  };
+  // Null: another.
+  File* find(const std::string& path);
+  bool beside(const std::string& path);
+  void add(const File& file, FileEvent event);
 
-  const std::string file_;
   const std::string directory_;
+  std::vector<File> files_;
   std::vector<FileEvent> events_;
-  std::uint64_t bytes_ = 0;         // of the file
   std::set<std::string> unsynced_;  // paths of others in the directory
   std::string not_understood_;
 };

@@ -68,10 +68,12 @@ TEST_CASE("nodes whose disks fail acknowledge nothing more, say so, and are stil
   for (std::size_t i = 0; i < 3; ++i) {
     REQUIRE_THAT(cluster[i].call("disk " + what), Catch::Matchers::StartsWith("ok"));
   }
+  // Only what is too large for the log makes LMDB write one.
+  const std::size_t padding = what == "meta_page" ? 20'000 : 0;
   // The first at the moment of the failure, the others after it.
-  CHECK_THAT(adds.add(0), Catch::Matchers::StartsWith("failed"));
+  CHECK_THAT(adds.add(0, padding), Catch::Matchers::StartsWith("failed"));
   for (std::size_t i = 0; i < 6; ++i) {
-    const std::string answer = adds.add(i % 3);
+    const std::string answer = adds.add(i % 3, padding);
     CHECK_THAT(answer, Catch::Matchers::StartsWith("failed DATA_LOSS"));
     CHECK_THAT(answer, ContainsSubstring("takes no more writes, its storage failed"));
     CHECK_THAT(answer, ContainsSubstring(cluster[i % 3].options().directory.string()));

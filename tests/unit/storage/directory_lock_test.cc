@@ -152,7 +152,7 @@ TEST_CASE("all descriptors are close-on-exec, and closed with the engine") {
     INFO(fs::read_symlink("/proc/self/fd/" + std::to_string(fd)));
     CHECK((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
   }
-  CHECK(ours == 4);  // data.mdb twice, lock.mdb, owner
+  CHECK(ours == 5);  // data.mdb twice, lock.mdb, owner, write_ahead.log
   engine->reset();
   CHECK(open_descriptors() == before);
 }

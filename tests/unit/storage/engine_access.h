@@ -40,6 +40,12 @@ inline absl::StatusOr<std::unique_ptr<dynamo::StorageEngine>> open(
   return dynamo::lmdb_storage({.path = path, .map_bytes_max = map_bytes_max});
 }
 
+// LMDB by itself.
+inline absl::StatusOr<std::unique_ptr<dynamo::StorageEngine>> open_without_log(
+    const std::filesystem::path& path, std::size_t map_bytes_max = std::size_t{1} << 36) {
+  return dynamo::lmdb_storage({.path = path, .map_bytes_max = map_bytes_max, .log_bytes_max = 0});
+}
+
 // The text of a status: absl's string_view is not the standard's everywhere.
 inline std::string message(const absl::Status& status) { return std::string(status.message()); }
 

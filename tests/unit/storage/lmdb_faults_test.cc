@@ -24,7 +24,7 @@ using test::FailingDisk;
 TEST_CASE("after a failed sync the engine takes no more writes, and reads go on") {
   INFO(mdb_version(nullptr, nullptr, nullptr));
   const test::TemporaryDirectory temporary;
-  auto engine = test::open(temporary.path());
+  auto engine = test::open_without_log(temporary.path());
   REQUIRE(engine.ok());
   REQUIRE(test::put(**engine, "key", "before").ok());
   {
@@ -43,16 +43,49 @@ TEST_CASE("after a failed sync the engine takes no more writes, and reads go on"
   CHECK(test::scan_all(**engine).ok());
 
   engine->reset();
-  engine = test::open(temporary.path());
+  engine = test::open_without_log(temporary.path());
   REQUIRE(engine.ok());
   CHECK(test::get(**engine, "key") == "before");
   CHECK(test::put(**engine, "key", "anew").ok());
 }
 
+TEST_CASE("after a failed sync of the log the engine takes no more writes, and reads go on") {
+  const test::TemporaryDirectory temporary;
+  auto engine = test::open(temporary.path());
+  REQUIRE(engine.ok());
+  REQUIRE(test::put(**engine, "key", "before").ok());
+  {
+    const FailingDisk disk(DiskFailure::sync);
+    const absl::Status status = test::put(**engine, "key", "failed");
+    CHECK(test::disk_failures() == 1);
+    CHECK(status.code() == absl::StatusCode::kDataLoss);
+    CHECK_THAT(test::message(status),
+               ContainsSubstring((temporary.path() / "write_ahead.log").string()) &&
+                   ContainsSubstring("sync"));
+  }
+  for (const std::string& record : {std::string("later"), std::string(300'000, 'L')}) {
+    const absl::Status later = test::put(**engine, "key", record);
+    CHECK(later.code() == absl::StatusCode::kDataLoss);
+    CHECK_THAT(test::message(later),
+               ContainsSubstring(temporary.path().string()) && ContainsSubstring("before"));
+  }
+  CHECK(test::get(**engine, "key") == "before");
+  CHECK(test::scan_all(**engine).ok());
+
+  // Whether that write is there nobody could say.
+  engine->reset();
+  engine = test::open(temporary.path());
+  REQUIRE(engine.ok());
+  const std::string found = test::get(**engine, "key");
+  CHECK((found == "before" || found == "failed"));
+  CHECK(test::put(**engine, "key", "anew").ok());
+  CHECK(test::get(**engine, "key") == "anew");
+}
+
 // LMDB itself refuses all transactions from then on, so that the engine could not be read either.
 TEST_CASE("after a meta page that could not be written reads go on, and writes do not") {
   const test::TemporaryDirectory temporary;
-  auto engine = test::open(temporary.path());
+  auto engine = test::open_without_log(temporary.path());
   REQUIRE(engine.ok());
   const std::string large(300'000, 'L');
   REQUIRE(test::put(**engine, "key", "before").ok());
@@ -78,7 +111,7 @@ TEST_CASE("after a meta page that could not be written reads go on, and writes d
   }
 
   engine->reset();
-  engine = test::open(temporary.path());
+  engine = test::open_without_log(temporary.path());
   REQUIRE(engine.ok());
   CHECK(test::get(**engine, "key") == "before");
   CHECK(test::put(**engine, "key", "anew").ok());

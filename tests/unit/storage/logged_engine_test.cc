@@ -1,0 +1,245 @@
+#include "storage/logged_engine.h"
+
+#include <dynamo/storage/memory.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "catch.hpp"
+#include "unit/storage/engine_access.h"
+#include "unit/storage/temporary_directory.h"
+
+// The log in front of an engine. What of it is on a disk after a power cut, disk_faults/ tells.
+namespace {
+
+namespace fs = std::filesystem;
+using dynamo::StorageEngine;
+using dynamo::storage::LoggedEngine;
+using dynamo::storage::WriteAheadLog;
+using Contents = std::map<std::string, std::string>;
+
+// So small that everything moves often.
+constexpr LoggedEngine::Limits limits{.at_least = 2000, .at_most = 2000};
+
+// What outlives the engine in front of it; `before` is called before each write, and may refuse it.
+class Behind final : public StorageEngine {
+ public:
+  explicit Behind(StorageEngine& engine) : engine_(engine) {}
+
+  absl::StatusOr<bool> read(std::string_view key,
+                            absl::FunctionRef<void(std::string_view)> visit) override {
+    return engine_.read(key, visit);
+  }
+  absl::Status write(std::span<const Write> batch) override {
+    if (before) {
+      if (absl::Status refused = before(); !refused.ok()) return refused;
+    }
+    return engine_.write(batch);
+  }
+  absl::Status scan(std::string_view from,
+                    absl::FunctionRef<bool(std::string_view, std::string_view)> visit) override {
+    return engine_.scan(from, visit);
+  }
+
+  std::function<absl::Status()> before{};
+
+ private:
+  StorageEngine& engine_;
+};
+
+Contents contents_of(StorageEngine& engine, std::string_view from = {}, std::size_t limit = 1000) {
+  Contents contents;
+  CHECK(engine
+            .scan(from,
+                  [&](std::string_view key, std::string_view record) {
+                    contents.emplace(key, record);
+                    return contents.size() < limit;
+                  })
+            .ok());
+  return contents;
+}
+
+// An engine with a log, in front of one that outlives it.
+struct Logged {
+  Logged(const fs::path& directory, StorageEngine& outlives) {
+    auto owned = std::make_unique<Behind>(outlives);
+    behind = owned.get();
+    auto opened = LoggedEngine::open(std::move(owned), directory, limits,
+                                     [](const fs::path&) { return std::size_t{0}; });
+    REQUIRE(opened.ok());
+    engine = *std::move(opened);
+  }
+  Behind* behind = nullptr;
+  std::unique_ptr<StorageEngine> engine{};
+};
+
+// Puts and erases of some of 30 keys; one batch in ten is too large for the log.
+class Work {
+ public:
+  absl::Status write(StorageEngine& engine) {
+    std::vector<std::pair<std::string, std::optional<std::string>>> changes;
+    const bool large = random_() % 10 == 0;
+    for (std::size_t i = 0; i < 1 + random_() % 5; ++i) {
+      std::string key = "key " + std::to_string(random_() % 30);
+      const std::size_t size = large ? 500 + random_() % 500 : random_() % 60;
+      std::string record = std::to_string(++number_) + ":" + std::string(size, '.');
+      const bool erases = random_() % 4 == 0;
+      changes.emplace_back(std::move(key),
+                           erases ? std::nullopt : std::optional(std::move(record)));
+    }
+    std::vector<StorageEngine::Write> batch;
+    for (const auto& [key, record] : changes) batch.push_back({.key = key, .record = record});
+    next_ = expected_;
+    for (const auto& [key, record] : changes) {
+      if (record) next_[key] = *record;
+      if (!record) next_.erase(key);
+    }
+    absl::Status written = engine.write(batch);
+    if (written.ok()) expected_ = next_;
+    return written;
+  }
+
+  // What there is, and what there will be after the write under way.
+  const Contents& expected() const { return expected_; }
+  const Contents& next() const { return next_; }
+  std::mt19937_64& random() { return random_; }
+
+ private:
+  std::mt19937_64 random_{20071014};
+  Contents expected_;
+  Contents next_;
+  int number_ = 0;
+};
+
+TEST_CASE("an engine behind a log holds what a map would, in all its lives") {
+  const test::TemporaryDirectory temporary;
+  const auto outlives = dynamo::memory_storage();
+  Work work;
+  int moves = 0;
+  for (int life = 0; life < 20; ++life) {
+    const Logged logged(temporary.path(), *outlives);
+    logged.behind->before = [&] { return ++moves, absl::OkStatus(); };
+    for (int i = 0; i < 100; ++i) {
+      REQUIRE(work.write(*logged.engine).ok());
+      const std::string key = "key " + std::to_string(work.random()() % 31);
+      const auto known = work.expected().find(key);
+      CHECK(test::get(*logged.engine, key) ==
+            (known == work.expected().end() ? "(absent)" : known->second));
+      if (i % 5 != 0) continue;
+      CHECK(contents_of(*logged.engine) == work.expected());
+      const std::size_t limit = 1 + work.random()() % 5;
+      Contents some(work.expected().lower_bound(key), work.expected().end());
+      while (some.size() > limit) some.erase(std::prev(some.end()));
+      CHECK(contents_of(*logged.engine, key, limit) == some);
+    }
+  }
+  CHECK(moves > 400);
+  // Nothing is left in the log when it is closed.
+  CHECK(contents_of(*outlives) == work.expected());
+  CHECK(WriteAheadLog::open(temporary.path(), [](std::string) {})->bytes() == 0);
+}
+
+// As the process would leave them if it were killed there.
+TEST_CASE("between any two writes of the engine behind it there is what was acknowledged") {
+  const test::TemporaryDirectory temporary;
+  const auto outlives = dynamo::memory_storage();
+  Work work;
+  int deaths = 0;
+  const Logged logged(temporary.path(), *outlives);
+  const auto die_here = [&] {
+    const test::TemporaryDirectory copy;
+    const fs::path file = temporary.path() / WriteAheadLog::file_name;
+    if (fs::exists(file)) fs::copy_file(file, copy.path() / WriteAheadLog::file_name);
+    const auto left = dynamo::memory_storage();
+    for (const auto& [key, record] : contents_of(*outlives)) {
+      REQUIRE(test::put(*left, key, record).ok());
+    }
+    const Logged after(copy.path(), *left);
+    const Contents found = contents_of(*after.engine);
+    CHECK((found == work.expected() || found == work.next()));
+    ++deaths;
+    return absl::OkStatus();
+  };
+  logged.behind->before = die_here;
+  for (int i = 0; i < 400; ++i) {
+    REQUIRE(work.write(*logged.engine).ok());
+    CHECK(die_here().ok());
+  }
+  CHECK(deaths > 500);
+  logged.behind->before = {};
+}
+
+TEST_CASE("while the engine behind a log has no room writes are refused, and nothing is lost") {
+  const test::TemporaryDirectory temporary;
+  const auto outlives = dynamo::memory_storage();
+  Work work;
+  int refused = 0;
+  {
+    const Logged logged(temporary.path(), *outlives);
+    bool full = false;
+    int until_full = 0;
+    logged.behind->before = [&]() -> absl::Status {
+      // Some of the commits of one move succeed.
+      if (!full || until_full-- > 0) return absl::OkStatus();
+      return absl::ResourceExhaustedError("full");
+    };
+    for (int i = 0; i < 600; ++i) {
+      full = i % 100 > 30;
+      if (full && until_full < 0) until_full = static_cast<int>(work.random()() % 3);
+      const absl::Status written = work.write(*logged.engine);
+      CHECK((written.ok() || (full && absl::IsResourceExhausted(written))));
+      if (!written.ok()) ++refused;
+      CHECK(contents_of(*logged.engine) == work.expected());
+    }
+    full = true;
+  }
+  CHECK(refused > 50);
+  // It was closed when it was full: what could not be moved is in the log still.
+  const Logged again(temporary.path(), *outlives);
+  CHECK(contents_of(*again.engine) == work.expected());
+}
+
+TEST_CASE("readers beside the writer of a log see each key go forward only") {
+  const test::TemporaryDirectory temporary;
+  const auto outlives = dynamo::memory_storage();
+  const Logged logged(temporary.path(), *outlives);
+  REQUIRE(test::put(*logged.engine, "count", "100000").ok());
+  std::atomic<bool> done{false};
+  std::atomic<int> backward{0};
+  const auto read = [&](bool scanning) {
+    for (std::string last = "100000"; !done;) {
+      std::string seen;
+      if (scanning) {
+        const auto keep = [&](std::string_view, std::string_view record) {
+          seen = record;
+          return true;
+        };
+        if (!logged.engine->scan("count", keep).ok()) ++backward;
+      } else {
+        seen = test::get(*logged.engine, "count");
+      }
+      if (seen < last) ++backward;
+      last = seen;
+    }
+  };
+  std::thread reader(read, false);
+  std::thread scanner(read, true);
+  bool written = true;
+  for (int i = 100'001; i < 103'000; ++i) {
+    written = test::put(*logged.engine, "count", std::to_string(i)).ok() && written;
+  }
+  done = true;
+  reader.join();
+  scanner.join();
+  CHECK(written);
+  CHECK(backward == 0);
+}
+
+}  // namespace
