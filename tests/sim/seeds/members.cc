@@ -270,7 +270,9 @@ std::string Members::unsettled_node(int node) {
     view = state.view.number;
     serves = state.out_of_service;
   });
-  if (gone && serves.ok()) return fmt::format("{} has gone, and serves", name);
+  // Without a view it serves nobody, whatever it has been told: a copy of its disk from before its
+  // first one asks to be let in, and hears why not.
+  if (gone && serves.ok() && view > 0) return fmt::format("{} has gone, and serves", name);
   if (gone) return "";
   if (!serves.ok()) return serves.ToString();
   const Member* member = find(latest, identity_of(cluster_, node));
