@@ -47,8 +47,7 @@ void Handoff::tick(const Turn& turn) {
     if (looked_at++ == hints.size()) break;
     const std::string key = at->first;
     const std::vector<std::string> receivers = receivers_of(key, at->second);
-    // Everybody has it who owns the key now: the last one that had not is no owner any more.
-    if (receivers.empty()) strike(turn, key);
+    if (receivers.empty() && mutated(Mutant::hint_goes_with_owner)) strike(turn, key);
     for (const std::string& to : receivers) {
       if (!may_send(to, turn.now.steady) || sending_.contains({key, to})) continue;
       if (!send(turn, key, to)) break;
@@ -90,8 +89,8 @@ std::vector<std::string> Handoff::receivers_of(const std::string& key,
            });
   });
   for (const std::string& owner : all) {
-    if (hint.synced.contains(owner)) continue;
     const Identity identity = state_.identity_of(owner);
+    if (hint.has_synced(identity, state_.view.number)) continue;
     const bool named = std::ranges::any_of(
         hint.owed, [&](const Identity& owed) { return !owed.is_zero() && owed == identity; });
     if (named || to_all) receivers.push_back(owner);
@@ -152,7 +151,8 @@ bool Handoff::send(const Turn& turn, const std::string& key, const std::string& 
   return true;
 }
 
-bool Handoff::reply(const Turn& turn, const std::string& from, const WriteReply& reply) {
+bool Handoff::reply(const Turn& turn, const std::string& from, const WriteReply& reply,
+                    bool counts) {
   const auto at = in_flight_.find(reply.operation);
   if (at == in_flight_.end() || at->second.to != from) return false;
   if (reply.answer == WriteReply::Answer::stored) return true;  // the word that counts may follow
@@ -163,14 +163,15 @@ bool Handoff::reply(const Turn& turn, const std::string& from, const WriteReply&
     return true;
   }
   receiver.backoff = {};
-  confirmed(turn, sent);
+  if (counts) confirmed(turn, sent);
   // Half a window is free: on with it.
   if (receiver.in_flight <= window / 2) next_tick_ = turn.now.steady;
   return true;
 }
 
 bool Handoff::synced(const Turn& turn, std::uint64_t write) {
-  return reply(turn, state_.self.name, {.operation = write, .answer = WriteReply::Answer::synced});
+  return reply(turn, state_.self.name, {.operation = write, .answer = WriteReply::Answer::synced},
+               true);
 }
 
 bool Handoff::failed(std::uint64_t write) {
@@ -183,7 +184,9 @@ bool Handoff::failed(std::uint64_t write) {
 bool Handoff::has_its_due(const Identity& identity, const HintLog::Hint& hint,
                           const std::vector<std::string>& owners) const {
   if (mutated(Mutant::hint_deleted_at_first_word) && !hint.synced.empty()) return true;
-  const auto has = [&](const std::string& owner) { return hint.synced.contains(owner); };
+  const auto has = [&](const std::string& owner) {
+    return hint.has_synced(state_.identity_of(owner), state_.view.number);
+  };
   for (const std::string& owner : owners) {
     if (!identity.is_zero() && state_.identity_of(owner) == identity) return has(owner);
   }
@@ -192,7 +195,8 @@ bool Handoff::has_its_due(const Identity& identity, const HintLog::Hint& hint,
 }
 
 void Handoff::confirmed(const Turn& turn, const Sent& sent) {
-  state_.hints.note_synced(sent.key, sent.revision, sent.to);
+  state_.hints.note_synced(sent.key, sent.revision, state_.view.number,
+                           state_.identity_of(sent.to));
   const HintLog::Hint* hint = state_.hints.find(sent.key);
   if (hint != nullptr && hint->revision == sent.revision) strike(turn, sent.key);
 }

@@ -16,7 +16,8 @@ namespace dynamo::core {
 // nobody is owed it any more and its set has not changed meanwhile.
 //
 // An identity that still owns the key is sent to under whatever name and address it has today. One
-// that does not, or was never known, has its due when every owner has the set (traps E2, E3).
+// that does not, or was never known, has its due when every owner has the set (traps E2, E3). What
+// an owner says counts only in the view that it was said in, as every answer does (semantics.md 6).
 //
 // Paced by the receivers: each has a window of sets that it has not answered, so that a node that
 // comes back is not drowned (trap E8). One that refuses or is silent is left alone for a while, for
@@ -42,8 +43,9 @@ class Handoff {
   TimePoint next_tick() const;
   // Some hint is owed to somebody who can be reached.
   bool can_deliver() const;
-  // Returns whether the reply was to one of ours.
-  bool reply(const Turn& turn, const std::string& from, const WriteReply& reply);
+  // `counts`: it was given in this view. One that was not is asked for again. Returns whether the
+  // reply was to one of ours.
+  bool reply(const Turn& turn, const std::string& from, const WriteReply& reply, bool counts);
   // The engine's word on a write; returns whether it was one of ours.
   bool synced(const Turn& turn, std::uint64_t write);
   bool failed(std::uint64_t write);

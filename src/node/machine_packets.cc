@@ -169,7 +169,7 @@ void Machine::on_message(const Turn& turn, const std::string& from, Message&& me
   } else if (auto* write = std::get_if<WriteRequest>(&message)) {
     service_.write(turn, from, std::move(*write));
   } else if (auto* write_reply = std::get_if<WriteReply>(&message)) {
-    if (handoff_.reply(turn, from, *write_reply)) return;
+    if (handoff_.reply(turn, from, *write_reply, counts_here(turn))) return;
     if (counts_here(turn)) return coordinator_.reply(turn, from, std::move(*write_reply));
     if (is_behind(turn)) coordinator_.ask_again(turn, from, write_reply->operation);
   } else if (auto* forward = std::get_if<PutForward>(&message)) {

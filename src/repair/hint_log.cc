@@ -56,9 +56,14 @@ void HintLog::put(std::string_view key, std::vector<Identity> owed, std::string_
   count(hint, true);
 }
 
-void HintLog::note_synced(std::string_view key, std::uint64_t revision, std::string_view member) {
+void HintLog::note_synced(std::string_view key, std::uint64_t revision, std::uint64_t view,
+                          const Identity& owner) {
   const auto at = hints_.find(key);
-  if (at != hints_.end() && at->second.revision == revision) at->second.synced.emplace(member);
+  if (at == hints_.end() || at->second.revision != revision) return;
+  Hint& hint = at->second;
+  if (hint.synced_in != view) hint.synced.clear();
+  hint.synced_in = view;
+  hint.synced.insert(owner);
 }
 
 void HintLog::strike(std::string_view key, std::vector<Identity> owed, std::size_t bytes) {

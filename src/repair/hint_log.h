@@ -29,11 +29,18 @@ class HintLog {
     std::vector<Identity> owed{};  // sorted
     std::string store{};
     std::size_t bytes = 0;
-    std::int64_t since_us = 0;       // wall clock
-    std::uint64_t stamp = 0;         // the generation of its oldest part
-    std::uint64_t revision = 0;      // another one whenever the set may have changed
-    std::uint64_t accepted = 0;      // its first revision
-    std::set<std::string> synced{};  // the members that have synced this revision
+    std::int64_t since_us = 0;    // wall clock
+    std::uint64_t stamp = 0;      // the generation of its oldest part
+    std::uint64_t revision = 0;   // another one whenever the set may have changed
+    std::uint64_t accepted = 0;   // its first revision
+    std::set<Identity> synced{};  // who has synced this revision
+    std::uint64_t synced_in = 0;  // the view in which they said so
+
+    // Whether it has said so in this view. What it said in another does not count: it may have
+    // owned the key no more in between, handed its copy on, and own it again without one.
+    bool has_synced(const Identity& owner, std::uint64_t view) const {
+      return synced_in == view && synced.contains(owner);
+    }
   };
   using Hints = std::map<std::string, Hint, std::less<>>;  // by engine key
 
@@ -46,8 +53,10 @@ class HintLog {
   // for a new one.
   void put(std::string_view key, std::vector<Identity> owed, std::string_view store,
            std::size_t bytes, std::int64_t since_us, std::uint64_t stamp);
-  // That member has synced the set of that revision. Nothing happens if there is a newer one.
-  void note_synced(std::string_view key, std::uint64_t revision, std::string_view member);
+  // That owner has synced the set of that revision, and says so in that view. Nothing happens if
+  // there is a newer revision; what was said in another view is forgotten.
+  void note_synced(std::string_view key, std::uint64_t revision, std::uint64_t view,
+                   const Identity& owner);
   // Owed to these alone from now on; the set is the same.
   void strike(std::string_view key, std::vector<Identity> owed, std::size_t bytes);
   void erase(std::string_view key);

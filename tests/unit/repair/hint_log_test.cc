@@ -33,21 +33,32 @@ TEST_CASE("hints: one that changes is owed to more, and nobody has synced it") {
   HintLog log;
   log.put("k", {{1, 1}}, "carts", 100, 50, 0);
   const std::uint64_t first = log.find("k")->revision;
-  log.note_synced("k", first, "a");
-  CHECK(log.find("k")->synced.contains("a"));
+  log.note_synced("k", first, 1, {1, 1});
+  CHECK(log.find("k")->has_synced({1, 1}, 1));
   log.put("k", {{2, 2}}, "carts", 120, 60, 0);
   CHECK(log.find("k")->synced.empty());
   CHECK(log.find("k")->owed == Identities{{1, 1}, {2, 2}});
   CHECK(log.find("k")->since_us == 50);
-  log.note_synced("k", first, "a");  // a late word on the set that was
+  log.note_synced("k", first, 1, {1, 1});  // a late word on the set that was
   CHECK(log.find("k")->synced.empty());
 
   const std::uint64_t second = log.find("k")->revision;
-  log.note_synced("k", second, "a");
+  log.note_synced("k", second, 1, {1, 1});
   log.strike("k", {{2, 2}}, 110);
-  CHECK(log.find("k")->synced.contains("a"));  // the set is the same
+  CHECK(log.find("k")->has_synced({1, 1}, 1));  // the set is the same
   CHECK(log.owed_to({1, 1}) == 0);
   CHECK(log.bytes() == 110 + HintLog::overhead);
+}
+
+TEST_CASE("hints: what was said in another view does not count") {
+  HintLog log;
+  log.put("k", {{1, 1}}, "carts", 100, 50, 0);
+  const std::uint64_t revision = log.find("k")->revision;
+  log.note_synced("k", revision, 1, {1, 1});
+  CHECK_FALSE(log.find("k")->has_synced({1, 1}, 2));
+  log.note_synced("k", revision, 2, {2, 2});
+  CHECK(log.find("k")->has_synced({2, 2}, 2));
+  CHECK_FALSE(log.find("k")->has_synced({1, 1}, 2));
 }
 
 TEST_CASE("hints: room for what is new, always for what shrinks") {
