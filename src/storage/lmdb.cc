@@ -303,7 +303,6 @@ class LmdbEngine final : public StorageEngine {
   std::unique_ptr<Remains> remains_;  // guarded; constant once it is there
 };
 
-// With a log of this part a data set that is overwritten stays in the bounds that lmdb.h gives.
 std::size_t bytes_of_database(const std::filesystem::path& directory) {
   std::error_code missing;
   const std::uintmax_t bytes = std::filesystem::file_size(directory / "data.mdb", missing);
@@ -319,7 +318,7 @@ absl::StatusOr<std::unique_ptr<StorageEngine>> lmdb_storage(LmdbOptions options)
       std::make_unique<LmdbEngine>(*std::move(opened), options.map_bytes_max), options.path,
       {.at_least = std::min(options.log_bytes_max, storage::log_bytes_min),
        .at_most = options.log_bytes_max,
-       .part_of_engine = 64},
+       .part_of_engine = 8},
       bytes_of_database);
 }
 

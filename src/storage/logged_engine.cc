@@ -183,7 +183,7 @@ absl::Status LoggedEngine::move_to_engine() {
 // from there: a commit needs room for all pages that it changes, and one commit of everything would
 // need that of most of a small database.
 absl::Status LoggedEngine::write_in_parts(std::span<const Write> writes) {
-  constexpr std::size_t parts = 4;
+  constexpr std::size_t parts = 8;
   const auto bytes_of = [](const Write& write) {
     return write.key.size() + write.record.value_or("").size();
   };

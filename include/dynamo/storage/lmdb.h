@@ -24,7 +24,7 @@ struct LmdbOptions {
   // MiB or more. Most clients should leave this parameter alone.
   std::size_t map_bytes = std::size_t{1} << 30;
   // Small batches go to a log in front of the database, and from there to the database many at
-  // once: up to 1/64 of its size, but 64 KiB at least and this at most, which is also kept
+  // once: up to an eighth of its size, but 64 KiB at least and this at most, which is also kept
   // in memory. 0: each batch goes to the database by itself; else 64 KiB to 1 GiB.
   std::size_t log_bytes_max = std::size_t{4} << 20;
 };
@@ -38,10 +38,10 @@ struct LmdbOptions {
 // The file of a data set that is overwritten again and again stays within 1.5 times the pages that
 // hold the data, and within 1.5 times the bytes of keys and records if these are of mixed sizes up
 // to 50 KB, of about 3 KB, or of 10 KB and more. Pages have 4 KiB and hold whole records up to 2 KB
-// in random order, larger ones have pages of their own: records of 300 bytes take 1.9 times their
-// bytes, those of 1 KB twice, and so do those a little longer than 2 or 4 KB. The log is counted in
-// that. A batch that is too large for it needs room for all the pages that it changes twice over.
-// The file never shrinks.
+// in random order, larger ones have pages of their own: records of 300 bytes and of 1
+// KB take twice their bytes, and so do those a little longer than 2 or 4 KB. The log comes on top.
+// A batch that is too large for it needs room for all the pages that it changes twice over. The
+// file never shrinks.
 //
 // Every error names the directory. FAILED_PRECONDITION if it is open already, in this process or
 // another; INVALID_ARGUMENT for bad options, for a directory that cannot be used or is on a network

@@ -23,8 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 std::size_t file_bytes(const test::TemporaryDirectory& directory) {
-  const fs::path log = directory.path() / "write_ahead.log";
-  return fs::file_size(directory.path() / "data.mdb") + (fs::exists(log) ? fs::file_size(log) : 0);
+  return fs::file_size(directory.path() / "data.mdb");
 }
 
 // The pages that hold data. REQUIRES: the engine is closed.
