@@ -22,8 +22,7 @@ struct Header {
   FloorFrame::Type type;
 };
 
-void serve(int port, const FloorLink::OnFrame& on_frame) {
-  asio::io_context io(1);
+void serve(asio::io_context& io, int port, const FloorLink::OnFrame& on_frame) {
   tcp::acceptor acceptor(io, loopback(port));
   std::function<void()> accept = [&] {
     acceptor.async_accept([&](const asio::error_code& error, tcp::socket socket) {
@@ -83,17 +82,34 @@ void FloorLink::append(const FloorFrame& frame) {
   out().append(frame.value);
 }
 
-void run_floor_peer(int port) {
+namespace {
+
+void store(FloorMap& map, std::string_view key, std::string_view value) {
+  const auto at = map.find(key);
+  if (at == map.end()) {
+    map.emplace(key, value);
+  } else {
+    at->second = value;
+  }
+}
+
+}  // namespace
+
+void run_floor_peer(int port, const std::filesystem::path& directory) {
+  asio::io_context io(1);
   FloorMap map;
-  serve(port, [&map](FloorLink& link, const FloorFrame& frame) {
+  std::shared_ptr<Stream> coordinator;
+  std::unique_ptr<FloorDisk> disk;
+  if (!directory.empty()) {
+    disk = std::make_unique<FloorDisk>(io, directory, [&] { coordinator->flush(); });
+  }
+  serve(io, port, [&](FloorLink& link, const FloorFrame& frame) {
     if (frame.type == FloorFrame::Type::put) {
-      const auto at = map.find(frame.key);
-      if (at == map.end()) {
-        map.emplace(frame.key, frame.value);
-      } else {
-        at->second = frame.value;
-      }
-      return link.append({.type = FloorFrame::Type::stored, .id = frame.id});
+      store(map, frame.key, frame.value);
+      const FloorFrame stored{.type = FloorFrame::Type::stored, .id = frame.id};
+      if (disk == nullptr) return link.append(stored);
+      coordinator = link.shared_from_this();
+      return disk->write(frame.key, frame.value, [&link, stored] { link.append(stored); });
     }
     const auto at = map.find(frame.key);
     link.append({.type = FloorFrame::Type::value,
@@ -103,10 +119,14 @@ void run_floor_peer(int port) {
 }
 
 void run_echo_peer(int port) {
-  serve(port, [](FloorLink& link, const FloorFrame& frame) { link.append(frame); });
+  asio::io_context io(1);
+  serve(io, port, [](FloorLink& link, const FloorFrame& frame) { link.append(frame); });
 }
 
-FloorNode::FloorNode(asio::io_context& io, const std::vector<int>& peer_ports) : io_(io) {
+FloorNode::FloorNode(asio::io_context& io, const std::vector<int>& peer_ports,
+                     const std::filesystem::path& directory)
+    : io_(io) {
+  if (!directory.empty()) disk_ = std::make_unique<FloorDisk>(io, directory, [] {});
   for (const int port : peer_ports) {
     peers_.push_back(
         dial(io, port, [this](FloorLink&, const FloorFrame& frame) { answered(frame); }));
@@ -141,14 +161,16 @@ void FloorNode::get(std::string_view key, std::function<void()> done) {
 }
 
 void FloorNode::put(std::string_view key, std::string_view value, std::function<void()> done) {
-  const auto own = map_.find(key);
-  if (own == map_.end()) {
-    map_.emplace(key, value);
-  } else {
-    own->second = value;
+  store(map_, key, value);
+  const int peers = static_cast<int>(peers_.size());
+  Operation operation{.done = std::move(done), .awaited = peers};
+  if (disk_ != nullptr)
+    operation = {.done = std::move(operation.done), .needed = 2, .awaited = peers + 1};
+  const std::uint64_t id = open(std::move(operation));
+  if (disk_ != nullptr) {
+    const FloorFrame stored{.type = FloorFrame::Type::stored, .id = id};
+    disk_->write(key, value, [this, stored] { answered(stored); });
   }
-  const std::uint64_t id =
-      open({.done = std::move(done), .awaited = static_cast<int>(peers_.size())});
   for (std::size_t peer = 0; peer < peers_.size(); ++peer) {
     send(peer, {.type = FloorFrame::Type::put, .id = id, .key = key, .value = value});
   }
@@ -159,6 +181,7 @@ void FloorNode::answered(const FloorFrame& frame) {
   // As the library's caller, this one gets a copy of its own.
   if (frame.type == FloorFrame::Type::value) operation.own = frame.value;
   if (--operation.awaited == 0) free_.push_back(frame.id);
+  if (--operation.needed > 0) return;
   if (const auto done = std::exchange(operation.done, nullptr)) done();
 }
 

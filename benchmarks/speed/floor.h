@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -11,6 +12,7 @@
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
 
+#include "speed/floor_disk.h"
 #include "speed/floor_wire.h"
 
 // The topology floor: three processes on asio, each with a hash map, that send the messages which a
@@ -20,13 +22,15 @@
 //
 //   get, r = 2     reads its own map, asks one peer, done with its answer           2 messages
 //   put, w = 2     writes its own map, sends to both peers, done with the first     4 messages
+//   synced         the same, and everybody answers when LMDB has it (FloorDisk); done with the
+//                  first two of the three
 //
 // What comes to one peer in one turn of the loop leaves in one write.
 namespace bench {
 
-// A node of the floor that others coordinate, on that port of the loopback. Prints "ready"; never
-// returns.
-void run_floor_peer(int port);
+// A node of the floor that others coordinate, on that port of the loopback, with a disk if there is
+// a directory. Prints "ready"; never returns.
+void run_floor_peer(int port, const std::filesystem::path& directory = {});
 // The other side of a ping-pong: sends back whatever it gets. Prints "ready"; never returns.
 void run_echo_peer(int port);
 
@@ -35,7 +39,8 @@ void run_echo_peer(int port);
 // Thread safety: one thread at a time, the one that runs `io`.
 class FloorNode {
  public:
-  FloorNode(asio::io_context& io, const std::vector<int>& peer_ports);
+  FloorNode(asio::io_context& io, const std::vector<int>& peer_ports,
+            const std::filesystem::path& directory = {});
 
   // `done` gets the peer's value, and is called from the loop.
   void get(std::string_view key, std::function<void()> done);
@@ -47,6 +52,7 @@ class FloorNode {
   struct Operation {
     std::function<void()> done{};
     std::string own{};  // what this node's map holds of the key
+    int needed = 1;     // answers until it is done
     int awaited = 0;    // answers that are still to come
   };
 
@@ -56,6 +62,7 @@ class FloorNode {
 
   asio::io_context& io_;
   FloorMap map_;
+  std::unique_ptr<FloorDisk> disk_;  // null: none
   std::vector<std::shared_ptr<FloorLink>> peers_;
   std::vector<Operation> operations_;
   std::vector<std::uint64_t> free_;

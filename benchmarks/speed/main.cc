@@ -78,6 +78,9 @@ Samples measure(std::vector<Probe> probes, const Options& options) {
 int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   if (arguments.size() == 2 && arguments[0] == "--floor") run_floor_peer(std::stoi(arguments[1]));
+  if (arguments.size() == 3 && arguments[0] == "--floor") {
+    run_floor_peer(std::stoi(arguments[1]), arguments[2]);
+  }
   if (arguments.size() == 2 && arguments[0] == "--echo") run_echo_peer(std::stoi(arguments[1]));
   if (arguments.size() > 3 && arguments[0] == "--node") {
     run_node(arguments[1], arguments[2], {arguments.begin() + 3, arguments.end()});

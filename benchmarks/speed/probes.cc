@@ -24,6 +24,11 @@ std::vector<std::string> peer(const std::string& program, const char* role, int 
   return {program, role, std::to_string(port)};
 }
 
+std::vector<std::string> synced_peer(const std::string& program, int port,
+                                     const std::filesystem::path& directory) {
+  return {program, "--floor", std::to_string(port), directory.string()};
+}
+
 }  // namespace
 
 Bench::Bench(std::string program, const std::filesystem::path& directory, const Scale& scale,
@@ -35,14 +40,18 @@ Bench::Bench(std::string program, const std::filesystem::path& directory, const 
       object_(object_bytes, 'x'),
       keys_(scale.keys, 1),
       busy_(scale.keys),
-      ports_(example::loopback_ports(3)),
+      ports_(example::loopback_ports(5)),
       echo_peer_(peer(program, "--echo", ports_[0]), "ready"),
       floor_b_(peer(program, "--floor", ports_[1]), "ready"),
       floor_c_(peer(program, "--floor", ports_[2]), "ready"),
+      synced_floor_b_(synced_peer(program, ports_[3], directory / "floor_b"), "ready"),
+      synced_floor_c_(synced_peer(program, ports_[4], directory / "floor_c"), "ready"),
       echo_pids_{echo_peer_.pid()},
       floor_pids_{floor_b_.pid(), floor_c_.pid()},
+      synced_floor_pids_{synced_floor_b_.pid(), synced_floor_c_.pid()},
       echo_(io_, ports_[0]),
       floor_(io_, {ports_[1], ports_[2]}),
+      synced_floor_(io_, {ports_[3], ports_[4]}, directory / "floor_a"),
       raw_(directory / "raw", names_, object_),
       on_loop_(program, directory / "on_loop", &io_),
       threaded_(program, directory / "threaded", nullptr),
@@ -51,6 +60,7 @@ Bench::Bench(std::string program, const std::filesystem::path& directory, const 
       blocking_(threaded_.store(dynamo::Durability::buffered)),
       local_(threaded_.store(dynamo::Durability::buffered, 1)) {
   floor_.fill(names_, object_);
+  synced_floor_.fill(names_, object_);
   contexts_ = on_loop_.fill(names_, object_);
   threaded_.fill(names_, object_);
 }
@@ -251,6 +261,12 @@ void Bench::add_floor_probes(std::vector<Probe>& probes) {
                         });
                       }});
   }
+  probes.push_back({"floor put, synced, 64", [this] {
+                      return run_load(io_, load(64), keys_, synced_floor_pids_,
+                                      [this](auto key, auto done) {
+                                        synced_floor_.put(names_[key], object_, std::move(done));
+                                      });
+                    }});
   probes.push_back({"LMDB get", [this] { return raw_.gets(load(1), keys_); }});
   probes.push_back({"LMDB synced, one", [this] { return raw_.synced_writes(load(1), keys_, 1); }});
   probes.push_back({"LMDB synced, batches as ours", [this] {

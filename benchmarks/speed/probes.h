@@ -69,10 +69,14 @@ class Bench {
   Child echo_peer_;
   Child floor_b_;
   Child floor_c_;
+  Child synced_floor_b_;
+  Child synced_floor_c_;
   const std::vector<pid_t> echo_pids_;
   const std::vector<pid_t> floor_pids_;
+  const std::vector<pid_t> synced_floor_pids_;
   EchoClient echo_;
   FloorNode floor_;
+  FloorNode synced_floor_;
   RawEngine raw_;
   // Null: not installed.
   std::unique_ptr<Redis> redis_;

@@ -56,9 +56,8 @@ struct RawEngine::Handles {
   MDB_dbi database = 0;
 };
 
-RawEngine::RawEngine(const std::filesystem::path& directory, const std::vector<std::string>& keys,
-                     std::string value)
-    : keys_(keys), value_(std::move(value)), handles_(std::make_unique<Handles>()) {
+RawEngine::RawEngine(const std::filesystem::path& directory)
+    : handles_(std::make_unique<Handles>()) {
   std::filesystem::remove_all(directory);
   std::filesystem::create_directories(directory);
   check(mdb_env_create(&handles_->environment), "create");
@@ -69,9 +68,16 @@ RawEngine::RawEngine(const std::filesystem::path& directory, const std::vector<s
   check(mdb_txn_begin(handles_->environment, nullptr, 0, &transaction), "begin");
   check(mdb_dbi_open(transaction, nullptr, 0, &handles_->database), "database");
   check(mdb_txn_commit(transaction), "commit");
+}
+
+RawEngine::RawEngine(const std::filesystem::path& directory, const std::vector<std::string>& keys,
+                     std::string value)
+    : RawEngine(directory) {
+  keys_ = &keys;
+  value_ = std::move(value);
   std::vector<std::uint64_t> all;
   for (std::uint64_t i = 0; i < keys.size(); ++i) all.push_back(i);
-  commit(all);
+  commit_keys(all);
   // A file that has been written to for a while has free pages inside and does not grow; one that
   // grows makes every sync a change of its size, too.
   Keys any(keys.size(), 1);
@@ -79,19 +85,26 @@ RawEngine::RawEngine(const std::filesystem::path& directory, const std::vector<s
     std::vector<std::uint64_t> some;
     while (some.size() <= keys.size() / 20) some.push_back(any.next());
     std::ranges::sort(some);
-    commit(some);
+    commit_keys(some);
   }
 }
 
 RawEngine::~RawEngine() { mdb_env_close(handles_->environment); }
 
-void RawEngine::commit(const std::vector<std::uint64_t>& sorted) {
+void RawEngine::commit_keys(const std::vector<std::uint64_t>& sorted) {
+  std::vector<std::pair<std::string_view, std::string_view>> writes;
+  writes.reserve(sorted.size());
+  for (const std::uint64_t number : sorted) writes.emplace_back((*keys_)[number], value_);
+  commit(writes);
+}
+
+void RawEngine::commit(const std::vector<std::pair<std::string_view, std::string_view>>& sorted) {
   MDB_txn* transaction = nullptr;
   check(mdb_txn_begin(handles_->environment, nullptr, 0, &transaction), "begin");
-  for (const std::uint64_t number : sorted) {
-    MDB_val key = to_lmdb(keys_[number]);
-    MDB_val value = to_lmdb(value_);
-    check(mdb_put(transaction, handles_->database, &key, &value, 0), "put");
+  for (const auto& [key, value] : sorted) {
+    MDB_val lmdb_key = to_lmdb(key);
+    MDB_val lmdb_value = to_lmdb(value);
+    check(mdb_put(transaction, handles_->database, &lmdb_key, &lmdb_value, 0), "put");
   }
   check(mdb_txn_commit(transaction), "commit");
 }
@@ -100,15 +113,15 @@ Sample RawEngine::gets(const Load& load, Keys& keys) {
   Reader reader(handles_->environment, handles_->database);
   std::size_t bytes = 0;
   const Sample sample = run_blocking(
-      load, keys, {}, [&](std::uint64_t key) { bytes += reader.get(keys_[key]).size(); });
+      load, keys, {}, [&](std::uint64_t key) { bytes += reader.get((*keys_)[key]).size(); });
   if (bytes == 0) give_up("LMDB has found nothing");
   return sample;
 }
 
 double RawEngine::gets_of_two(const Load& load) {
-  return run_threads(2, load, keys_.size(), [this] {
+  return run_threads(2, load, keys_->size(), [this] {
     auto reader = std::make_shared<Reader>(handles_->environment, handles_->database);
-    return [this, reader = std::move(reader)](std::uint64_t key) { reader->get(keys_[key]); };
+    return [this, reader = std::move(reader)](std::uint64_t key) { reader->get((*keys_)[key]); };
   });
 }
 
@@ -118,7 +131,7 @@ Sample RawEngine::synced_writes(const Load& load, Keys& keys, std::size_t batch)
     std::vector<std::uint64_t> sorted = {first};
     while (sorted.size() < batch) sorted.push_back(keys.next());
     std::ranges::sort(sorted);
-    commit(sorted);
+    commit_keys(sorted);
   });
   sample.cpu_us /= static_cast<double>(batch);
   return sample;

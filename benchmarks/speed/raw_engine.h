@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "speed/load.h"
@@ -14,10 +15,17 @@ namespace bench {
 // LMDB without anything around it: what the library's own engine stands on.
 class RawEngine {
  public:
-  // Filled with the keys.
+  // Empty, in place of what is there.
+  explicit RawEngine(const std::filesystem::path& directory);
+  // Filled with the keys, which outlive it.
   RawEngine(const std::filesystem::path& directory, const std::vector<std::string>& keys,
             std::string value);
   ~RawEngine();
+  RawEngine(const RawEngine&) = delete;
+  RawEngine& operator=(const RawEngine&) = delete;
+
+  // One synced commit.
+  void commit(const std::vector<std::pair<std::string_view, std::string_view>>& sorted);
 
   // One get after the other, each in a renewed read transaction, its value copied.
   Sample gets(const Load& load, Keys& keys);
@@ -30,10 +38,10 @@ class RawEngine {
  private:
   struct Handles;
 
-  void commit(const std::vector<std::uint64_t>& sorted);
+  void commit_keys(const std::vector<std::uint64_t>& sorted);
 
-  const std::vector<std::string>& keys_;
-  const std::string value_;
+  const std::vector<std::string>* keys_ = nullptr;
+  std::string value_{};
   std::unique_ptr<Handles> handles_;
 };
 

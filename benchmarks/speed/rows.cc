@@ -91,6 +91,8 @@ std::vector<Row> rows() {
                "put synced, 64, beside peers", "etcd put, 64"),
       quotient("the same", "Redis, AOF synced always, SET + WAIT 1", 0.4, 0.8, &Sample::per_second,
                "put synced, 64, beside peers", "Redis put, synced, WAIT 1, 64"),
+      quotient("the same", "floor with synced LMDB commits", 0.8, 1.0, &Sample::per_second,
+               "put synced, 64", "floor put, synced, 64"),
   };
 }
 
