@@ -179,8 +179,13 @@ function(dynamo_catch_tests target)
     LINK Catch2::Catch2WithMain ${ARG_LINK})
   target_compile_options(${target} PRIVATE ${DYNAMO_CATCH_OPTIONS})
   dynamo_use_precompiled(${target} dynamo_test_headers)
+  # Under the thread sanitizer everything takes ten times as long.
+  set(timeout 120)
+  if(DYNAMO_SANITIZE STREQUAL "thread")
+    set(timeout 900)
+  endif()
   catch_discover_tests(${target} TEST_PREFIX "${ARG_PREFIX}"
-    PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT 120
+    PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${timeout}
     DISCOVERY_MODE PRE_TEST)
 endfunction()
 

@@ -83,9 +83,11 @@ FileImage crash_image(const FileImage& base, const std::vector<FileEvent>& event
   // synced in the new one.
   std::size_t first = 0;
   FileImage before = base;
-  bool named = base.has_value();
+  bool made = base.has_value();
+  bool named = made;
   for (std::size_t i = 0; i < asked; ++i) {
-    if (events[i].kind == Kind::sync_directory && i < cut) named = true;
+    if (events[i].kind == Kind::sync_directory && i < cut) named = made;
+    if (events[i].kind != Kind::sync_directory) made = true;
     if (events[i].kind != Kind::rename) continue;
     const bool renamed = syncs_directory(events, i, cut) || chance.one_in(2);
     if (!renamed) return before;
@@ -93,7 +95,7 @@ FileImage crash_image(const FileImage& base, const std::vector<FileEvent>& event
     first = i + 1;
     named = true;
   }
-  if (!named && (asked == 0 || chance.one_in(4))) return std::nullopt;
+  if (!made || (!named && chance.one_in(4))) return std::nullopt;
 
   std::size_t synced = 0;  // all before it is there
   for (std::size_t i = 0; i < cut; ++i) {

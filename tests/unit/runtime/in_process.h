@@ -16,6 +16,8 @@
 #include <dynamo/node.h>
 #include <dynamo/storage/memory.h>
 
+#include "host_process.h"
+
 namespace test {
 
 // Where the transports of one test find each other: no sockets, no threads of its own.
@@ -90,7 +92,10 @@ inline std::size_t count_entries(const char* directory) {
   const std::filesystem::directory_iterator entries(directory);
   return static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
 }
-inline std::size_t threads_now() { return count_entries("/proc/self/task"); }
+inline std::size_t threads_now() {
+  begin_sanitizer();
+  return count_entries("/proc/self/task");
+}
 // The kernel lists a thread for a moment after it could be joined.
 inline bool threads_end_at(std::size_t count) {
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
