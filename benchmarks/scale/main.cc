@@ -1,9 +1,11 @@
 // How the library grows: what clusters of ten, a hundred and a thousand members cost, and how
-// evenly the load is spread compared with the strategies of the paper.
+// evenly the load is spread compared with the strategies of the paper, and how often versions of a
+// key diverge.
 //
-//   dynamo_bench_scale [--scale] [--strategies] [--members N] [--draws N] [--results DIR]
+//   dynamo_bench_scale [--scale] [--strategies] [--versions]
+//                      [--members N] [--draws N] [--reads N] [--results DIR]
 //
-// Both parts if none is named. Everything but the processor time is the same in every run.
+// All parts if none is named. Everything but the processor time is the same in every run.
 
 #include <cstdio>
 #include <filesystem>
@@ -15,14 +17,17 @@
 
 #include "scale/sizes.h"
 #include "scale/strategies.h"
+#include "scale/versions.h"
 
 namespace {
 
 struct Options {
   bool sizes = false;
   bool strategies = false;
+  bool versions = false;
   int members_max = 1000;
   int draws = 200;
+  int reads = 2000;
   std::filesystem::path results{};
 };
 
@@ -33,19 +38,25 @@ bool parse(const std::vector<std::string>& arguments, Options& options) {
       options.sizes = true;
     } else if (name == "--strategies") {
       options.strategies = true;
+    } else if (name == "--versions") {
+      options.versions = true;
     } else if (i + 1 == arguments.size()) {
       return false;
     } else if (name == "--members") {
       options.members_max = std::stoi(arguments[++i]);
     } else if (name == "--draws") {
       options.draws = std::stoi(arguments[++i]);
+    } else if (name == "--reads") {
+      options.reads = std::stoi(arguments[++i]);
     } else if (name == "--results") {
       options.results = arguments[++i];
     } else {
       return false;
     }
   }
-  if (!options.sizes && !options.strategies) options.sizes = options.strategies = true;
+  if (!options.sizes && !options.strategies && !options.versions) {
+    options.sizes = options.strategies = options.versions = true;
+  }
   return true;
 }
 
@@ -77,6 +88,11 @@ int main(int argc, char** argv) {
     fmt::print("{}\n", bench::strategy_table(rows));
     write(options, "strategies.json", bench::strategy_json(rows, options.draws));
     write(options, "strategies.svg", bench::strategy_svg(rows));
+  }
+  if (options.versions) {
+    const std::vector<bench::VersionsRow> rows = bench::measure_versions(options.reads);
+    fmt::print("{}\n", bench::versions_table(rows));
+    write(options, "versions.json", bench::versions_json(rows));
   }
   return 0;
 }
