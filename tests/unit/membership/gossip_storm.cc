@@ -189,7 +189,7 @@ std::string GossipStorm::describe() {
   std::string text;
   for (const auto& [name, node] : net_.nodes()) {
     text += fmt::format("\n  {}: {}", name, node.membership == nullptr ? "down" : "up");
-    if (node.membership == nullptr) text += " " + node.started.ToString();
+    if (node.membership == nullptr) text += fmt::format(" {}", node.started.ToString());
     if (node.view) {
       text += fmt::format(", view {} ({} moves)", node.view->number, node.view->moves.size());
       for (const Member& member : node.view->members) {
