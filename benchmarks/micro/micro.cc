@@ -3,10 +3,7 @@
 
 #include <dynamo/storage/lmdb.h>
 
-#include <array>
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
 #include <random>
 #include <string>
 #include <vector>
@@ -14,6 +11,7 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
+#include "../../examples/local_cluster.h"
 #include "base/coding.h"
 #include "base/hash.h"
 #include "base/key_hash.h"
@@ -144,9 +142,8 @@ BENCHMARK(checksum_of_record)->Arg(200)->Arg(65'536);
 
 // 100,000 records of 200 bytes, at random.
 void lmdb_read(benchmark::State& state) {
-  std::string path = (std::filesystem::temp_directory_path() / "dynamo-micro-XXXXXX").string();
-  if (::mkdtemp(path.data()) == nullptr) return state.SkipWithError("no temporary directory");
-  auto engine = lmdb_storage({.path = path});
+  const example::Directory directory;
+  auto engine = lmdb_storage({.path = directory.path()});
   if (!engine.ok()) return state.SkipWithError(engine.status().ToString().c_str());
   const std::string record(200, 'x');
   std::vector<std::string> keys;
@@ -163,16 +160,13 @@ void lmdb_read(benchmark::State& state) {
     at = (at + 7919) % keys.size();
   }
   benchmark::DoNotOptimize(seen);
-  engine->reset();
-  std::filesystem::remove_all(path);
 }
 BENCHMARK(lmdb_read);
 
 // One small batch: a write and a sync of the log, and its share of what LMDB gets from there.
 void log_write(benchmark::State& state) {
-  std::string path = (std::filesystem::temp_directory_path() / "dynamo-micro-XXXXXX").string();
-  if (::mkdtemp(path.data()) == nullptr) return state.SkipWithError("no temporary directory");
-  LmdbOptions options{.path = path};
+  const example::Directory directory;
+  LmdbOptions options{.path = directory.path()};
   if (state.range(1) == 0) options.log_bytes_max = 0;
   auto engine = lmdb_storage(options);
   if (!engine.ok()) return state.SkipWithError(engine.status().ToString().c_str());
@@ -188,8 +182,6 @@ void log_write(benchmark::State& state) {
     if (!(*engine)->write(batch).ok()) state.SkipWithError("a batch was not written");
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
-  engine->reset();
-  std::filesystem::remove_all(path);
 }
 BENCHMARK(log_write)->ArgNames({"records", "log"})->ArgsProduct({{1, 32}, {0, 1}});
 

@@ -162,11 +162,10 @@ void FloorNode::get(std::string_view key, std::function<void()> done) {
 
 void FloorNode::put(std::string_view key, std::string_view value, std::function<void()> done) {
   store(map_, key, value);
-  const int peers = static_cast<int>(peers_.size());
-  Operation operation{.done = std::move(done), .awaited = peers};
-  if (disk_ != nullptr)
-    operation = {.done = std::move(operation.done), .needed = 2, .awaited = peers + 1};
-  const std::uint64_t id = open(std::move(operation));
+  const int own = disk_ != nullptr ? 1 : 0;  // answers
+  const std::uint64_t id = open({.done = std::move(done),
+                                 .needed = 1 + own,
+                                 .awaited = static_cast<int>(peers_.size()) + own});
   if (disk_ != nullptr) {
     const FloorFrame stored{.type = FloorFrame::Type::stored, .id = id};
     disk_->write(key, value, [this, stored] { answered(stored); });

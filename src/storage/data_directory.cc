@@ -35,6 +35,8 @@ std::string error_text(int error) {
   return std::error_code(error, std::generic_category()).message();
 }
 
+bool is_no_room(int error) { return error == ENOSPC || error == EDQUOT || error == EFBIG; }
+
 absl::Status directory_error(std::string_view what, const fs::path& path, int error) {
   std::string message = fmt::format("{} {}: {}", what, path.string(), error_text(error));
   switch (error) {

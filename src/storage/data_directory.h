@@ -29,6 +29,9 @@ class Descriptor {
 // "No space left on device" for ENOSPC; strerror itself is not thread-safe.
 std::string error_text(int error);
 
+// Whether the error of a write says that the file has no room to grow.
+bool is_no_room(int error);
+
 // `what` and the text of `error`, as RESOURCE_EXHAUSTED if there is no room or no memory, else as
 // INVALID_ARGUMENT: the directory cannot be used.
 absl::Status directory_error(std::string_view what, const std::filesystem::path& path, int error);

@@ -284,7 +284,7 @@ class LmdbEngine final : public StorageEngine {
     if (size == static_cast<ssize_t>(page.size())) return 0;
     if (size >= 0) return ENOSPC;
     const int error = errno;
-    return error == ENOSPC || error == EDQUOT || error == EFBIG ? error : 0;
+    return storage::is_no_room(error) ? error : 0;
   }
 
   // Constant after construction, but for its map, which grows while readers_ is held.

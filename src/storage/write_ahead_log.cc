@@ -50,8 +50,6 @@ int write_zeros(int fd, std::size_t from, std::size_t to) {
   return write_all(fd, std::string(to - from, '\0'), from);
 }
 
-bool is_no_room(int error) { return error == ENOSPC || error == EDQUOT || error == EFBIG; }
-
 }  // namespace
 
 absl::StatusOr<WriteAheadLog> WriteAheadLog::open(

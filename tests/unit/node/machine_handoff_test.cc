@@ -231,18 +231,24 @@ TEST_CASE("a hint for an owner that nobody has met goes to all owners") {
   CHECK(hints(cluster, at.stand_ins[0]) == 0);
 }
 
+// A stand-in takes a put that is owed to whoever owns the key, and then the first owner gets it.
+void put_while_owners_are_down(MachineCluster& cluster, const Place& at) {
+  const std::string& keeper = at.stand_ins[0];
+  Actions actions;
+  REQUIRE(cluster.node(keeper).machine->open_store(cluster.store, actions).ok());
+  take_down(cluster, at.owners);
+  REQUIRE(cluster.put_now(keeper, at.key, "tea").ok());
+  bring_up(cluster, {at.owners[0]});
+  REQUIRE(has(cluster, at.owners[0], at.key));
+}
+
 // An owner that says it has the set may own the key no more in the next view, hand its copy on, and
 // own the key again in the one after that, without a copy (seed 710546).
 TEST_CASE("what an owner says of a hint counts only in the view that it says it in") {
   MachineCluster cluster(six);
   const Place at = place(cluster);
   const std::string& keeper = at.stand_ins[0];
-  Actions actions;
-  REQUIRE(cluster.node(keeper).machine->open_store(cluster.store, actions).ok());
-  take_down(cluster, at.owners);
-  REQUIRE(cluster.put_now(keeper, at.key, "tea").ok());  // owed to whoever owns the key
-  bring_up(cluster, {at.owners[0]});
-  REQUIRE(has(cluster, at.owners[0], at.key));
+  put_while_owners_are_down(cluster, at);
 
   dynamo::View view = cluster.view();
   const auto go_to_next = [&](double weight) {
@@ -286,12 +292,7 @@ TEST_CASE("an owner that has lost its disk since it synced a hint is asked again
   MachineCluster cluster(six);
   const Place at = place(cluster);
   const std::string& keeper = at.stand_ins[0];
-  Actions actions;
-  REQUIRE(cluster.node(keeper).machine->open_store(cluster.store, actions).ok());
-  take_down(cluster, at.owners);
-  REQUIRE(cluster.put_now(keeper, at.key, "tea").ok());  // owed to whoever owns the key
-  bring_up(cluster, {at.owners[0]});
-  REQUIRE(has(cluster, at.owners[0], at.key));
+  put_while_owners_are_down(cluster, at);
 
   take_down(cluster, {at.owners[0]});
   cluster.node(at.owners[0]).engine.clear();

@@ -21,26 +21,35 @@ using test::ContainsSubstring;
 using test::DiskFailure;
 using test::FailingDisk;
 
+// A put whose sync fails says so and names `where`; all that follow are refused, large ones too,
+// and reads go on. REQUIRES: "key" is "before".
+void check_failed_sync(dynamo::StorageEngine& engine, const std::filesystem::path& directory,
+                       const std::filesystem::path& where) {
+  {
+    const FailingDisk disk(DiskFailure::sync);
+    const absl::Status status = test::put(engine, "key", "failed");
+    CHECK(test::disk_failures() == 1);
+    CHECK(status.code() == absl::StatusCode::kDataLoss);
+    CHECK_THAT(test::message(status),
+               ContainsSubstring(where.string()) && ContainsSubstring("sync"));
+  }
+  for (const std::string& record : {std::string("later"), std::string(300'000, 'L')}) {
+    const absl::Status later = test::put(engine, "key", record);
+    CHECK(later.code() == absl::StatusCode::kDataLoss);
+    CHECK_THAT(test::message(later),
+               ContainsSubstring(directory.string()) && ContainsSubstring("before"));
+  }
+  CHECK(test::get(engine, "key") == "before");
+  CHECK(test::scan_all(engine).ok());
+}
+
 TEST_CASE("after a failed sync the engine takes no more writes, and reads go on") {
   INFO(mdb_version(nullptr, nullptr, nullptr));
   const test::TemporaryDirectory temporary;
   auto engine = test::open_without_log(temporary.path());
   REQUIRE(engine.ok());
   REQUIRE(test::put(**engine, "key", "before").ok());
-  {
-    const FailingDisk disk(DiskFailure::sync);
-    const absl::Status status = test::put(**engine, "key", "failed");
-    CHECK(test::disk_failures() == 1);
-    CHECK(status.code() == absl::StatusCode::kDataLoss);
-    CHECK_THAT(test::message(status),
-               ContainsSubstring(temporary.path().string()) && ContainsSubstring("sync"));
-  }
-  const absl::Status later = test::put(**engine, "key", "later");
-  CHECK(later.code() == absl::StatusCode::kDataLoss);
-  CHECK_THAT(test::message(later),
-             ContainsSubstring(temporary.path().string()) && ContainsSubstring("before"));
-  CHECK(test::get(**engine, "key") == "before");
-  CHECK(test::scan_all(**engine).ok());
+  check_failed_sync(**engine, temporary.path(), temporary.path());
 
   engine->reset();
   engine = test::open_without_log(temporary.path());
@@ -54,23 +63,7 @@ TEST_CASE("after a failed sync of the log the engine takes no more writes, and r
   auto engine = test::open(temporary.path());
   REQUIRE(engine.ok());
   REQUIRE(test::put(**engine, "key", "before").ok());
-  {
-    const FailingDisk disk(DiskFailure::sync);
-    const absl::Status status = test::put(**engine, "key", "failed");
-    CHECK(test::disk_failures() == 1);
-    CHECK(status.code() == absl::StatusCode::kDataLoss);
-    CHECK_THAT(test::message(status),
-               ContainsSubstring((temporary.path() / "write_ahead.log").string()) &&
-                   ContainsSubstring("sync"));
-  }
-  for (const std::string& record : {std::string("later"), std::string(300'000, 'L')}) {
-    const absl::Status later = test::put(**engine, "key", record);
-    CHECK(later.code() == absl::StatusCode::kDataLoss);
-    CHECK_THAT(test::message(later),
-               ContainsSubstring(temporary.path().string()) && ContainsSubstring("before"));
-  }
-  CHECK(test::get(**engine, "key") == "before");
-  CHECK(test::scan_all(**engine).ok());
+  check_failed_sync(**engine, temporary.path(), temporary.path() / "write_ahead.log");
 
   // Whether that write is there nobody could say.
   engine->reset();
