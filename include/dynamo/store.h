@@ -83,7 +83,9 @@ struct WriteOptions {
   std::optional<std::chrono::milliseconds> timeout{};  // default: the store's
   std::optional<std::chrono::seconds> ttl{};           // default: the store's
   // Same id, same write: makes a retry idempotent. Zero: drawn at random. Under last_write_wins()
-  // retry with ids from WriteId::random() or Outcome::id only.
+  // retry with ids from WriteId::random() or Outcome::id only. A retry that comes after its first
+  // attempt was deleted, and the delete has been dropped because all members know of it, writes the
+  // object again.
   WriteId id{};
 };
 

@@ -59,7 +59,8 @@ Host::Host(NodeOptions options, Parts parts)
       generation_(core::process_generation()),
       parts_(std::move(parts)),
       // The other half is for the commit, and for the one it may have to wait for.
-      buffer_(options_.flush_interval / 2, options_.record_cache_bytes),
+      buffer_(options_.flush_interval / 2, options_.record_cache_bytes,
+              parts_.flush_part_bytes_min),
       reader_(std::make_unique<Reader>(*this)),
       local_reads_(std::make_unique<LocalReads>(*reader_, *parts_.environment)) {}
 
@@ -210,16 +211,21 @@ bool Host::can_stop() const {
   return core::can_stop(machine_->state());
 }
 
-void Host::flush() {
+bool Host::flush() {
   const ObjectBuffer::Batch batch = begin_flush();
-  if (!batch.empty()) end_flush(batch, write(batch));
+  if (batch.empty()) return false;
+  end_flush(batch, write(batch));
+  return true;
 }
 
 ObjectBuffer::Batch Host::begin_flush() {
   if (engine_failed_) return {};
-  ObjectBuffer::Batch batch = buffer_.take(now().steady, stopped() || flush_all_);
-  if (!batch.empty()) flush_all_ = false;
-  if (batch.empty()) parts_.environment->flush_at(buffer_.due());
+  const bool all = flush_all_.exchange(false);
+  ObjectBuffer::Batch batch = buffer_.take(now().steady, all);
+  if (batch.empty()) {
+    if (all) flush_all_ = true;
+    parts_.environment->flush_at(buffer_.due());
+  }
   return batch;
 }
 
@@ -289,7 +295,9 @@ void Host::stop() {
     local_reads_->publish(nullptr);  // the engine goes
   }
   // What was acknowledged from memory is synced before the directory is let go.
-  flush();
+  buffer_.hurry();
+  while (flush()) {
+  }
   if (buffer_.bytes() > 0)
     log(LogLevel::error, "records in the object buffer could not be written");
   parts_.storage.reset();

@@ -54,6 +54,9 @@ class Host {
     // Sees the writes and answers of each step before they are done, in the turn: it must not call
     // back. The simulator's; a real node has none.
     std::function<void(const core::Actions&)> observe{};
+    // Of the batches that records of buffered stores are written in, as ObjectBuffer has it. The
+    // simulator, whose stores are small, has small ones.
+    std::size_t flush_part_bytes_min = ObjectBuffer::part_bytes_usual;
   };
   using GetDone = absl::AnyInvocable<void(absl::StatusOr<core::GetAnswer>)>;
   using PutDone = absl::AnyInvocable<void(absl::StatusOr<core::PutAnswer>)>;
@@ -106,12 +109,13 @@ class Host {
   void stop();
   asio::any_io_executor stopping_executor() { return parts_.environment->stopping_executor(); }
 
-  // For the environment. flush() is the three below in one: it blocks while the engine writes.
+  // For the environment. flush() is the three below in one: it blocks while the engine writes, and
+  // returns whether there was something to write.
   // One turn at a time. What is foreign and not thread-safe (the membership, and the log, which
   // expects no thread of the application's) is left by a caller to the next turn of the
   // environment.
   void turn(By by = By::environment);
-  void flush();
+  bool flush();
   // Takes what is due to be written; empty if nothing is, a batch is out, or the engine has failed.
   // An environment that has no thread to block lets time pass between this and what follows; what
   // was begun must be ended before stop().

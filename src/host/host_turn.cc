@@ -81,9 +81,10 @@ void Host::apply(core::Actions& actions, Effects& effects) {
   if (parts_.observe) parts_.observe(actions);
   if (!actions.writes.empty()) {
     const core::TimePoint at = steady_now();
+    // First: of what was in the buffer before, none may be written after these.
+    if (std::exchange(actions.flush, false)) flush_all_ = true;
     for (core::WriteRecord& write : actions.writes) buffer_.put(std::move(write), at);
     actions.writes.clear();
-    if (std::exchange(actions.flush, false)) flush_all_ = true;
     parts_.environment->flush_at(buffer_.due());
   }
   const bool completes = !actions.gets.empty() || !actions.puts.empty();

@@ -10,6 +10,10 @@ namespace {
 // What an entry takes besides its bytes, roughly.
 constexpr std::size_t entry_overhead = 128;
 constexpr std::size_t spare_max = 8192;
+// A part of a sweep. Of more parts each would write more pages that the others write too; one of
+// more bytes would need much memory where every record lies on a page of its own.
+constexpr std::size_t parts = 8;
+constexpr std::size_t part_bytes_max = std::size_t{2} << 20;
 
 std::size_t bytes_of(const Content& content) { return content.bytes_taken() + entry_overhead; }
 
@@ -108,23 +112,61 @@ ObjectBuffer::Batch ObjectBuffer::take(core::TimePoint now, bool all) {
   const std::lock_guard lock(mutex_);
   Batch batch;
   if (batch_out_) return batch;
-  if (all || waiting_due_ <= now) {
+  if (all) {
+    end_sweep();
     waiting_due_ = core::TimePoint::max();
-    // Neighbours on disk are written together.
     order_.visit_from({}, [&](Unwritten& record) {
       if (record.state != State::out) batch.push_back(take_out(record));
       return true;
     });
-  } else if (urgent_due_ <= now) {
+  } else {
+    if (part_bytes_ == 0 && waiting_due_ <= now) {
+      part_bytes_ = std::max(std::min(bytes() / parts, part_bytes_max), part_bytes_min_);
+      waiting_due_ = core::TimePoint::max();
+    }
+    if (part_bytes_ == 0 && urgent_due_ > now) return batch;
     for (Unwritten* const record : urgent_) batch.push_back(take_out(*record));
     std::ranges::sort(batch, {}, &Item::key);
-  } else {
-    return batch;
+    if (part_bytes_ > 0) take_part(batch);
   }
   urgent_.clear();
   urgent_due_ = core::TimePoint::max();
   batch_out_ = !batch.empty();
   return batch;
+}
+
+void ObjectBuffer::take_part(Batch& batch) {
+  const auto urgent = static_cast<Batch::difference_type>(batch.size());
+  std::size_t bytes = 0;
+  const Unwritten* last = nullptr;
+  bool more = false;
+  order_.visit_back_from(swept_to_, [&](Unwritten& record) {
+    if (record.state != State::waits) return true;
+    more = bytes >= part_bytes_;
+    if (more) return false;
+    bytes += bytes_of(record.content);
+    last = &record;
+    batch.push_back(take_out(record));
+    return true;
+  });
+  if (more) {
+    swept_to_ = std::string(last->key());
+  } else {
+    end_sweep();
+  }
+  const auto part = batch.begin() + urgent;
+  std::reverse(part, batch.end());
+  std::ranges::inplace_merge(batch, part, {}, &Item::key);
+}
+
+void ObjectBuffer::end_sweep() {
+  part_bytes_ = 0;
+  swept_to_.reset();
+}
+
+void ObjectBuffer::hurry() {
+  const std::lock_guard lock(mutex_);
+  if (bytes() > 0) waiting_due_ = {};
 }
 
 ObjectBuffer::Item ObjectBuffer::take_out(Unwritten& record) {
@@ -159,6 +201,8 @@ std::vector<std::uint64_t> ObjectBuffer::failed(const Batch& batch, core::TimePo
                                                 std::string reason) {
   const std::lock_guard lock(mutex_);
   batch_out_ = false;
+  if (part_bytes_ > 0) waiting_due_ = std::min(waiting_due_, retry);
+  end_sweep();
   reason_ = std::move(reason);
   std::vector<std::uint64_t> settled;
   std::vector<Unwritten*> lost;
@@ -199,6 +243,7 @@ std::string ObjectBuffer::refusal() const {
 core::TimePoint ObjectBuffer::due() {
   const std::lock_guard lock(mutex_);
   if (batch_out_) return core::TimePoint::max();
+  if (part_bytes_ > 0) return {};
   return std::min(urgent_due_, waiting_due_);
 }
 

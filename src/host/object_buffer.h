@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,8 +26,11 @@ namespace dynamo::host {
 //
 // Records that some acknowledgement waits for are due at once, and a batch is whatever came in
 // during the last commit: group commit, never timed. The others are due within the flush interval,
-// and then all of them together: a hot key is written to disk once for many puts, and neighbours on
-// disk in one commit.
+// and then all of them in a row: a hot key is written to disk once for many puts, and neighbours on
+// disk in one commit. They are a sweep of several batches, each of which takes along what has
+// become due at once. For an engine needs room and memory for all that a commit changes, and who
+// waits for a synced record waits for the commit before it. A sweep goes backwards through the
+// keys: what names a store is on disk before its objects are (RecordKind).
 //
 // A record may also be erased; until that is on disk too, the buffer says that it is gone.
 //
@@ -47,9 +51,13 @@ class ObjectBuffer {
   };
   using Batch = std::vector<Item>;
 
-  // `known_bytes_max`: of records that the engine has too.
-  explicit ObjectBuffer(core::TimePoint flush_interval, std::size_t known_bytes_max = 0)
-      : flush_interval_(flush_interval), table_(known_bytes_max) {}
+  static constexpr std::size_t part_bytes_usual = std::size_t{256} << 10;
+
+  // `known_bytes_max`: of records that the engine has too. `part_bytes_min`: of the batches of a
+  // sweep, which are about eight, but not of less than that.
+  explicit ObjectBuffer(core::TimePoint flush_interval, std::size_t known_bytes_max = 0,
+                        std::size_t part_bytes_min = part_bytes_usual)
+      : flush_interval_(flush_interval), part_bytes_min_(part_bytes_min), table_(known_bytes_max) {}
   ~ObjectBuffer();
   ObjectBuffer(const ObjectBuffer&) = delete;
   ObjectBuffer& operator=(const ObjectBuffer&) = delete;
@@ -68,9 +76,12 @@ class ObjectBuffer {
   // The first `limit` that are newer than the engine's from `from` on, in key order.
   std::vector<Content> range(std::string_view from, std::size_t limit) const;
 
-  // In key order: what is due at once, or everything if something else is due or `all` is asked
-  // for. Empty if nothing is due or a batch is out.
+  // In key order: what is due at once, and of the others the next part of a sweep, which begins
+  // when one of them is due. With `all` everything, and so in one commit. Empty if nothing is due
+  // or a batch is out.
   Batch take(core::TimePoint now, bool all);
+  // A sweep is due.
+  void hurry();
   // What became of the batch: returns the writes that it settles.
   std::vector<std::uint64_t> written(const Batch& batch);
   // The commit failed: what nothing has been acknowledged of is dropped, and its writes returned;
@@ -93,12 +104,15 @@ class ObjectBuffer {
   void make_urgent(Unwritten& record, core::TimePoint now);
   void make_wait(Unwritten& record, core::TimePoint due);
   static Item take_out(Unwritten& record);
+  void take_part(Batch& batch);
+  void end_sweep();
   void forget(Unwritten& record);
   void drop(const std::vector<Unwritten*>& records);
   std::unique_ptr<Unwritten> take_spare();
   void give_spare(std::unique_ptr<Unwritten> spare);
 
   const core::TimePoint flush_interval_;
+  const std::size_t part_bytes_min_;
   std::atomic<std::size_t> bytes_{0};
 
   mutable std::mutex mutex_;
@@ -106,7 +120,10 @@ class ObjectBuffer {
   KeyOrder order_;                                        // guarded: all that is unwritten
   std::vector<Unwritten*> urgent_;                        // guarded: those in that state
   core::TimePoint urgent_due_ = core::TimePoint::max();   // guarded: of the first of them
-  core::TimePoint waiting_due_ = core::TimePoint::max();  // guarded: of those that wait, at latest
+  core::TimePoint waiting_due_ = core::TimePoint::max();  // guarded: of those that wait, at latest,
+                                                          // but for what a sweep will come to
+  std::size_t part_bytes_ = 0;                            // guarded: of a sweep; 0: there is none
+  std::optional<std::string> swept_to_;                   // guarded: the last key it has taken
   std::uint64_t sequence_ = 0;                            // guarded
   bool batch_out_ = false;                                // guarded
   std::size_t refused_ = 0;                               // guarded: such entries

@@ -55,4 +55,23 @@ void KeyOrder::visit_from(std::string_view key, absl::FunctionRef<bool(Unwritten
   }
 }
 
+void KeyOrder::visit_back_from(const std::optional<std::string>& key,
+                               absl::FunctionRef<bool(Unwritten&)> visit) const {
+  const Place last = place_of(key.value_or(""));
+  auto end = key ? sections_.upper_bound(last.section) : sections_.end();
+  Group sorted;
+  while (end != sections_.begin()) {
+    const auto& [section, groups] = *--end;
+    std::size_t number = key && section == last.section ? last.group + 1 : groups.size();
+    while (number-- > 0) {
+      if (groups[number].empty()) continue;
+      sorted = groups[number];
+      std::ranges::sort(sorted, std::ranges::greater{}, &Unwritten::key);
+      for (Unwritten* const record : sorted) {
+        if ((!key || record->key() < *key) && !visit(*record)) return;
+      }
+    }
+  }
+}
+
 }  // namespace dynamo::host

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -46,6 +48,9 @@ class KeyOrder {
   // In the order of their keys, from that key on, until `visit` returns false. `visit` may change
   // the records, but not add or remove any.
   void visit_from(std::string_view key, absl::FunctionRef<bool(Unwritten&)> visit) const;
+  // The same from the last key below `key` on, or from the very last, and backwards.
+  void visit_back_from(const std::optional<std::string>& key,
+                       absl::FunctionRef<bool(Unwritten&)> visit) const;
 
  private:
   static constexpr int group_bits = 10;

@@ -13,6 +13,9 @@
 // Where things lie in the storage engine. A key starts with its kind; keys of objects are hashes,
 // so that they are short, and ordered by store and then along the ring, so that a partition of a
 // store is one range. The record holds the whole key.
+//
+// What waits for the flush interval is written backwards, in several commits: a store before its
+// objects, and an object before the end of a hint.
 namespace dynamo::core {
 
 enum class RecordKind : char {

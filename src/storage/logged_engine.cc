@@ -156,20 +156,29 @@ absl::Status LoggedEngine::write(std::span<const Write> batch) {
   return absl::OkStatus();
 }
 
+// What is not in the log may pass it by, if there is room without what is erased there.
 absl::Status LoggedEngine::write_to_engine(std::span<const Write> batch) {
+  const bool overlaps =
+      std::ranges::any_of(batch, [&](const Write& write) { return tail_.contains(write.key); });
+  if (!overlaps) {
+    absl::Status written = engine_->write(batch);
+    if (tail_.empty() || !absl::IsResourceExhausted(written)) return written;
+  }
   if (absl::Status moved = move_to_engine(); !moved.ok()) return moved;
   return engine_->write(batch);
 }
 
 absl::Status LoggedEngine::move_to_engine() {
   if (tail_.empty()) return absl::OkStatus();
-  std::vector<Write> changes[2];
+  std::vector<Write> erased;
+  std::vector<Write> put;
   for (const auto& [key, record] : tail_) {
-    changes[record ? 1 : 0].push_back({.key = key, .record = record});
+    (record ? put : erased).push_back({.key = key, .record = record});
   }
-  // Erases first, for what follows may need the room that they make.
-  for (const std::vector<Write>& some : changes) {
-    if (absl::Status written = write_in_parts(some); !written.ok()) return written;
+  // Erases first, for what follows may need the room that they make: in more than one commit.
+  if (absl::Status written = write_in_parts(erased, 0); !written.ok()) return written;
+  if (absl::Status written = write_in_parts(put, limits_.part_at_least); !written.ok()) {
+    return written;
   }
   if (absl::Status cleared = log_.clear(); !cleared.ok()) {
     failed_ = !absl::IsResourceExhausted(cleared);
@@ -181,19 +190,20 @@ absl::Status LoggedEngine::move_to_engine() {
 
 // LMDB writes changed pages to free places, and those that it frees are free for the second commit
 // from there: a commit needs room for all pages that it changes, and one commit of everything would
-// need that of most of a small database.
-absl::Status LoggedEngine::write_in_parts(std::span<const Write> writes) {
+// need that of most of a small database. Little is done at once: each commit has its own cost.
+absl::Status LoggedEngine::write_in_parts(std::span<const Write> writes, std::size_t at_least) {
   constexpr std::size_t parts = 8;
   const auto bytes_of = [](const Write& write) {
     return write.key.size() + write.record.value_or("").size();
   };
   std::size_t all = 0;
   for (const Write& write : writes) all += bytes_of(write);
+  const std::size_t enough = std::max(all / parts, at_least);
   std::size_t bytes = 0;
   std::size_t begin = 0;
   for (std::size_t i = 0; i < writes.size(); ++i) {
     bytes += bytes_of(writes[i]);
-    if (bytes * parts < all) continue;
+    if (bytes < enough) continue;
     const auto part = writes.subspan(begin, i + 1 - begin);
     if (absl::Status written = engine_->write(part); !written.ok()) return written;
     begin = i + 1;

@@ -25,17 +25,17 @@ namespace dynamo::storage {
 // An engine with a log in front of it. A tree that copies pages writes a page or two of 4 KiB for
 // every record of a small batch, and syncs twice; a log writes the records, and syncs once. So
 // small batches go to the log, and to the engine all at once when the log has reached its limit, or
-// before a batch that is too large for it; what is in the log is in memory, too, and found there.
+// before a large batch that has a key of it; what is in the log is in memory, too, and found there.
 //
 //   write(small) --> log, synced --> tail (memory)          read, scan: tail, then engine
-//                                     |  the log is full, a large batch comes, or the end
+//                                     |  the log is full, a large batch has a key of it, or the end
 //                                     v
 //   write(large) -------------------> engine, synced --> clear the log
 //
-// While the log has a key, the engine's record of it is older than the log's last, or the same: the
-// engine gets what is in the log and nothing else, and then the log is cleared, before anything
-// newer is written there. So to replay the log twice, or after the engine has it, changes nothing,
-// and after a crash between the two it does not matter how far they got.
+// While the log has a key, the engine's record of it is older than the log's last, or the same: of
+// such keys the engine gets what is in the log and nothing else, and then the log is cleared,
+// before anything newer is written. So to replay the log twice, or after the engine has it, changes
+// nothing, and after a crash between the two it does not matter how far they got.
 //
 // Thread safety: as StorageEngine.
 class LoggedEngine final : public StorageEngine {
@@ -44,6 +44,7 @@ class LoggedEngine final : public StorageEngine {
     std::size_t at_least = 0;  // bytes of the log while `engine` is small
     std::size_t at_most = 0;
     std::size_t part_of_engine = 1;  // else the engine's bytes over this
+    std::size_t part_at_least = 0;   // bytes of records that the engine gets at once
   };
   // `bytes_of_engine`: what it takes on the disk; asked by the writing thread.
   static absl::StatusOr<std::unique_ptr<StorageEngine>> open(
@@ -75,7 +76,7 @@ class LoggedEngine final : public StorageEngine {
   bool is_small(std::size_t bytes) const { return bytes <= limit_ / 4; }
   absl::Status write_to_engine(std::span<const Write> batch);
   absl::Status move_to_engine();
-  absl::Status write_in_parts(std::span<const Write> writes);
+  absl::Status write_in_parts(std::span<const Write> writes, std::size_t at_least);
   void forget_tail();
   bool add_to_tail(std::string entry);
   absl::Status failed_error() const;

@@ -153,6 +153,7 @@ absl::StatusOr<host::Host::Parts> SimWorld::parts_of(int index, const NodeOption
                    name = node.name](const core::Actions& actions) {
     if (*alive) journal->step(context->scheduler().now(), name, actions);
   };
+  parts.flush_part_bytes_min = 1024;
   return parts;
 }
 

@@ -210,6 +210,91 @@ TEST_CASE("buffer: what waits for the flush interval goes to the disk together")
   CHECK(buffer.due() == TimePoint::max());
 }
 
+// One commit of everything made files of small data sets grow by all pages that it changed, and
+// held up who waited for a synced record.
+TEST_CASE("buffer: what waits is swept in parts, backwards, and what is urgent goes along") {
+  ObjectBuffer buffer(interval, 0, 4096);
+  const std::string kilobyte(1000, 'x');
+  std::vector<std::string> keys;
+  for (int i = 10; i < 40; ++i) {
+    keys.push_back(std::to_string(i));
+    buffer.put(write(1, keys.back(), kilobyte, false), at(0));
+  }
+  std::vector<std::string> swept;
+  std::size_t batches = 0;
+  while (true) {
+    const TimePoint due = buffer.due();
+    REQUIRE(due == (batches == 0 ? at(1000) : TimePoint{}));
+    if (batches == 2) buffer.put(write(7, "25", "urgent"), at(1000));  // which waits, too
+    if (batches == 3) buffer.put(write(8, "39", "new", false), at(1100));
+    const ObjectBuffer::Batch batch = buffer.take(at(1000), false);
+    REQUIRE(std::ranges::is_sorted(batch, {}, &ObjectBuffer::Item::key));
+    CHECK((!batch.empty() && batch.size() <= 5));
+    for (const ObjectBuffer::Item& item : batch) swept.emplace_back(item.key());
+    const Numbers settled = buffer.written(batch);
+    CHECK((std::ranges::find(settled, 7) != settled.end()) == (batches == 2));
+    ++batches;
+    if (buffer.due() != TimePoint{}) break;
+  }
+  CHECK(batches == 8);
+  CHECK(swept[0] == "36");  // the first part begins at the end
+  std::ranges::sort(swept);
+  CHECK(swept == keys);
+  // What was written behind the sweep has its own time.
+  CHECK(buffer.due() == at(2100));
+  CHECK(buffer.take(at(2099), false).empty());
+  CHECK(buffer.written(buffer.take(at(2100), false)) == Numbers{8});
+  CHECK(buffer.due() == TimePoint::max());
+}
+
+TEST_CASE("buffer: a hurried sweep takes all in parts, everything at once only if asked for") {
+  ObjectBuffer buffer(interval, 0, 4096);
+  const std::string kilobyte(1000, 'x');
+  const auto fill = [&] {
+    for (int i = 10; i < 40; ++i) {
+      buffer.put(write(1, std::to_string(i), kilobyte, false), at(0));
+    }
+  };
+  fill();
+  buffer.hurry();
+  int batches = 0;
+  while (true) {
+    const ObjectBuffer::Batch batch = buffer.take(at(0), false);
+    if (batch.empty()) break;
+    buffer.written(batch);
+    ++batches;
+  }
+  CHECK(batches == 8);
+  CHECK(buffer.bytes() == 0);
+  CHECK(buffer.due() == TimePoint::max());
+
+  fill();
+  buffer.hurry();
+  const ObjectBuffer::Batch part = buffer.take(at(0), false);
+  CHECK(part.size() < 30);
+  buffer.written(part);
+  const ObjectBuffer::Batch rest = buffer.take(at(0), true);
+  CHECK(part.size() + rest.size() == 30);
+  buffer.written(rest);
+  CHECK(buffer.due() == TimePoint::max());
+}
+
+TEST_CASE("buffer: a sweep that the disk refuses begins anew at the retry, and loses nothing") {
+  ObjectBuffer buffer(interval, 0, 4096);
+  const std::string kilobyte(1000, 'x');
+  for (int i = 10; i < 40; ++i) {
+    buffer.put(write(1, std::to_string(i), kilobyte, false), at(0));
+  }
+  buffer.written(buffer.take(at(1000), false));
+  CHECK(buffer.failed(buffer.take(at(1000), false), at(3000), "full").empty());
+  CHECK(buffer.due() == at(3000));
+  CHECK(buffer.take(at(2999), false).empty());
+  CHECK(buffer.refusal() == "full");
+  while (buffer.due() <= at(3000)) buffer.written(buffer.take(at(3000), false));
+  CHECK(buffer.bytes() == 0);
+  CHECK(buffer.refusal().empty());
+}
+
 // As the engine orders them: by bytes, which are not negative.
 TEST_CASE("buffer: objects and hints of several stores are seen in the order of the engine") {
   ObjectBuffer buffer(interval);

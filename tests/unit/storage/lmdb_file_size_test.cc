@@ -13,6 +13,7 @@
 #include "disk_faults/surroundings.h"
 #include "unit/storage/child_process.h"
 #include "unit/storage/engine_access.h"
+#include "unit/storage/lmdb_pages.h"
 #include "unit/storage/temporary_directory.h"
 
 // How large the file is that a data set lives in. LMDB never overwrites a page: it takes a free one
@@ -24,17 +25,6 @@ namespace fs = std::filesystem;
 
 std::size_t file_bytes(const test::TemporaryDirectory& directory) {
   return fs::file_size(directory.path() / "data.mdb");
-}
-
-// The pages that hold data. REQUIRES: the engine is closed.
-std::size_t page_bytes(const test::TemporaryDirectory& directory) {
-  MDB_env* environment = nullptr;
-  MDB_stat shape{};
-  REQUIRE(mdb_env_create(&environment) == 0);
-  REQUIRE(mdb_env_open(environment, directory.path().c_str(), MDB_RDONLY | MDB_NOLOCK, 0600) == 0);
-  REQUIRE(mdb_env_stat(environment, &shape) == 0);
-  mdb_env_close(environment);
-  return (shape.ms_branch_pages + shape.ms_leaf_pages + shape.ms_overflow_pages) * shape.ms_psize;
 }
 
 // Keys like the node's, hashes; records of sizes about `size`, or from 50 bytes to 50 KB if it is
@@ -124,7 +114,7 @@ TEST_CASE("the file of an overwritten data set stays within 1.5 times the live d
     }
     live = data.bytes();
   }
-  const std::size_t pages = page_bytes(temporary);
+  const std::size_t pages = test::page_bytes(temporary.path());
   std::ostringstream figures;
   figures << (logged ? "with a log" : "without a log") << ", records of " << size << " bytes, live "
           << live << " in pages of " << pages << ", file " << largest << ": "
