@@ -242,6 +242,13 @@ void Machine::on(const Turn& turn, const WriteFailed& failed) {
     coordinator_.failed(turn, write, failed.status);
   }
   puts_.room(turn);  // what was dropped has left some
+  // What names a store is written once, and may be among it; these are tried until there is room.
+  for (const auto& [name, entry] : state_.stores.entries()) {
+    turn.write({.write = state_.next_number(),
+                .key = store_key(name),
+                .record = encode_store(entry),
+                .synced = false});
+  }
 }
 
 void Machine::on(const Turn&, const MembershipSends& sends) {

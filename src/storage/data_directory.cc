@@ -39,13 +39,14 @@ bool is_no_room(int error) { return error == ENOSPC || error == EDQUOT || error 
 
 absl::Status directory_error(std::string_view what, const fs::path& path, int error) {
   std::string message = fmt::format("{} {}: {}", what, path.string(), error_text(error));
+  if (is_no_room(error)) return absl::ResourceExhaustedError(message);
   switch (error) {
-    case ENOSPC:
-    case EDQUOT:
     case ENOMEM:
     case EMFILE:
     case ENFILE:
       return absl::ResourceExhaustedError(message);
+    case EIO:  // no fault of the path's
+      return absl::DataLossError(message);
     default:
       return absl::InvalidArgumentError(message);
   }

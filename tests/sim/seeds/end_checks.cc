@@ -185,6 +185,8 @@ void EndChecks::check_disks(int lost) {
   for (int node = 0; node < cluster_.size(); ++node) {
     if (!is_gone(cluster_, node)) nodes.push_back(node);
   }
+  // Those who have left took nothing along: what they held is where their partitions are now.
+  const int wanted = std::min(options_.store.quorum.w, members_.fewest_owners()) - lost;
   for (int number = checked_on_disk_; number < ghosts_.writes(); ++number) {
     const Write& write = ghosts_.write(number);
     if (write.fate != Fate::acknowledged || ghosts_.of(write.key).reaped.has(write.place)) continue;
@@ -192,11 +194,11 @@ void EndChecks::check_disks(int lost) {
     if (options_.last_write_wins && write.dots.empty()) continue;
     const int disks = disks_with(write, engine_keys[write.key], nodes);
     findings_.visit(Visit::durable_checked);
-    if (disks >= options_.store.quorum.w - lost) continue;
+    if (disks >= wanted) continue;
     findings_.fail("C7",
                    fmt::format("write {} was acknowledged as synced by w={}, and is on {} "
-                               "disks",
-                               number, options_.store.quorum.w, disks),
+                               "disks, where {} are wanted",
+                               number, options_.store.quorum.w, disks, wanted),
                    write.key);
   }
   // Disks keep what they have; those that were being written stay in the picture.

@@ -89,6 +89,22 @@ TEST_CASE("the first write establishes a store") {
   }
 }
 
+// The record of a store is written once, with the first of its objects: a batch that failed took it
+// along, and after a restart nobody knew that the store was established.
+TEST_CASE("a store stays established although the batch that would have said so has failed") {
+  MachineCluster cluster({"a", "b", "c"});
+  REQUIRE(open(cluster, "a", cluster.store).ok());
+  cluster.run();
+  const std::uint64_t lost = cluster.put("a", "k", "tea", {.w = 3});
+  cluster.fail_writes("a", absl::ResourceExhaustedError("disk full"));
+  cluster.run();
+  CHECK_FALSE(cluster.done(lost).ok());
+  REQUIRE(cluster.put_now("a", "k", "book", {.w = 3}).ok());
+  cluster.restart("a");
+  REQUIRE(cluster.state("a").stores.find("carts") != nullptr);
+  CHECK(cluster.state("a").stores.find("carts")->established);
+}
+
 TEST_CASE("two first opens at once: the smaller facts win, the other handle fails by name") {
   MachineCluster cluster({"a", "b", "c"});
   const StoreFacts three = {.name = "carts", .n = 3};

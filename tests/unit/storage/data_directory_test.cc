@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <fstream>
 
 #include "catch.hpp"
@@ -14,7 +15,7 @@ using test::ContainsSubstring;
 namespace fs = std::filesystem;
 
 unsigned mode_of(const fs::path& path) {
-  struct stat facts{};
+  struct stat facts {};
   return stat(path.c_str(), &facts) == 0 ? facts.st_mode & 07777U : 0;
 }
 
@@ -31,6 +32,19 @@ TEST_CASE("directories are made with mode 0700 and files with 0600, whatever the
   for (const char* file : {"data.mdb", "lock.mdb", "owner"}) {
     INFO(file);
     CHECK(mode_of(path / file) == 0600);
+  }
+}
+
+TEST_CASE("an error of the operating system is one of room, of the disk, or of the path") {
+  const auto code = [](int error) {
+    return dynamo::storage::directory_error("cannot open", "somewhere", error).code();
+  };
+  for (const int error : {ENOSPC, EDQUOT, EFBIG, ENOMEM, EMFILE, ENFILE}) {
+    CHECK(code(error) == absl::StatusCode::kResourceExhausted);
+  }
+  CHECK(code(EIO) == absl::StatusCode::kDataLoss);
+  for (const int error : {EACCES, ENOTDIR, EROFS, ELOOP}) {
+    CHECK(code(error) == absl::StatusCode::kInvalidArgument);
   }
 }
 
