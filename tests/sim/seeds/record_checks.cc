@@ -82,6 +82,7 @@ void RecordChecks::see_record(std::string_view node, const core::WriteRecord& wr
     see_version(key, node, version);
   }
   const bool hint = core::is_kind(write.key, core::RecordKind::hint);
+  if (hint) owed_[{index_of(node), write.key}] = record->owed;
   if (hint && ghosts_.of(key).dots.size() > known) findings_.visit(Visit::stand_in_coordinated);
   see_versions_together(key, node, record->replica.set);
 }
@@ -199,9 +200,15 @@ const Write* RecordChecks::missing_at(int owner, int key, const std::string& obj
   return nullptr;
 }
 
+void RecordChecks::died(int node) {
+  std::erase_if(owed_, [&](const auto& hint) { return hint.first.first == node; });
+}
+
 void RecordChecks::see_hint_go(int node, const std::string& engine_key) {
-  const OnDisk hint = read_disk(cluster_, node, engine_key);
+  OnDisk hint = read_disk(cluster_, node, engine_key);
+  const auto written = owed_.extract({node, engine_key});
   if (!hint.record) return;
+  if (!written.empty()) hint.record->owed = written.mapped();
   const int key = ghosts_.key_of(hint.record->key);
   if (key < 0) return;
   findings_.visit(Visit::hint_delivered);

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <dynamo/testing/sim_cluster.h>
@@ -45,6 +46,8 @@ class RecordChecks {
   void on_reap(OnReap on_reap) { on_reap_ = std::move(on_reap); }
   // The disk is not what it was: what was on it is missed nowhere.
   void disk_lost(int node) { lost_.insert(node); }
+  // What it had in memory is gone.
+  void died(int node);
 
  private:
   void see_record(std::string_view node, const dynamo::core::WriteRecord& write);
@@ -74,6 +77,9 @@ class RecordChecks {
   };
   std::map<dynamo::ActorId, Actor> actors_;
   std::set<int> lost_;  // disks, by node
+  // Whom hints are owed to that have been written in this life: their disk may not know yet (seed
+  // 752108).
+  std::map<std::pair<int, std::string>, std::vector<dynamo::Identity>> owed_;
 };
 
 // What is on the node's disk, of an object or a hint: nullopt if there is nothing, or it is

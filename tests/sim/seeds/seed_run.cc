@@ -38,16 +38,15 @@ class SeedRun {
  public:
   SeedRun(const SeedOptions& options, const Findings::Show& show)
       : options_(options),
-        cluster_(
-            {.nodes = options.nodes,
-             .seed = options.seed,
-             .node = {.partitions = options.partitions,
-                      .hint_bytes_max = options.hint_bytes_max,
-                      .record_cache_bytes = options.record_cache_bytes()},
-             .zones = zones(options.zones),
-             .network = options.network,
-             .disk = options.disk,
-             .clock_drift = options.clock_drift}),
+        cluster_({.nodes = options.nodes,
+                  .seed = options.seed,
+                  .node = {.partitions = options.partitions,
+                           .hint_bytes_max = options.hint_bytes_max,
+                           .record_cache_bytes = options.record_cache_bytes()},
+                  .zones = zones(options.zones),
+                  .network = options.network,
+                  .disk = options.disk,
+                  .clock_drift = options.clock_drift}),
         findings_(cluster_),
         ghosts_(options.keys),
         members_(cluster_, findings_, options_),
@@ -57,7 +56,11 @@ class SeedRun {
         clients_(cluster_, ghosts_, answers_, findings_, options_),
         plan_(cluster_, findings_, options_,
               {.disk_lost = [this](int node) { lose_disk(node); },
-               .going_down = [this](int) { end_.check_disks(disks_lost_); }}) {
+               .going_down =
+                   [this](int node) {
+                     records_.died(node);
+                     end_.check_disks(disks_lost_);
+                   }}) {
     findings_.show_with(show);
     members_.on_move_end([this](int partition, const std::vector<int>& owners) {
       if (disks_lost_ == 0) end_.check_moved(partition, owners);
