@@ -82,9 +82,9 @@ void RecordChecks::see_record(std::string_view node, const core::WriteRecord& wr
     see_version(key, node, version);
   }
   const bool hint = core::is_kind(write.key, core::RecordKind::hint);
-  if (hint) owed_[{index_of(node), write.key}] = record->owed;
   if (hint && ghosts_.of(key).dots.size() > known) findings_.visit(Visit::stand_in_coordinated);
   see_versions_together(key, node, record->replica.set);
+  if (hint) hints_.insert_or_assign({index_of(node), write.key}, *record);
 }
 
 void RecordChecks::see_version(int key, std::string_view node, const core::StoredVersion& version) {
@@ -201,14 +201,14 @@ const Write* RecordChecks::missing_at(int owner, int key, const std::string& obj
 }
 
 void RecordChecks::died(int node) {
-  std::erase_if(owed_, [&](const auto& hint) { return hint.first.first == node; });
+  std::erase_if(hints_, [&](const auto& hint) { return hint.first.first == node; });
 }
 
 void RecordChecks::see_hint_go(int node, const std::string& engine_key) {
   OnDisk hint = read_disk(cluster_, node, engine_key);
-  const auto written = owed_.extract({node, engine_key});
+  const auto written = hints_.extract({node, engine_key});
+  if (!written.empty()) hint.record = written.mapped();
   if (!hint.record) return;
-  if (!written.empty()) hint.record->owed = written.mapped();
   const int key = ghosts_.key_of(hint.record->key);
   if (key < 0) return;
   findings_.visit(Visit::hint_delivered);
