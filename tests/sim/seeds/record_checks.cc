@@ -84,7 +84,7 @@ void RecordChecks::see_record(std::string_view node, const core::WriteRecord& wr
   const bool hint = core::is_kind(write.key, core::RecordKind::hint);
   if (hint && ghosts_.of(key).dots.size() > known) findings_.visit(Visit::stand_in_coordinated);
   see_versions_together(key, node, record->replica.set);
-  if (hint) hints_.insert_or_assign({index_of(node), write.key}, *record);
+  if (hint) owed_[{index_of(node), write.key}] = record->owed;
 }
 
 void RecordChecks::see_version(int key, std::string_view node, const core::StoredVersion& version) {
@@ -171,7 +171,9 @@ std::vector<int> RecordChecks::owed(const core::Record& hint, int key, int node)
           const absl::StatusOr<core::NodeIdentity> stored = core::decode_identity(bytes);
           if (stored.ok()) identity = stored->identity;
         });
-    if (read.ok() && std::ranges::find(hint.owed, identity) != hint.owed.end()) {
+    // A disk that was lost meanwhile says no more whose it was (seed 770390).
+    const bool unknown = !read.ok() || identity.is_zero();
+    if (unknown || std::ranges::find(hint.owed, identity) != hint.owed.end()) {
       nodes.push_back(owner);
     }
   }
@@ -201,14 +203,18 @@ const Write* RecordChecks::missing_at(int owner, int key, const std::string& obj
 }
 
 void RecordChecks::died(int node) {
-  std::erase_if(hints_, [&](const auto& hint) { return hint.first.first == node; });
+  std::erase_if(owed_, [&](const auto& hint) { return hint.first.first == node; });
 }
 
 void RecordChecks::see_hint_go(int node, const std::string& engine_key) {
   OnDisk hint = read_disk(cluster_, node, engine_key);
-  const auto written = hints_.extract({node, engine_key});
-  if (!written.empty()) hint.record = written.mapped();
+  const auto written = owed_.extract({node, engine_key});
   if (!hint.record) return;
+  if (!written.empty()) {
+    std::erase_if(hint.record->owed, [&](const dynamo::Identity& identity) {
+      return std::ranges::find(written.mapped(), identity) == written.mapped().end();
+    });
+  }
   const int key = ghosts_.key_of(hint.record->key);
   if (key < 0) return;
   findings_.visit(Visit::hint_delivered);

@@ -77,9 +77,9 @@ class RecordChecks {
   };
   std::map<dynamo::ActorId, Actor> actors_;
   std::set<int> lost_;  // disks, by node
-  // Hints that have been written in this life, as they are: the disk may not know yet what has been
-  // added, and who has been struck off (seeds 752108, 770195).
-  std::map<std::pair<int, std::string>, dynamo::core::Record> hints_;
+  // Whom hints that have been written in this life are owed to: the disk may not know yet who has
+  // been struck off (seed 752108).
+  std::map<std::pair<int, std::string>, std::vector<dynamo::Identity>> owed_;
 };
 
 // What is on the node's disk, of an object or a hint: nullopt if there is nothing, or it is
