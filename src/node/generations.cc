@@ -124,6 +124,9 @@ bool Generations::busy() const {
 }
 
 void Generations::settle() {
+  // Until it is on the disk that this node is in it, what it takes is stamped with the one before
+  // (seed 790844: a disk that was slow, and hints that their owners refused for ever).
+  if (state_.stored_generation.current < state_.generation.current) return;
   // A hint that is stamped lower would be refused by its owners once all have settled.
   const bool ignores = mutated(Mutant::reap_without_hints);
   // Nor is anything forgotten of which this node may hold a copy that it does not own.

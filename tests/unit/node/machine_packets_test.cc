@@ -230,3 +230,25 @@ TEST_CASE("peers that were met are remembered by the directory") {
   CHECK(peer.identity == cluster.node("a").identity.identity);
   CHECK(peer.boot == 1);
 }
+
+// What a node takes is stamped with the generation that its disk knows of. One that had settled in
+// the next while that was on its way to a slow disk kept hints of the one before, which their
+// owners refused for ever (seed 790844).
+TEST_CASE("a node settles in a generation when it is on its disk that it is in it") {
+  MachineCluster cluster({"a", "b", "c"});
+  PacketHeader told = header(cluster);
+  told.generation = 1;
+  cluster.deliver_to("b", ping(told));
+  CHECK(cluster.state("b").generation.current == 1);
+  CHECK(cluster.state("b").stamp() == 0);
+  for (int i = 0; i < 3; ++i) {
+    cluster.now.steady += std::chrono::seconds(1);
+    cluster.step("b", Tick{});
+    CHECK(cluster.state("b").generation.settled == 0);
+  }
+  cluster.sync("b");
+  CHECK(cluster.state("b").stamp() == 1);
+  cluster.now.steady += std::chrono::seconds(1);
+  cluster.step("b", Tick{});
+  CHECK(cluster.state("b").generation.settled == 1);
+}
