@@ -106,6 +106,10 @@ std::optional<core::GetAnswer> Host::get_here(const core::StoreFacts& store, std
   return local_reads_->get(store, key);
 }
 
+void Host::handler_given() {
+  if (!in_child() && stopped()) parts_.environment->run_late_handlers();
+}
+
 std::uint64_t Host::put(core::ClientPut put, PutDone done, By by) {
   const std::uint64_t number = ++last_request_;
   put.request = number;

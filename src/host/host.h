@@ -78,6 +78,9 @@ class Host {
   // The answer to a get with r = 1, found on the caller's thread; nullopt if get() has to be
   // called.
   std::optional<core::GetAnswer> get_here(const core::StoreFacts& store, std::string_view key);
+  // A handler was given to executor() without a request: it gets its turn, too, if the node has
+  // stopped meanwhile. To be called after that.
+  void handler_given();
   std::uint64_t put(core::ClientPut put, PutDone done, By by = By::environment);
   std::uint64_t start_wait(core::ClientWait wait, WaitDone done);
   // Asks the membership; `done` gets what it says.

@@ -94,7 +94,7 @@ void start_await(std::shared_ptr<host::Host> host, core::ClientWait::Goal goal,
                  std::chrono::milliseconds deadline, detail::ErasedHandler<absl::Status> handler) {
   if (absl::Status status = host::check_timeout(deadline); !status.ok()) {
     handler.complete([status = std::move(status)]() mutable { return std::move(status); });
-    return;
+    return host->handler_given();
   }
   const auto hook = handler.cancel;
   const std::uint64_t request = host->start_wait(

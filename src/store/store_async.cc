@@ -19,12 +19,12 @@ void Store::start_get(std::string key, const ReadOptions& options,
                       answer = *std::move(here)]() mutable {
       return host::reconciled(key, reconciler.get(), std::move(answer));
     });
-    return;
+    return state_->host->handler_given();
   }
   absl::StatusOr<core::ClientGet> get = host::checked_get(*state_, std::move(key), options);
   if (!get.ok()) {
     handler.complete([status = get.status()]() -> absl::StatusOr<GetResult> { return status; });
-    return;
+    return state_->host->handler_given();
   }
   const auto hook = handler.cancel;
   std::string name = state_->options.reconciler == nullptr ? std::string() : get->key;
@@ -47,7 +47,7 @@ void Store::start_put(std::string key, Context context, std::optional<std::strin
       host::checked_put(*state_, std::move(key), std::move(context), std::move(object), options);
   if (!put.ok()) {
     handler.complete([status = put.status()]() -> absl::StatusOr<PutResult> { return status; });
-    return;
+    return state_->host->handler_given();
   }
   const auto hook = handler.cancel;
   const std::uint64_t request = state_->host->put(
@@ -118,6 +118,7 @@ void Store::start_get_many(
     });
   }
   finish_one(many);
+  state_->host->handler_given();
 }
 
 }  // namespace dynamo

@@ -24,7 +24,8 @@ inline constexpr std::array past_seeds = {
     PastSeed{200415, 3, "a put was reported as not applied that a slow owner had taken before"},
     PastSeed{710834, 10,
              "the harness brought a backup back of a directory that had been replaced meanwhile"},
-    PastSeed{790844, 10, "a node settled before its disk knew of the generation, and kept older hints"},
+    PastSeed{790844, 10,
+             "a node settled before its disk knew of the generation, and kept older hints"},
     PastSeed{751967, 10, "the harness wanted three disks of a cluster that had two owners left"},
 };
 

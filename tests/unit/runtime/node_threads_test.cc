@@ -276,6 +276,29 @@ TEST_CASE("threads: a store that outlives its node answers, and its thread ends 
   CHECK(test::threads_end_at(threads));
 }
 
+// What was refused before it became a request, or answered on the caller's thread, was given to an
+// executor that nobody ran any more.
+TEST_CASE("threads: bad requests to a node that has stopped are answered, too") {
+  const std::size_t threads = test::threads_now();
+  Tally tally;
+  {
+    std::optional<Node> node = start_node(std::make_shared<Exchange>(), "a", {"a"}).value();
+    std::optional<Store> store = node->open("carts", {.quorum = one}).value();
+    node.reset();
+    SECTION("get") {
+      store->async_get("", [&](const absl::StatusOr<GetResult>& got) { tally.add(got.status()); });
+    }
+    SECTION("put") {
+      store->async_put("", Context(), "tea", [&](const absl::StatusOr<dynamo::PutResult>& put) {
+        tally.add(put.status());
+      });
+    }
+    CHECK(tally.wait_for(1));
+    CHECK(tally.count(absl::StatusCode::kInvalidArgument) == 1);
+  }
+  CHECK(test::threads_end_at(threads));
+}
+
 TEST_CASE("threads: calls from many threads while the node stops each get one answer") {
   for (int round = 0; round < 20; ++round) {
     Tally tally;
