@@ -136,7 +136,9 @@ TEST_CASE("with full maps puts are refused by name, and reads go on") {
   do {
     answer = adds.add(0, 60'000);
   } while (answer.starts_with("ok"));
-  CHECK_THAT(answer, Catch::Matchers::StartsWith("failed RESOURCE_EXHAUSTED"));
+  // By the coordinator's own disk, or by those of the others if they are faster.
+  CHECK_THAT(answer, Catch::Matchers::StartsWith("failed RESOURCE_EXHAUSTED") ||
+                         Catch::Matchers::StartsWith("failed UNAVAILABLE"));
   CHECK_THAT(answer, ContainsSubstring("map holds 2097152 bytes, set map_bytes_max higher"));
   adds.require_everywhere();
   for (std::size_t i = 0; i < 3; ++i) cluster[i].options().map_bytes_max = std::size_t{8} << 20;
