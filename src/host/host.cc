@@ -192,7 +192,7 @@ void Host::post(Request request, Place place, By by) {
   if (!refused) return;
   const absl::Status status = usable();
   request.end(status);
-  if (!in_child()) parts_.environment->run_late_handlers();
+  handler_given();
 }
 
 void Host::Request::end(const absl::Status& status) {

@@ -32,8 +32,8 @@ std::string error_text(int error);
 // Whether the error of a write says that the file has no room to grow.
 bool is_no_room(int error);
 
-// `what` and the text of `error`, as RESOURCE_EXHAUSTED if there is no room or no memory, else as
-// INVALID_ARGUMENT: the directory cannot be used.
+// `what` and the text of `error`, as RESOURCE_EXHAUSTED if there is no room or no memory, as
+// DATA_LOSS if the disk fails, else as INVALID_ARGUMENT: the directory cannot be used.
 absl::Status directory_error(std::string_view what, const std::filesystem::path& path, int error);
 
 // Opens `path`, made with mode 0700 if it is missing, with its missing parents; whatever is made is
