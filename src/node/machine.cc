@@ -93,9 +93,7 @@ absl::Status Machine::open_store(const StoreFacts& facts, Actions& out) {
   if (!verdict.status.ok()) return verdict.status;
   if (verdict.changed) {
     state_.deepen_ring();
-    out.writes.push_back({.write = state_.next_number(),
-                          .key = store_key(facts.name),
-                          .record = encode_store(*state_.stores.find(facts.name))});
+    out.writes.push_back(state_.store_record(facts.name));
   }
   announce(*state_.stores.find(facts.name));
   return absl::OkStatus();
@@ -244,10 +242,7 @@ void Machine::on(const Turn& turn, const WriteFailed& failed) {
   puts_.room(turn);  // what was dropped has left some
   // What names a store is written once, and may be among it; these are tried until there is room.
   for (const auto& [name, entry] : state_.stores.entries()) {
-    turn.write({.write = state_.next_number(),
-                .key = store_key(name),
-                .record = encode_store(entry),
-                .synced = false});
+    turn.write(state_.store_record(name, false));
   }
 }
 

@@ -206,9 +206,7 @@ void Machine::on_announce(const Turn& turn, const StoreAnnounce& announce) {
   if (!verdict.status.ok()) turn.log(LogLevel::error, std::string(verdict.status.message()));
   if (verdict.changed) {
     state_.deepen_ring();
-    turn.write({.write = state_.next_number(),
-                .key = store_key(announce.store.name),
-                .record = encode_store(*state_.stores.find(announce.store.name))});
+    turn.write(state_.store_record(announce.store.name));
   }
 }
 

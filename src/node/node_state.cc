@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/mutant.h"
+#include "node/engine_keys.h"
 #include "node/get_answer.h"
 
 namespace dynamo::core {
@@ -110,6 +111,13 @@ void NodeState::make_ring() {
 
 void NodeState::deepen_ring() {
   if (ring != nullptr && largest_n() > ring->depth()) make_ring();
+}
+
+WriteRecord NodeState::store_record(std::string_view name, bool synced) {
+  return {.write = next_number(),
+          .key = store_key(name),
+          .record = encode_store(*stores.find(name)),
+          .synced = synced};
 }
 
 std::string_view NodeState::not_rebuilt(std::string_view key) const {

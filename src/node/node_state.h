@@ -182,6 +182,8 @@ struct NodeState {
   // To be called when a store has become known: nodes agree on the owners of a key only up to the n
   // that their rings were made for.
   void deepen_ring();
+  // What is to be written of a store that is in the table.
+  WriteRecord store_record(std::string_view name, bool synced = true);
   // Of what this node reads now.
   std::uint64_t stamp() const { return stored_generation.stamp(); }
   // Why this node cannot say what it owns of the key; empty if it can.

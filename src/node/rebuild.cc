@@ -43,9 +43,7 @@ void Rebuild::take(const Turn& turn, const std::string& from, const StoresReply&
     if (!verdict.status.ok()) turn.log(LogLevel::error, std::string(verdict.status.message()));
     if (!verdict.changed) continue;
     state_.deepen_ring();
-    turn.write({.write = state_.next_number(),
-                .key = store_key(entry.store.name),
-                .record = encode_store(*state_.stores.find(entry.store.name))});
+    turn.write(state_.store_record(entry.store.name));
   }
   asked_.erase(from);
   due_ = {};

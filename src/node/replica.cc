@@ -92,10 +92,7 @@ absl::StatusOr<Record> Replica::read_to_heal(const Turn& turn, const StoreFacts&
 
 std::uint64_t Replica::write(const Turn& turn, const Record& record, bool synced, Role role) {
   if (state_.stores.establish(record.store)) {
-    turn.write({.write = state_.next_number(),
-                .key = store_key(record.store),
-                .record = encode_store(*state_.stores.find(record.store)),
-                .synced = synced});
+    turn.write(state_.store_record(record.store, synced));
   }
   const ObjectKey at = place_of(record);
   const std::uint64_t write = state_.next_number();

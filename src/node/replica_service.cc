@@ -26,9 +26,7 @@ absl::Status ReplicaService::admit_store(const Turn& turn, const std::string& fr
   }
   if (verdict.changed) {
     state_.deepen_ring();
-    turn.write({.write = state_.next_number(),
-                .key = store_key(store.name),
-                .record = encode_store(*state_.stores.find(store.name))});
+    turn.write(state_.store_record(store.name));
   }
   return absl::OkStatus();
 }
