@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "node/engine_keys.h"
 
 namespace dynamo::core {
 

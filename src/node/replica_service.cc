@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include "base/mutant.h"
-#include "node/engine_keys.h"
 
 namespace dynamo::core {
 
