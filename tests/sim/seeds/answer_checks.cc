@@ -176,11 +176,10 @@ void AnswerChecks::put(const Write& write, const dynamo::Context& given,
                    fmt::format("the context of put {} has lost what was given to it", write.number),
                    write.key);
   }
-  const bool synced = options_.store.durability == dynamo::Durability::synced;
   int took = 0;
   std::set<std::string> nodes;
   for (const dynamo::ReplicaReport& report : result.outcome.replicas) {
-    took += report.answer == Answer::synced || (!synced && report.answer == Answer::stored) ? 1 : 0;
+    took += counts(report) ? 1 : 0;
     if (!nodes.insert(report.node).second) {
       findings_.fail("C7", fmt::format("put {} counts {} twice", write.number, report.node),
                      write.key);
@@ -195,6 +194,20 @@ void AnswerChecks::put(const Write& write, const dynamo::Context& given,
                    write.key);
   }
   check_durable(write, result);
+}
+
+bool AnswerChecks::counts(const dynamo::ReplicaReport& report) const {
+  return report.answer == Answer::synced ||
+         (options_.store.durability == dynamo::Durability::buffered &&
+          report.answer == Answer::stored);
+}
+
+bool AnswerChecks::is_taken_by_members(const dynamo::PutResult& result) {
+  int members = 0;
+  for (const dynamo::ReplicaReport& report : result.outcome.replicas) {
+    members += counts(report) && !is_gone(cluster_, index_of(cluster_, report.node)) ? 1 : 0;
+  }
+  return members >= options_.store.quorum.w;
 }
 
 void AnswerChecks::check_durable(const Write& write, const dynamo::PutResult& result) {
@@ -212,18 +225,16 @@ void AnswerChecks::check_durable(const Write& write, const dynamo::PutResult& re
   for (const dynamo::ReplicaReport& report : result.outcome.replicas) {
     if (report.answer != Answer::synced) continue;
     bool there = false;
-    bool handed_on = false;  // it owns the key no more, and may have given away what it had
+    const int node = index_of(cluster_, report.node);
+    // It owns the key no more, and may have given away what it had.
+    const bool handed_on = std::ranges::find(owners, node) == owners.end();
     for (const core::RecordKind kind : {core::RecordKind::object, core::RecordKind::hint}) {
       engine_key[0] = static_cast<char>(kind);
-      for (int node = 0; node < cluster_.size(); ++node) {
-        if (SimWorld::name_of(node) != report.node) continue;
-        handed_on = std::ranges::find(owners, node) == owners.end();
-        const OnDisk disk = read_disk(cluster_, node, engine_key);
-        there = there || disk.damaged;
-        there = there || (disk.record && write.is_in(disk.record->replica.set.history()));
-        there = there || (options_.last_write_wins && disk.record &&
-                          has_winner(write, disk.record->replica.set.versions()));
-      }
+      const OnDisk disk = read_disk(cluster_, node, engine_key);
+      there = there || disk.damaged;
+      there = there || (disk.record && write.is_in(disk.record->replica.set.history()));
+      there = there || (options_.last_write_wins && disk.record &&
+                        has_winner(write, disk.record->replica.set.versions()));
     }
     // What has been handed on since, or dropped, or was on a disk that is lost, was there once.
     const bool gone_since = lost_since(report.node, write.begun) ||

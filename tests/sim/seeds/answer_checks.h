@@ -57,6 +57,10 @@ class AnswerChecks {
   // Of a put that was acknowledged; `given`: the context that it passed.
   void put(const Write& write, const dynamo::Context& given, const dynamo::PutResult& result);
   void put_failed(const Write& write, const absl::Status& status);
+  // At least w of those that took it belong to the cluster. A member that was removed by force
+  // counts as a lost disk (P12), also while it has not heard of it: what it takes meanwhile is lost
+  // with it (seeds 790927, 830000).
+  bool is_taken_by_members(const dynamo::PutResult& result);
 
   // From now on no read need be regular.
   void disk_lost(int node);
@@ -66,6 +70,7 @@ class AnswerChecks {
   void check_context(const Asked& asked, const dynamo::GetResult& result, const Seen& seen);
   void check_covered(const Asked& asked, const dynamo::GetResult& result, const Seen& seen);
   void check_durable(const Write& write, const dynamo::PutResult& result);
+  bool counts(const dynamo::ReplicaReport& report) const;
   bool lost_since(const std::string& node, std::chrono::nanoseconds time) const;
   bool covers(int key, std::size_t place, const dynamo::GetResult& result, const Seen& seen) const;
 

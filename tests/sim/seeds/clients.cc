@@ -193,7 +193,11 @@ void Clients::answered(Client& client, const Attempt& attempt,
   });
   if (!result.ok()) return settle_failure(client, attempt, result.status());
   if (write.id.is_zero()) ghosts_.name(write.number, result->outcome.id);
-  ghosts_.acknowledge(write.number, cluster_.now());
+  if (answers_.is_taken_by_members(*result)) {
+    ghosts_.acknowledge(write.number, cluster_.now());
+  } else {
+    write.fate = Fate::unknown;
+  }
   answers_.put(write, attempt.context, *result);
   // A blind put leaves its client with a context that has seen that put alone.
   Seen seen = ghosts_.seen_after(write, result->context.body() == nullptr

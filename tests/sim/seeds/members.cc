@@ -58,14 +58,14 @@ core::Hash128 digest_of(const View& view) {
   return core::hash128(bytes, 0);
 }
 
+}  // namespace
+
 int index_of(const SimCluster& cluster, std::string_view name) {
   for (int node = 0; node < cluster.size(); ++node) {
     if (SimWorld::name_of(node) == name) return node;
   }
   return -1;
 }
-
-}  // namespace
 
 bool is_gone(SimCluster& cluster, int node) {
   const Identity identity = identity_of(cluster, node);

@@ -21,6 +21,9 @@
 
 namespace seeds {
 
+// -1: no node has that name.
+int index_of(const dynamo::testing::SimCluster& cluster, std::string_view name);
+
 // The identity on the node's disk has left the cluster, or was removed. Not to be called from
 // inside a step.
 bool is_gone(dynamo::testing::SimCluster& cluster, int node);

@@ -27,6 +27,8 @@ inline constexpr std::array past_seeds = {
     PastSeed{790844, 10,
              "a node settled before its disk knew of the generation, and kept older hints"},
     PastSeed{751967, 10, "the harness wanted three disks of a cluster that had two owners left"},
+    PastSeed{830000, 10,
+             "the harness wanted what a member had taken alone that did not know of its removal"},
 };
 
 }  // namespace seeds

@@ -36,13 +36,6 @@ RecordChecks::RecordChecks(SimCluster& cluster, Ghosts& ghosts, const Members& m
       last_write_wins_(options.last_write_wins),
       packets_arrive_once_(options.network.replay == 0 && options.network.duplication == 0) {}
 
-int RecordChecks::index_of(std::string_view node) const {
-  for (int i = 0; i < cluster_.size(); ++i) {
-    if (SimWorld::name_of(i) == node) return i;
-  }
-  return -1;
-}
-
 void RecordChecks::see(std::string_view node, const core::Actions& actions) {
   for (const core::WriteRecord& write : actions.writes) {
     const bool hint = core::is_kind(write.key, core::RecordKind::hint);
@@ -50,9 +43,9 @@ void RecordChecks::see(std::string_view node, const core::Actions& actions) {
     if (write.record) {
       see_record(node, write);
     } else if (hint) {
-      see_hint_go(index_of(node), write.key);
+      see_hint_go(index_of(cluster_, node), write.key);
     } else {
-      see_record_go(index_of(node), write.key);
+      see_record_go(index_of(cluster_, node), write.key);
     }
   }
 }
@@ -84,7 +77,7 @@ void RecordChecks::see_record(std::string_view node, const core::WriteRecord& wr
   const bool hint = core::is_kind(write.key, core::RecordKind::hint);
   if (hint && ghosts_.of(key).dots.size() > known) findings_.visit(Visit::stand_in_coordinated);
   see_versions_together(key, node, record->replica.set);
-  if (hint) owed_[{index_of(node), write.key}] = record->owed;
+  if (hint) owed_[{index_of(cluster_, node), write.key}] = record->owed;
 }
 
 void RecordChecks::see_version(int key, std::string_view node, const core::StoredVersion& version) {

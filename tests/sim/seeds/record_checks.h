@@ -62,7 +62,6 @@ class RecordChecks {
   // A write of `from` that is neither on the owner's disk nor need be; nullptr if there is none.
   const Write* missing_at(int owner, int key, const std::string& object_key,
                           const dynamo::core::Record& from);
-  int index_of(std::string_view node) const;
 
   dynamo::testing::SimCluster& cluster_;
   Ghosts& ghosts_;
