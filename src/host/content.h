@@ -39,12 +39,19 @@ class Content {
     return std::string_view(bytes() + block_->key_bytes, block_->record_bytes);
   }
   std::size_t record_bytes() const { return block_->record_bytes; }  // 0 if erased
+  void prefetch() const {
+    constexpr std::size_t line = 64;
+    const auto* at = reinterpret_cast<const char*>(block_);
+    for (std::size_t i = 0; i < lines_usual; ++i) __builtin_prefetch(at + i * line);
+  }
   // All that it takes.
   std::size_t bytes_taken() const {
     return sizeof(Block) + block_->key_bytes + block_->record_bytes;
   }
 
  private:
+  static constexpr std::size_t lines_usual = 4;  // of the processor's cache, for a short record
+
   struct Block {  // the key follows, and then the record, a short one
     std::atomic<std::uint32_t> shared{1};
     enum class Form : std::uint16_t { erased, here, apart } form = Form::erased;

@@ -41,6 +41,11 @@ class Host::Reader final : public core::RecordReader {
     return scan_merged(host_.buffer_, *host_.parts_.storage, from, limit, visit);
   }
 
+  void expect(std::span<const core::ObjectKeyBytes> keys) const override {
+    if (keys.size() < 2) return;  // by itself one can only be waited for
+    host_.buffer_.prefetch(keys);
+  }
+
   std::string full() const override {
     // What is acknowledged from memory now would not be on disk within the flush interval.
     if (std::string refusal = host_.refusal_note(); !refusal.empty()) return refusal;

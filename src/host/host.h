@@ -165,6 +165,7 @@ class Host {
   enum class Place { first, last };  // in the inbox
   void post(Request request, Place place = Place::last, By by = By::environment);
   bool run_inbox(Effects& effects);
+  void expect(std::size_t from);
   void apply(core::Actions& actions, Effects& effects);
   void complete(Effects& effects);
   void perform(Effects& effects, By by);
@@ -216,6 +217,7 @@ class Host {
   std::vector<core::LogLine> log_left_;
   // Memory that one turn leaves to the next.
   std::vector<Request> taken_;  // guarded by machine_mutex_
+  std::vector<core::ObjectKeyBytes> expected_;  // room; guarded by machine_mutex_
   Effects effects_;             // of the one turn that runs
   // What local_reads_ has; guarded by machine_mutex_.
   std::shared_ptr<const core::LocalView> local_view_;

@@ -41,7 +41,9 @@ bool Host::run_inbox(Effects& effects) {
     return false;
   }
   const core::Now at = now();
-  for (Request& request : taken_) {
+  for (std::size_t i = 0; i < taken_.size(); ++i) {
+    if (i % core::RecordReader::expected_max == 0) expect(i);
+    Request& request = taken_[i];
     if (auto* get = std::get_if<GetDone>(&request.done)) {
       gets_.try_emplace(gets_.end(), request.number,
                         Pending<GetDone>{std::move(*get), request.since});
@@ -68,6 +70,16 @@ bool Host::run_inbox(Effects& effects) {
   taken_.clear();
   return !empty || due || at.steady >= next_membership_tick_ || !effects.actions.packets.empty() ||
          !membership_left_.empty() || !changes_left_.empty() || !log_left_.empty();
+}
+
+// REQUIRES: machine_mutex_ is held.
+void Host::expect(std::size_t from) {
+  expected_.clear();
+  const std::size_t to = std::min(taken_.size(), from + core::RecordReader::expected_max);
+  for (std::size_t i = from; i < to; ++i) {
+    if (const auto key = machine_->reads(taken_[i].event)) expected_.push_back(*key);
+  }
+  reader_->expect(expected_);
 }
 
 // REQUIRES: machine_mutex_ is held.

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -73,6 +74,7 @@ class ObjectBuffer {
             std::uint64_t stamp) {
     table_.keep(hash, key, record, stamp);
   }
+  void prefetch(std::span<const core::ObjectKeyBytes> keys) const { table_.prefetch(keys); }
   // The first `limit` that are newer than the engine's from `from` on, in key order.
   std::vector<Content> range(std::string_view from, std::size_t limit) const;
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "node/event.h"
 
 namespace dynamo::host {
 
@@ -97,6 +98,26 @@ RecordTable::Answer RecordTable::read(std::uint64_t hash, std::string_view key,
   }
   visit(*large.record());  // which takes its time
   return {Found::record, 0};
+}
+
+void RecordTable::prefetch(std::span<const core::ObjectKeyBytes> keys) const {
+  std::array<std::uint64_t, core::RecordReader::expected_max> hashes{};
+  keys = keys.first(std::min(keys.size(), hashes.size()));
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const std::uint64_t hash = hash_of({keys[i].data(), keys[i].size()});
+    hashes[i] = hash;
+    const Shard& shard = shards_[hash % shard_count];
+    const std::lock_guard lock(shard.mutex);
+    if (!shard.slots.empty()) __builtin_prefetch(&shard.slots[shard.first_of(hash)]);
+  }
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const Shard& shard = shards_[hashes[i] % shard_count];
+    const std::lock_guard lock(shard.mutex);
+    if (shard.slots.empty()) continue;
+    std::size_t at = shard.first_of(hashes[i]);
+    while (shard.slots[at].content && shard.slots[at].hash != hashes[i]) at = shard.behind(at);
+    if (shard.slots[at].content) shard.slots[at].content.prefetch();
+  }
 }
 
 void RecordTable::keep(std::uint64_t hash, std::string_view key, std::string_view record,

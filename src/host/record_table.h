@@ -4,12 +4,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <span>
 #include <string_view>
 #include <vector>
 
 #include <absl/functional/function_ref.h>
 
 #include "host/content.h"
+#include "node/engine_keys.h"
 
 namespace dynamo::host {
 
@@ -47,6 +49,9 @@ class RecordTable {
   // Calls `visit` with the record, if there is one; it must not call back.
   Answer read(std::uint64_t hash, std::string_view key,
               absl::FunctionRef<void(std::string_view)> visit) const;
+  // Brings what read() of these needs near the processor, as far as it is here. All at once: one
+  // after the other, each would be waited for.
+  void prefetch(std::span<const core::ObjectKeyBytes> keys) const;
   // What the engine has said.
   void keep(std::uint64_t hash, std::string_view key, std::string_view record, std::uint64_t stamp);
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -17,6 +18,7 @@
 #include <dynamo/version.h>
 
 #include "base/time.h"
+#include "node/engine_keys.h"
 #include "wire/message.h"
 
 // What goes into a Machine and what comes out of it.
@@ -174,6 +176,9 @@ struct Actions {
 // The node's own records: the object buffer first, then the engine.
 class RecordReader {
  public:
+  // As many as expect() is usefully told of at once.
+  static constexpr std::size_t expected_max = 64;
+
   virtual ~RecordReader() = default;
   // As StorageEngine::read(). The record is valid during the call only.
   virtual absl::StatusOr<bool> read(std::string_view key,
@@ -184,6 +189,9 @@ class RecordReader {
   virtual absl::StatusOr<std::string> scan(
       std::string_view from, std::size_t limit,
       absl::FunctionRef<void(std::string_view key, std::string_view record)> visit) const = 0;
+  // These objects will be read next, one after the other. What is in memory of them may be brought
+  // near the processor meanwhile: a search waits for memory twice, and several can wait at once.
+  virtual void expect(std::span<const ObjectKeyBytes>) const {}
   // Empty if a write of an application may enter the object buffer now; else why not, in words.
   virtual std::string full() const = 0;
 };

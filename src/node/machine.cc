@@ -53,6 +53,15 @@ void Machine::step(const Now& now, Event&& event, const RecordReader& own, Actio
   deliver_finished(turn);
 }
 
+std::optional<ObjectKeyBytes> Machine::reads(const Event& event) const {
+  const auto place = [this](const auto& request) {
+    return object_key_in_place(state_.place(request.store.name, request.key));
+  };
+  if (const auto* get = std::get_if<ClientGet>(&event)) return place(*get);
+  if (const auto* put = std::get_if<ClientPut>(&event)) return place(*put);
+  return std::nullopt;
+}
+
 void Machine::deliver_finished(const Turn& turn) {
   // A put that one owner did not take goes to the next, which may be this node again.
   while (coordinator_.take_finished(finished_)) {

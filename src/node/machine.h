@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -61,6 +63,9 @@ class Machine {
   void step(const Now& now, Event&& event, const RecordReader& own, Actions& out);
   void end_turn(const Now& now, Actions& out);
 
+  // The object that a step with this event reads first, if there is one: for RecordReader::expect().
+  std::optional<ObjectKeyBytes> reads(const Event& event) const;
+
   // Opens a store here. FAILED_PRECONDITION if its facts differ or the node is out of service.
   absl::Status open_store(const StoreFacts& facts, Actions& out);
 
@@ -91,6 +96,7 @@ class Machine {
   void note_own_end(const Turn& turn);
   void seal_messages(const Now& now, Actions& out);
   void take(const Turn& turn, const PacketReceived& received, Packet& packet);
+  void expect(const Turn& turn, std::span<const Message> messages);
   void catch_up(const Turn& turn, const std::string& from);
   bool counts_here(const Turn& turn) const {
     return turn.peer_view == state_.view.number || mutated(Mutant::answers_of_other_views);
@@ -133,6 +139,7 @@ class Machine {
   std::vector<PutCoordinator::Finished> finished_;  // those that are delivered
   Turn::Written written_;                           // of the step that runs
   Packet packet_;                                   // room for the next one
+  std::vector<ObjectKeyBytes> expected_;            // room for the next ones
   std::vector<SendPacket> unaddressed_;  // of the membership component, by address rather than name
   std::map<std::string, std::string>
       drop_reasons_;  // by sender, as last logged: a reason is logged once

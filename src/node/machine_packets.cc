@@ -1,5 +1,6 @@
 // What arrives from peers: the check at the door, and the way to the part that deals with it.
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -59,7 +60,30 @@ void Machine::take(const Turn& turn, const PacketReceived& received, Packet& pac
              fmt::format("{} messages from {} are of types that this version does not know",
                          packet.unknown, from));
   }
-  for (Message& message : packet.messages) on_message(received_in, from, std::move(message));
+  const std::span<Message> messages(packet.messages);
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    if (i % RecordReader::expected_max == 0) {
+      expect(received_in, messages.subspan(i, std::min(RecordReader::expected_max, messages.size() - i)));
+    }
+    on_message(received_in, from, std::move(messages[i]));
+  }
+}
+
+void Machine::expect(const Turn& turn, std::span<const Message> messages) {
+  expected_.clear();
+  const auto add = [this](const auto& request) {
+    expected_.push_back(object_key_in_place(state_.place(request.store.name, request.key)));
+  };
+  for (const Message& message : messages) {
+    if (const auto* read = std::get_if<ReadRequest>(&message)) {
+      add(*read);
+    } else if (const auto* write = std::get_if<WriteRequest>(&message)) {
+      add(*write);
+    } else if (const auto* forward = std::get_if<PutForward>(&message)) {
+      add(*forward);
+    }
+  }
+  turn.own.expect(expected_);
 }
 
 // One of the two is behind. Whatever is sent to it tells it, or makes it tell.

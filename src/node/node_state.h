@@ -150,6 +150,9 @@ struct NodeState {
   }
   std::uint64_t next_number() { return ++last_number; }
   KeyHash hash(std::string_view key) const { return key_hash(key, cluster_seed(cluster)); }
+  ObjectKey place(std::string_view store, std::string_view key) const {
+    return {store_place(store), hash(key)};
+  }
   // Of a context of that key that this node makes: bound to it, and nothing seen yet.
   ContextBody context_body(std::string_view store, std::string_view key) const;
   // The n owners of the key, in order; fewer if the cluster has fewer. REQUIRES: ring; so for the

@@ -23,7 +23,7 @@ std::string_view view(const ObjectKeyBytes& key) { return {key.data(), key.size(
 }  // namespace
 
 ObjectKey Replica::place_of(const Record& record) const {
-  return {store_place(record.store), state_.hash(record.key)};
+  return state_.place(record.store, record.key);
 }
 
 // Reads into `record`, which names store and key.
@@ -54,7 +54,7 @@ absl::StatusOr<Record> Replica::read(const Turn& turn, const StoreFacts& store,
 
 absl::Status Replica::read_versions(const Turn& turn, const StoreFacts& store, std::string_view key,
                                     absl::FunctionRef<void(const EncodedSet&)> see) const {
-  const ObjectKey at{store_place(store.name), state_.hash(key)};
+  const ObjectKey at = state_.place(store.name, key);
   const ObjectKeyBytes place = object_key_in_place(at);
   absl::Status status;
   const absl::StatusOr<bool> found = turn.read(view(place), [&](std::string_view bytes) {
