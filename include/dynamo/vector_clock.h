@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <vector>
 
+#include <absl/container/inlined_vector.h>
 #include <dynamo/export.h>
 
 namespace dynamo {
@@ -66,8 +66,8 @@ class DYNAMO_EXPORT VectorClock {
   friend bool operator==(const VectorClock&, const VectorClock&) = default;
 
  private:
-  std::vector<Entry>
-      entries_;  // ascending by actor; a handful of entries in all but pathological keys
+  // Ascending by actor. In place as many as most keys have owners.
+  absl::InlinedVector<Entry, 3> entries_;
 };
 
 // Neither clock has seen the other, and they differ.

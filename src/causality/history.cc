@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace dynamo::core {
 
@@ -44,6 +45,7 @@ bool History::covers(const History& other) const {
 
 void History::add(const Dot& dot) {
   if (dot.counter == 0 || contains(dot)) return;
+  if (dots_.empty() && follows(dot, clock_[dot.actor])) return clock_.raise(dot.actor, dot.counter);
   dots_.insert(std::ranges::upper_bound(dots_, dot), dot);
   fold();
 }
@@ -125,7 +127,7 @@ History History::decode(Decoder& in) {
     if (folded || (i > 0 && dot <= history.dots_.back())) in.fail();
     history.dots_.push_back(dot);
   }
-  return in.ok() ? history : History{};
+  return in.ok() ? std::move(history) : History{};
 }
 
 }  // namespace dynamo::core

@@ -18,7 +18,7 @@ bool ReplicaKey::merge(VersionSet incoming, Conflict conflict) {
     return true;
   }
   VersionSet merged = set;
-  merged.merge(incoming, conflict);
+  merged.merge(std::move(incoming), conflict);
   if (merged == set) return false;
   set = std::move(merged);
   return true;

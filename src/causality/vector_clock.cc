@@ -33,10 +33,7 @@ void VectorClock::raise(const ActorId& actor, std::uint64_t counter) {
   if (at != entries_.end() && at->actor == actor) {
     at->counter = std::max(at->counter, counter);
   } else {
-    // Room for as many as most keys have owners, at once.
-    const auto place = at - entries_.begin();
-    if (entries_.empty()) entries_.reserve(3);
-    entries_.insert(entries_.begin() + place, {actor, counter});
+    entries_.insert(at, {actor, counter});
   }
 }
 

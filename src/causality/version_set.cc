@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include "base/check.h"
@@ -86,11 +87,15 @@ bool wins_over(const StoredVersion& a, const StoredVersion& b) {
   return std::tie(a.clock, a.write_id, a.dot) > std::tie(b.clock, b.write_id, b.dot);
 }
 
-void VersionSet::merge(const VersionSet& other, Conflict conflict) {
+template <class Other>
+void VersionSet::merge_from(Other&& other, Conflict conflict) {
+  // What is given away is moved out of.
+  using Taken =
+      std::conditional_t<std::is_same_v<Other, VersionSet>, StoredVersion&&, const StoredVersion&>;
   // As most often.
   if (*this == other && (conflict == Conflict::keep_siblings || versions_.size() < 2)) return;
-  std::vector<StoredVersion> kept;
-  kept.reserve(versions_.size() + other.versions_.size());
+  Versions kept;
+  kept.reserve(std::max(versions_.size(), other.versions_.size()));
   auto mine = versions_.begin();
   auto theirs = other.versions_.begin();
   while (mine != versions_.end() || theirs != other.versions_.end()) {
@@ -104,7 +109,7 @@ void VersionSet::merge(const VersionSet& other, Conflict conflict) {
       if (!other.history_.contains(mine->dot)) kept.push_back(std::move(*mine));
       ++mine;
     } else {
-      if (!history_.contains(theirs->dot)) kept.push_back(*theirs);
+      if (!history_.contains(theirs->dot)) kept.push_back(static_cast<Taken>(*theirs));
       ++theirs;
     }
   }
@@ -117,9 +122,11 @@ void VersionSet::merge(const VersionSet& other, Conflict conflict) {
   if (conflict == Conflict::last_write_wins) keep_last_write();
 }
 
+void VersionSet::merge(const VersionSet& other, Conflict conflict) { merge_from(other, conflict); }
+
 void VersionSet::merge(VersionSet&& other, Conflict conflict) {
   if (!empty() || other.versions_.size() > 1) {
-    merge(other, conflict);
+    merge_from(std::move(other), conflict);
   } else {
     *this = std::move(other);
   }
@@ -137,10 +144,11 @@ bool VersionSet::replaces(const VersionSet& other, Conflict conflict) const {
 
 void VersionSet::put(const History& context, StoredVersion version, Conflict conflict) {
   DYNAMO_CHECK(version.dot.counter > 0 && !history_.contains(version.dot));
-  std::erase_if(versions_, [&](const StoredVersion& v) {
+  const auto replaced = std::ranges::remove_if(versions_, [&](const StoredVersion& v) {
     return context.contains(v.dot) || mutated(Mutant::context_of_record) ||
            (mutated(Mutant::no_dots) && v.dot.actor == version.dot.actor);
   });
+  versions_.erase(replaced.begin(), replaced.end());
   history_.merge(context);
   history_.add(version.dot);
   const auto at = std::ranges::lower_bound(versions_, version.dot, {}, &StoredVersion::dot);

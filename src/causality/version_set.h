@@ -6,8 +6,8 @@
 #include <span>
 #include <string>
 #include <utility>
-#include <vector>
 
+#include <absl/container/inlined_vector.h>
 #include <dynamo/outcome.h>
 #include <dynamo/version.h>
 
@@ -49,6 +49,9 @@ enum class Conflict : std::uint8_t { keep_siblings = 0, last_write_wins = 1 };
 // Thread safety: a value.
 class VersionSet {
  public:
+  // In place as many as most keys have.
+  using Versions = absl::InlinedVector<StoredVersion, 1>;
+
   bool empty() const { return versions_.empty() && history_.empty(); }
   std::span<const StoredVersion> versions() const { return versions_; }
   const History& history() const { return history_; }
@@ -78,7 +81,7 @@ class VersionSet {
 
   // Gives away what the set is made of.
   struct Parts {
-    std::vector<StoredVersion> versions{};
+    Versions versions{};
     History history{};
   };
   Parts take() && { return {std::move(versions_), std::move(history_)}; }
@@ -92,9 +95,11 @@ class VersionSet {
   friend bool operator==(const VersionSet&, const VersionSet&) = default;
 
  private:
+  template <class Other>
+  void merge_from(Other&& other, Conflict conflict);
   void keep_last_write();
 
-  std::vector<StoredVersion> versions_;
+  Versions versions_;
   History history_;
 };
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/mutant.h"
+#include "base/spare_buffers.h"
 #include "coordinator/outcome.h"
 
 namespace dynamo::core {
@@ -19,6 +20,10 @@ GetOperation::GetOperation(const OwnerSides& owners, int r, Conflict conflict, H
       conflict_(conflict),
       at_least_(std::move(at_least)),
       reserve_(std::move(reserve)) {}
+
+GetOperation::~GetOperation() {
+  for (std::string& set : sets_) SpareBuffers::give(std::move(set));
+}
 
 std::optional<std::string> GetOperation::ask_next() {
   if (!has_reserve()) return std::nullopt;
@@ -48,7 +53,10 @@ void GetOperation::answered(std::string_view node, const EncodedSet& set) {
   if (!tally_.note(node, set.has_versions() ? Answer::found : Answer::not_found)) return;
   const auto at = std::ranges::find(sets_, set.bytes());
   const auto index = static_cast<std::size_t>(at - sets_.begin());
-  if (at == sets_.end()) sets_.emplace_back(set.bytes());
+  if (at == sets_.end()) {
+    sets_.push_back(SpareBuffers::take(set.bytes().size()));
+    sets_.back().assign(set.bytes());
+  }
   if (tally_.find(node)->role == ReplicaReport::Role::primary) {
     held_.push_back({std::string(node), index});
   }

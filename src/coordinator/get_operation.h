@@ -36,6 +36,9 @@ class GetOperation {
   // choice first; of a partition that is moving all are asked from the start, and there is none.
   GetOperation(const OwnerSides& owners, int r, Conflict conflict, History at_least = {},
                NodeNames reserve = {});
+  ~GetOperation();
+  GetOperation(const GetOperation&) = delete;
+  GetOperation& operator=(const GetOperation&) = delete;
 
   // No versions: not found.
   void answered(std::string_view node, const EncodedSet& set);

@@ -11,7 +11,7 @@ namespace dynamo::core {
 
 using Answer = ReplicaReport::Answer;
 
-PutForwarding::PutForwarding(std::vector<std::string> owners, TimePoint deadline)
+PutForwarding::PutForwarding(NodeNames owners, TimePoint deadline)
     : owners_(std::move(owners)), deadline_(deadline) {}
 
 std::optional<PutForwarding::Attempt> PutForwarding::next(TimePoint now) {
@@ -36,7 +36,7 @@ void PutForwarding::skip(std::span<const std::string> nodes) {
                 owners_.end());
 }
 
-void PutForwarding::retarget(const std::vector<std::string>& owners) {
+void PutForwarding::retarget(const NodeNames& owners) {
   owners_.resize(tried_);
   for (const std::string& owner : owners) {
     if (std::ranges::find(owners_, owner) == owners_.end()) owners_.push_back(owner);
@@ -57,7 +57,8 @@ void PutForwarding::silent(std::string_view owner) {
 
 absl::Status PutForwarding::failed(std::string_view coordinator, const absl::Status& status,
                                    Outcome outcome) {
-  std::erase_if(reports_, [&](const ReplicaReport& report) { return report.node == coordinator; });
+  const auto its = std::ranges::remove(reports_, coordinator, &ReplicaReport::node);
+  reports_.erase(its.begin(), its.end());
   if (outcome.verdict != Outcome::Verdict::not_applied || !waiting()) {
     return with_outcome(status, outcome);
   }
@@ -84,7 +85,7 @@ bool PutForwarding::waiting() const {
 Outcome PutForwarding::outcome(const WriteId& id) const {
   return {.verdict = waiting() ? Outcome::Verdict::unknown : Outcome::Verdict::not_applied,
           .id = id,
-          .replicas = reports_};
+          .replicas = {reports_.begin(), reports_.end()}};
 }
 
 absl::Status PutForwarding::failure(absl::StatusCode code, std::string_view key, const WriteId& id,

@@ -6,12 +6,13 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include <absl/container/inlined_vector.h>
 #include <absl/status/status.h>
 #include <dynamo/outcome.h>
 
 #include "base/time.h"
+#include "coordinator/replica_tally.h"
 
 namespace dynamo::core {
 
@@ -26,7 +27,7 @@ namespace dynamo::core {
 class PutForwarding {
  public:
   // `owners` in the order to try them.
-  PutForwarding(std::vector<std::string> owners, TimePoint deadline);
+  PutForwarding(NodeNames owners, TimePoint deadline);
 
   struct Attempt {
     std::string owner{};
@@ -40,7 +41,7 @@ class PutForwarding {
   void skip(std::span<const std::string> nodes);
 
   // The key has other owners now: they come in the place of those that have not been tried.
-  void retarget(const std::vector<std::string>& owners);
+  void retarget(const NodeNames& owners);
 
   // The owner that was last tried is alive, only slow: wait for it until the deadline.
   void be_patient() { give_up_ = deadline_; }
@@ -65,11 +66,11 @@ class PutForwarding {
                        std::string_view after) const;
 
  private:
-  std::vector<std::string> owners_;
+  NodeNames owners_;
   TimePoint deadline_;
   TimePoint give_up_{};
   std::size_t tried_ = 0;
-  std::vector<ReplicaReport> reports_;
+  absl::InlinedVector<ReplicaReport, 1> reports_;  // most often the first one takes it
 };
 
 }  // namespace dynamo::core

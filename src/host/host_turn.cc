@@ -77,7 +77,7 @@ void Host::expect(std::size_t from) {
   expected_.clear();
   const std::size_t to = std::min(taken_.size(), from + core::RecordReader::expected_max);
   for (std::size_t i = from; i < to; ++i) {
-    if (const auto key = machine_->reads(taken_[i].event)) expected_.push_back(*key);
+    if (const auto key = machine_->expect(taken_[i].event)) expected_.push_back(*key);
   }
   reader_->expect(expected_);
 }

@@ -53,12 +53,9 @@ void Machine::step(const Now& now, Event&& event, const RecordReader& own, Actio
   deliver_finished(turn);
 }
 
-std::optional<ObjectKeyBytes> Machine::reads(const Event& event) const {
-  const auto place = [this](const auto& request) {
-    return object_key_in_place(state_.place(request.store.name, request.key));
-  };
-  if (const auto* get = std::get_if<ClientGet>(&event)) return place(*get);
-  if (const auto* put = std::get_if<ClientPut>(&event)) return place(*put);
+std::optional<ObjectKeyBytes> Machine::expect(const Event& event) const {
+  if (const auto* get = std::get_if<ClientGet>(&event)) return expect_read(*get);
+  if (const auto* put = std::get_if<ClientPut>(&event)) return expect_write(*put);
   return std::nullopt;
 }
 
@@ -154,7 +151,9 @@ absl::Status Machine::check_context(const Context& context, const StoreFacts& st
   absl::Status bound =
       check_binding(context, bind_context(state_.cluster, store.name, key), store.name, key);
   if (!bound.ok() && !mutated(Mutant::foreign_context_accepted)) return bound;
-  return check_seal(context, state_.settings.context_secrets.get(),
+  const ContextSecrets* const secrets = state_.settings.context_secrets.get();
+  if (secrets == nullptr) return absl::OkStatus();
+  return check_seal(context, secrets,
                     {.cluster = state_.cluster, .store = store.name, .key = std::string(key)});
 }
 

@@ -63,8 +63,9 @@ class Machine {
   void step(const Now& now, Event&& event, const RecordReader& own, Actions& out);
   void end_turn(const Now& now, Actions& out);
 
-  // The object that a step with this event reads first, if there is one: for RecordReader::expect().
-  std::optional<ObjectKeyBytes> reads(const Event& event) const;
+  // A step with this event comes soon. Returns the object that it reads first, if there is one, for
+  // RecordReader::expect(), and brings what the machine itself has of it near the processor.
+  std::optional<ObjectKeyBytes> expect(const Event& event) const;
 
   // Opens a store here. FAILED_PRECONDITION if its facts differ or the node is out of service.
   absl::Status open_store(const StoreFacts& facts, Actions& out);
@@ -97,6 +98,14 @@ class Machine {
   void seal_messages(const Now& now, Actions& out);
   void take(const Turn& turn, const PacketReceived& received, Packet& packet);
   void expect(const Turn& turn, std::span<const Message> messages);
+  ObjectKeyBytes expect_read(const auto& request) const {
+    return object_key_in_place(state_.place(request.store.name, request.key));
+  }
+  ObjectKeyBytes expect_write(const auto& request) const {
+    const ObjectKey at = state_.place(request.store.name, request.key);
+    state_.trees.prefetch(at);
+    return object_key_in_place(at);
+  }
   void catch_up(const Turn& turn, const std::string& from);
   bool counts_here(const Turn& turn) const {
     return turn.peer_view == state_.view.number || mutated(Mutant::answers_of_other_views);

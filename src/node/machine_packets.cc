@@ -63,7 +63,8 @@ void Machine::take(const Turn& turn, const PacketReceived& received, Packet& pac
   const std::span<Message> messages(packet.messages);
   for (std::size_t i = 0; i < messages.size(); ++i) {
     if (i % RecordReader::expected_max == 0) {
-      expect(received_in, messages.subspan(i, std::min(RecordReader::expected_max, messages.size() - i)));
+      expect(received_in,
+             messages.subspan(i, std::min(RecordReader::expected_max, messages.size() - i)));
     }
     on_message(received_in, from, std::move(messages[i]));
   }
@@ -71,16 +72,13 @@ void Machine::take(const Turn& turn, const PacketReceived& received, Packet& pac
 
 void Machine::expect(const Turn& turn, std::span<const Message> messages) {
   expected_.clear();
-  const auto add = [this](const auto& request) {
-    expected_.push_back(object_key_in_place(state_.place(request.store.name, request.key)));
-  };
   for (const Message& message : messages) {
     if (const auto* read = std::get_if<ReadRequest>(&message)) {
-      add(*read);
+      expected_.push_back(expect_read(*read));
     } else if (const auto* write = std::get_if<WriteRequest>(&message)) {
-      add(*write);
+      expected_.push_back(expect_write(*write));
     } else if (const auto* forward = std::get_if<PutForward>(&message)) {
-      add(*forward);
+      expected_.push_back(expect_write(*forward));
     }
   }
   turn.own.expect(expected_);

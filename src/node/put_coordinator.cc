@@ -60,7 +60,7 @@ void PutCoordinator::start(const Turn& turn, const std::string& from, PutForward
     finished_.push_back({from, std::move(applied)});
     return;
   }
-  replicate(turn, from, forward, std::move(record), applied, role);
+  replicate(turn, from, std::move(forward), std::move(record), applied, role);
 }
 
 PutForwardReply PutCoordinator::apply(const Turn& turn, const std::string& from,
@@ -105,14 +105,14 @@ PutForwardReply PutCoordinator::apply(const Turn& turn, const std::string& from,
   return {.answer = PutForwardReply::Answer::done, .clock = forward.clock, .dot = dot};
 }
 
-void PutCoordinator::replicate(const Turn& turn, const std::string& from, const PutForward& forward,
+void PutCoordinator::replicate(const Turn& turn, const std::string& from, PutForward forward,
                                Record record, const PutForwardReply& applied, Role role) {
   const std::uint64_t number = state_.next_number();
   const auto at = operations_.try_emplace(
       operations_.end(), number,
       Running{.from = from,
               .operation_there = forward.operation,
-              .key = forward.key,
+              .key = std::move(forward.key),
               .write_id = forward.write_id,
               .clock = forward.clock,
               .dot = applied.dot,
@@ -128,8 +128,8 @@ void PutCoordinator::replicate(const Turn& turn, const std::string& from, const 
   by_write_.emplace_hint(by_write_.end(), at->second.write, number);
   ask_owners(turn, at,
              {.operation = number,
-              .store = forward.store,
-              .key = forward.key,
+              .store = std::move(forward.store),
+              .key = std::move(record.key),
               .synced = forward.synced,
               .generation = record.generation,
               .set = std::move(record.replica.set)});

@@ -90,8 +90,8 @@ class PutCoordinator {
   PutForwardReply apply(const Turn& turn, const std::string& from, PutForward& forward,
                         Record& record);
   void end(Operations::iterator at);
-  void replicate(const Turn& turn, const std::string& from, const PutForward& forward,
-                 Record record, const PutForwardReply& applied, Replica::Role role);
+  void replicate(const Turn& turn, const std::string& from, PutForward forward, Record record,
+                 const PutForwardReply& applied, Replica::Role role);
   // The put, from the record as it is now; nullopt if that has it no more.
   std::optional<WriteRequest> request_anew(const Turn& turn, std::uint64_t number,
                                            const Running& running);

@@ -31,7 +31,7 @@ void PutRequests::start(const Turn& turn, ClientPut put) {
                           quote(put.key), put.w, owners.size()))});
     return;
   }
-  std::vector<std::string> coordinators = coordinators_in_order(put, owners.all());
+  NodeNames coordinators = coordinators_in_order(put, owners.all());
   const std::uint64_t number = state_.next_number();
   const TimePoint deadline = put.deadline;
   const std::int64_t expires_at_us =
@@ -65,11 +65,8 @@ void PutRequests::draw(const Turn& turn, Running& running, HybridTime above) {
   if (running.own_id) running.put.id = make_write_id(running.clock, state_.prng.next());
 }
 
-std::vector<std::string> PutRequests::coordinators_in_order(const ClientPut& put,
-                                                            NodeNames owners) const {
-  state_.order_by_nearness(owners);
-  std::vector<std::string> all(std::make_move_iterator(owners.begin()),
-                               std::make_move_iterator(owners.end()));
+NodeNames PutRequests::coordinators_in_order(const ClientPut& put, NodeNames all) const {
+  state_.order_by_nearness(all);
   if (!put.sloppy) return all;
   // Stand-ins come in the order of the preference list, so that all nodes try the same first.
   for (std::string& stand_in : state_.stand_ins(put.key, put.store.n)) {

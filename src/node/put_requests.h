@@ -62,7 +62,8 @@ class PutRequests {
   using Operations = RecyclingMap<std::uint64_t, Running>;
 
   void draw(const Turn& turn, Running& running, HybridTime above);
-  std::vector<std::string> coordinators_in_order(const ClientPut& put, NodeNames owners) const;
+  // Of the owners `all`, with the stand-ins behind them.
+  NodeNames coordinators_in_order(const ClientPut& put, NodeNames all) const;
   void attempt(const Turn& turn, Operations::iterator at);
   void ask(const Turn& turn, std::uint64_t number, Running& running, bool first);
   std::uint64_t life_of(const std::string& node) const;

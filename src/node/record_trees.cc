@@ -85,6 +85,11 @@ void RecordTrees::apply(const ObjectKey& key, const Hash128& before, const Hash1
   }
 }
 
+void RecordTrees::prefetch(const ObjectKey& key) const {
+  const auto at = tree_at_.find(place_of(key));
+  if (at != tree_at_.end()) at->second->prefetch(key.hash);
+}
+
 void RecordTrees::written(const ObjectKey& key, std::uint64_t write, const Hash128& before,
                           const Hash128& now) {
   if (!begun_) return;

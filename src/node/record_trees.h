@@ -52,6 +52,8 @@ class RecordTrees {
   void begin(std::uint64_t seed, TimePoint now);
   Hash128 digest(const KeyHash& key, const VersionSet& set) const;
 
+  // Brings what written() needs near the processor.
+  void prefetch(const ObjectKey& key) const;
   // The record has been put into the object buffer; zero digests: there was none, there is none.
   void written(const ObjectKey& key, std::uint64_t write, const Hash128& before,
                const Hash128& now);

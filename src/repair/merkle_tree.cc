@@ -102,6 +102,19 @@ void MerkleTree::update(const KeyHash& key, const Hash128& before, const Hash128
   leaf = sum(leaf, change);
 }
 
+void MerkleTree::prefetch(const KeyHash& key) const {
+  if (levels_ == 1 || inner_.empty()) return;
+  std::uint32_t at = 0;
+  for (int depth = 0; depth + 1 < levels_; ++depth) {
+    const std::size_t child = nibble(key, depth);
+    __builtin_prefetch(&inner_[at].digests[child], 1);
+    const std::uint32_t below = inner_[at].below[child];
+    if (below == 0) return;
+    at = below - 1;
+  }
+  __builtin_prefetch(&leaves_[at][nibble(key, levels_ - 1)], 1);
+}
+
 bool MerkleTree::has(const TreeNode& node) const {
   return node.depth <= levels_ && node.index >> (bits_a_level * node.depth) == 0;
 }

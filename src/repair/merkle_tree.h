@@ -55,6 +55,9 @@ class MerkleTree {
   // The key's digest was `before` and is `now`; zero: absent. REQUIRES: a key of the partition.
   void update(const KeyHash& key, const Hash128& before, const Hash128& now);
 
+  // Brings what update() of that key needs near the processor.
+  void prefetch(const KeyHash& key) const;
+
   const Hash128& root() const { return root_; }
   int levels() const { return levels_; }
   bool has(const TreeNode& node) const;  // a node of this shape
