@@ -86,6 +86,7 @@ void RecordTrees::apply(const ObjectKey& key, const Hash128& before, const Hash1
 }
 
 void RecordTrees::prefetch(const ObjectKey& key) const {
+  pending_.prefetch(key);
   const auto at = tree_at_.find(place_of(key));
   if (at != tree_at_.end()) at->second->prefetch(key.hash);
 }

@@ -10,7 +10,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/recycling_allocator.h"
+#include <absl/container/flat_hash_map.h>
+
 #include "base/time.h"
 #include "node/background.h"
 #include "node/engine_keys.h"
@@ -140,11 +141,10 @@ class RecordTrees {
   struct HashOfKey {  // of which it is made
     std::size_t operator()(const ObjectKey& key) const { return key.hash.low; }
   };
-  template <class Key, class Value, class Hash>
-  using Recycling = std::unordered_map<Key, Value, Hash, std::equal_to<>,
-                                       RecyclingAllocator<std::pair<const Key, Value>>>;
-  Recycling<ObjectKey, Pending, HashOfKey> pending_;  // records on their way to the disk
-  Recycling<std::uint64_t, ObjectKey, std::hash<std::uint64_t>> by_write_;  // the same
+  // Records on their way to the disk: all that were written since the last flush, and looked for at
+  // every write, so in tables that wait for memory once and not along a chain.
+  absl::flat_hash_map<ObjectKey, Pending, HashOfKey> pending_;
+  absl::flat_hash_map<std::uint64_t, ObjectKey> by_write_;  // the same
   std::set<ObjectKey> deletes_;
   std::optional<Walk> whole_walk_;
   std::optional<Walk> urgent_walk_;
