@@ -37,6 +37,8 @@ class Environment {
   virtual void run_late_handlers() {}
 
   virtual void wake() = 0;  // turn() soon
+  // The same, on a thread of the environment's own: for what a turn By::caller has left.
+  virtual void wake_own_thread() { wake(); }
   // Runs host.turn(Host::By::caller) on this thread, which is going to wait for what it has posted,
   // and returns true; false if a turn is running elsewhere, or turns belong to threads of the
   // application's. Then wake() has to be called.

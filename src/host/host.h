@@ -148,6 +148,7 @@ class Host {
     std::vector<std::pair<GetDone, absl::StatusOr<core::GetAnswer>>> gets{};
     std::vector<std::pair<PutDone, absl::StatusOr<core::PutAnswer>>> puts{};
     std::vector<std::pair<WaitDone, absl::Status>> waits{};
+    bool membership_due = false;  // its tick
 
     void clear();
   };
@@ -169,7 +170,7 @@ class Host {
   void apply(core::Actions& actions, Effects& effects);
   void complete(Effects& effects);
   void perform(Effects& effects, By by);
-  void leave_behind(core::Actions& actions);
+  void leave_behind(Effects& effects);
   void take_left(core::Actions& actions);
   void publish_view();
   void cancel_all(std::vector<Request> inbox);

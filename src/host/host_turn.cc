@@ -27,6 +27,7 @@ void Host::Effects::clear() {
   gets.clear();
   puts.clear();
   waits.clear();
+  membership_due = false;
 }
 
 bool Host::run_inbox(Effects& effects) {
@@ -68,7 +69,8 @@ bool Host::run_inbox(Effects& effects) {
   parts_.environment->wake_at(std::min(machine_->next_tick(), next_membership_tick_));
   const bool empty = taken_.empty();
   taken_.clear();
-  return !empty || due || at.steady >= next_membership_tick_ || !effects.actions.packets.empty() ||
+  effects.membership_due = at.steady >= next_membership_tick_;
+  return !empty || due || effects.membership_due || !effects.actions.packets.empty() ||
          !membership_left_.empty() || !changes_left_.empty() || !log_left_.empty();
 }
 
@@ -142,7 +144,7 @@ void Host::perform(Effects& effects, By by) {
     parts_.transport->send(packet.address, packet.lane, std::move(packet.packet));
   }
   complete(effects);
-  if (by == By::caller) return leave_behind(effects.actions);
+  if (by == By::caller) return leave_behind(effects);
   take_left(effects.actions);
   for (const core::LogLine& line : effects.actions.log) log(line.level, line.text);
   if (stopped()) return;
@@ -181,15 +183,17 @@ void Host::changed(std::uint64_t request, const absl::Status& status) {
   done(status);
 }
 
-void Host::leave_behind(core::Actions& actions) {
-  if (actions.membership.empty() && actions.changes.empty() && actions.log.empty()) return;
+void Host::leave_behind(Effects& effects) {
+  core::Actions& actions = effects.actions;
+  const bool nothing = actions.membership.empty() && actions.changes.empty() && actions.log.empty();
+  if (nothing && !effects.membership_due) return;
   {
     const std::lock_guard lock(machine_mutex_);
     std::ranges::move(actions.membership, std::back_inserter(membership_left_));
     std::ranges::move(actions.changes, std::back_inserter(changes_left_));
     std::ranges::move(actions.log, std::back_inserter(log_left_));
   }
-  parts_.environment->wake();
+  parts_.environment->wake_own_thread();
 }
 
 // What was left comes before what this turn has brought.

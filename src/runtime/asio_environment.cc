@@ -13,7 +13,6 @@
 #include <vector>
 
 #include <asio/execution/outstanding_work.hpp>
-#include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
 #include <asio/prefer.hpp>
@@ -22,6 +21,7 @@
 
 #include "host/host.h"
 #include "runtime/flusher.h"
+#include "runtime/loop.h"
 #include "runtime/named_thread.h"
 
 namespace dynamo::runtime {
@@ -45,6 +45,9 @@ int usable_processors() {
 // this, and this lets go of the host at stop().
 class HostGate {
  public:
+  // `loop`: that runs the turns, or null: the application does. Outlives every turn.
+  explicit HostGate(const Loop* loop) : loop_(loop) {}
+
   void open(host::Host& host) {
     const std::lock_guard lock(mutex_);
     host_ = &host;
@@ -61,7 +64,10 @@ class HostGate {
   void turn() {
     const std::lock_guard lock(mutex_);
     running_on_ = std::this_thread::get_id();
-    if (host::Host* host = host_) host->turn();
+    if (host::Host* host = host_) {
+      const bool lent = loop_ != nullptr && !loop_->runs_here();
+      host->turn(lent ? host::Host::By::caller : host::Host::By::environment);
+    }
     running_on_ = std::thread::id();
   }
   // By a thread that is going to wait; false if another one is at it, or this one is.
@@ -78,55 +84,10 @@ class HostGate {
   bool runs_here() const { return running_on_ == std::this_thread::get_id(); }
 
  private:
+  const Loop* const loop_;
   std::mutex mutex_;  // held during a turn, so that turns run one at a time
   std::atomic<std::thread::id> running_on_{};
   std::atomic<host::Host*> host_{nullptr};
-};
-
-// A thread that runs an io_context.
-class Loop {
- public:
-  explicit Loop(const char* name)
-      : context_(std::make_shared<asio::io_context>(1)),
-        work_(std::make_unique<WorkGuard>(context_->get_executor())),
-        name_(name) {
-    run();
-  }
-  ~Loop() { stop(); }
-
-  asio::any_io_executor executor() { return context_->get_executor(); }
-  bool runs_here() const { return thread_id_ == std::this_thread::get_id(); }
-  // After stop(): runs what was posted too late, and whatever is still to come.
-  void resume() {
-    work_ = std::make_unique<WorkGuard>(context_->get_executor());
-    if (context_->stopped()) context_->restart();
-    run();
-  }
-  void stop() {
-    work_.reset();
-    if (!thread_.joinable()) return;
-    if (runs_here()) {
-      // The node is being destroyed by one of its own handlers. Those that wait behind it still
-      // run, and then the thread ends by itself.
-      thread_.detach();
-      return;
-    }
-    context_->stop();
-    thread_.join();
-  }
-
- private:
-  using WorkGuard = asio::executor_work_guard<asio::io_context::executor_type>;
-  void run() {
-    thread_ = named_thread(name_, [context = context_] { context->run(); });
-    thread_id_ = thread_.get_id();
-  }
-
-  const std::shared_ptr<asio::io_context> context_;  // shared with the thread, which may outlive us
-  std::unique_ptr<WorkGuard> work_;
-  const char* const name_;
-  std::thread thread_;
-  std::atomic<std::thread::id> thread_id_{};  // asked for by any thread, also while stop() joins
 };
 
 // A thread for a stop, which ends by itself: with the last executor that tracks work on it.
@@ -173,6 +134,7 @@ class Environment final : public AsioEnvironment {
     turns_ = given_ ? given_ : loop_->executor();
     io_ = has_sockets ? given_ : loop_->executor();
     timer_ = std::make_shared<Timer>(io_);
+    gate_ = std::make_shared<HostGate>(given_ ? nullptr : loop_.get());
   }
   ~Environment() override {
     stop();
@@ -225,6 +187,11 @@ class Environment final : public AsioEnvironment {
 
   void wake() override {
     asio::post(turns_, [gate = gate_] { gate->turn(); });
+  }
+
+  void wake_own_thread() override {
+    wake();
+    if (!given_) loop_->come_back();
   }
 
   bool turn_here() override { return !given_ && gate_->try_turn(); }
@@ -281,11 +248,10 @@ class Environment final : public AsioEnvironment {
 
   bool wait(host::Waiter& waiter, TimePoint until) override {
     const TimePoint began = steady_now();
-    if (processors_ > 1 && calls_are_quick_.load(std::memory_order_relaxed)) {
-      while (!waiter.done() && steady_now() - began < spin_max) {
-      }
-    }
-    const bool done = waiter.wait_until(until);
+    const bool quick = calls_are_quick_.load(std::memory_order_relaxed);
+    const TimePoint spin_until = processors_ > 1 && quick ? began + spin_max : began;
+    const bool done = given_ ? spin_and_wait(waiter, spin_until, until)
+                             : loop_->wait(waiter, began, spin_until, until);
     calls_are_quick_.store(steady_now() - began < spin_max, std::memory_order_relaxed);
     return done;
   }
@@ -311,9 +277,8 @@ class Environment final : public AsioEnvironment {
   std::shared_ptr<Loop> calls_;
   asio::any_io_executor turns_;
   asio::any_io_executor io_;
-  const std::shared_ptr<HostGate> gate_ =
-      std::make_shared<HostGate>();  // shared with what is posted
-  std::shared_ptr<Timer> timer_;     // shared with its own wait
+  std::shared_ptr<HostGate> gate_;  // shared with what is posted
+  std::shared_ptr<Timer> timer_;    // shared with its own wait
   std::optional<Flusher> flusher_;
   std::atomic<bool> stopped_{false};
   const int processors_ = usable_processors();

@@ -11,9 +11,13 @@ namespace dynamo::runtime {
 // The real world: asio timers, a thread for what blocks, and either the library's own threads or
 // the application's executor.
 //
-//   own threads:        dyn-loop (turns, timers, sockets), dyn-call (handlers and reconcilers),
-//   dyn-flush (commits) an io_context:      turns, timers, sockets and handlers on it; dyn-flush
-//   another executor:   turns and handlers on it; dyn-loop (timers, sockets), dyn-flush
+//   own threads:       dyn-loop (turns, timers, sockets), dyn-call (handlers and reconcilers),
+//                      dyn-flush (commits)
+//   an io_context:     turns, timers, sockets and handlers on it; dyn-flush
+//   another executor:  turns and handlers on it; dyn-loop (timers, sockets), dyn-flush
+//
+// Callers that block do the work of dyn-loop while they wait, if they come one after the other
+// (runtime/loop.h); but never what calls the application or the membership.
 //
 // A commit blocks for as long as the disk takes, so it has a thread of its own in any case. Threads
 // block all signals that are not faults, and have names.
