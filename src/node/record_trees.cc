@@ -99,7 +99,7 @@ void RecordTrees::written(const ObjectKey& key, std::uint64_t write, const Hash1
   Pending& pending = pending_[key];
   pending.digest = now;
   ++pending.writes;
-  by_write_.emplace(write, key);
+  by_write_[write] = key;
 }
 
 void RecordTrees::note_deletes(const ObjectKey& key, bool only) {
@@ -113,32 +113,31 @@ void RecordTrees::note_deletes(const ObjectKey& key, bool only) {
 std::vector<std::uint64_t> RecordTrees::pending(std::uint64_t store,
                                                 std::uint32_t partition) const {
   std::vector<std::uint64_t> writes;
-  for (const auto& [write, key] : by_write_) {
+  by_write_.for_each([&](std::uint64_t write, const ObjectKey& key) {
     if (place_of(key) == Place{store, partition}) writes.push_back(write);
-  }
+  });
   std::ranges::sort(writes);
   return writes;
 }
 
 void RecordTrees::settled(const std::vector<std::uint64_t>& writes) {
   for (const std::uint64_t write : writes) {
-    const auto at = by_write_.find(write);
-    if (at == by_write_.end()) continue;
-    const auto pending = pending_.find(at->second);
-    if (--pending->second.writes == 0) pending_.erase(pending);
-    by_write_.erase(at);
+    const ObjectKey* const key = by_write_.find(write);
+    if (key == nullptr) continue;
+    if (--pending_.find(*key)->writes == 0) pending_.erase(*key);
+    by_write_.erase(write);
   }
 }
 
 void RecordTrees::failed(const Turn& turn, const std::vector<std::uint64_t>& writes) {
   for (const std::uint64_t write : writes) {
-    const auto at = by_write_.find(write);
-    if (at == by_write_.end()) continue;
-    const ObjectKey key = at->second;
+    const ObjectKey* const at = by_write_.find(write);
+    if (at == nullptr) continue;
+    const ObjectKey key = *at;
     Hash128 now;
     const absl::StatusOr<bool> read = turn.read(
         object_key(key), [&](std::string_view record) { now = digest_of(turn, key, record); });
-    Pending& pending = pending_.at(key);
+    Pending& pending = *pending_.find(key);
     if (read.ok()) {
       apply(key, pending.digest, now);
       pending.digest = now;

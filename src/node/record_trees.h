@@ -10,8 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include <absl/container/flat_hash_map.h>
-
+#include "base/flat_table.h"
 #include "base/time.h"
 #include "node/background.h"
 #include "node/engine_keys.h"
@@ -141,10 +140,12 @@ class RecordTrees {
   struct HashOfKey {  // of which it is made
     std::size_t operator()(const ObjectKey& key) const { return key.hash.low; }
   };
-  // Records on their way to the disk: all that were written since the last flush, and looked for at
-  // every write, so in tables that wait for memory once and not along a chain.
-  absl::flat_hash_map<ObjectKey, Pending, HashOfKey> pending_;
-  absl::flat_hash_map<std::uint64_t, ObjectKey> by_write_;  // the same
+  struct HashOfWrite {  // the numbers ascend
+    std::size_t operator()(std::uint64_t write) const { return write * 0x9e3779b97f4a7c15 >> 24; }
+  };
+  // Records on their way to the disk: all that were written since the last flush.
+  FlatTable<ObjectKey, Pending, HashOfKey> pending_;
+  FlatTable<std::uint64_t, ObjectKey, HashOfWrite> by_write_;  // the same
   std::set<ObjectKey> deletes_;
   std::optional<Walk> whole_walk_;
   std::optional<Walk> urgent_walk_;

@@ -38,6 +38,9 @@ std::thread::id call(Loop& loop) {
   return at;
 }
 
+// For long enough that a caller drives meanwhile, most often.
+void rest() { Waiter().wait_until(now() + std::chrono::milliseconds(5)); }
+
 // Calls until one is done by this thread, or all of them by the loop's.
 bool comes_to_drive(Loop& loop) {
   for (int i = 0; i < 100'000; ++i) {
@@ -93,7 +96,7 @@ TEST_CASE("loop: many callers at once each get their answer") {
         const TimePoint began = now();
         if (loop.wait(waiter, began, began, began + patience)) ++done;
         // One goes on by itself for a while, so that it drives when others come.
-        if (caller > 0 && i % 100 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        if (caller > 0 && i % 100 == 0) rest();
       }
     });
   }
@@ -111,7 +114,7 @@ TEST_CASE("loop: a call ends at its time, and when the loop stops under it") {
 
   REQUIRE(comes_to_drive(*loop));
   std::thread stopper([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    rest();
     loop->stop();
     waiter.set();  // as the node does, which cancels what is under way
   });

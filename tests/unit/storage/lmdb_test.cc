@@ -50,7 +50,8 @@ TEST_CASE("a full map refuses writes, and reads, erases and a larger map go on")
     CHECK(test::get(**engine, key(stored - 1)) == record);
     CHECK(test::scan_all(**engine).ok());
 
-    for (int i = 0; i < 8; ++i) CHECK(test::erase(**engine, key(i)).ok());
+    // A quarter of the map may be in the log, and has no place in the map yet.
+    for (int i = 0; i < stored / 2; ++i) CHECK(test::erase(**engine, key(i)).ok());
     CHECK(test::put(**engine, key(0), record).ok());
     CHECK(test::get(**engine, key(0)) == record);
   }
