@@ -118,8 +118,8 @@ Sample RawEngine::gets(const Load& load, Keys& keys) {
   return sample;
 }
 
-double RawEngine::gets_of_two(const Load& load) {
-  return run_threads(2, load, keys_->size(), [this] {
+double RawEngine::gets_of(int threads, const Load& load) {
+  return run_threads(threads, load, keys_->size(), [this] {
     auto reader = std::make_shared<Reader>(handles_->environment, handles_->database);
     return [this, reader = std::move(reader)](std::uint64_t key) { reader->get((*keys_)[key]); };
   });

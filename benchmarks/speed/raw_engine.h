@@ -29,8 +29,8 @@ class RawEngine {
 
   // One get after the other, each in a renewed read transaction, its value copied.
   Sample gets(const Load& load, Keys& keys);
-  // As gets() from two threads at once; gets per second of both.
-  double gets_of_two(const Load& load);
+  // As gets(), from that many threads at once; gets per second of all.
+  double gets_of(int threads, const Load& load);
   // One commit after the other, each of `batch` values under sorted keys, and on the disk when it
   // returns. Times are of the commit; the processor time is of one value.
   Sample synced_writes(const Load& load, Keys& keys, std::size_t batch);

@@ -48,16 +48,18 @@ Row synced_row() {
 }
 
 Row parallel_row() {
-  return {.operation = "the same, speed-up of 2 threads on 2 processors",
-          .against = "raw LMDB get's own speed-up",
-          .must = 0.85,
-          .aim = 0.95,
-          .better = Row::Better::higher,
-          .probes = {"local get", "local get, 2 threads", "LMDB get", "LMDB get, 2 threads"},
-          .ratio = [](const Round& round) {
-            return round("local get, 2 threads").per_second / round("local get").per_second /
-                   (round("LMDB get, 2 threads").per_second / round("LMDB get").per_second);
-          }};
+  return {
+      .operation = "the same, speed-up of 2 threads on 2 processors",
+      .against = "raw LMDB get's own speed-up",
+      .must = 0.85,
+      .aim = 0.95,
+      .better = Row::Better::higher,
+      .probes = {"local get, 1 thread", "local get, 2 threads", "LMDB get, 1 thread",
+                 "LMDB get, 2 threads"},
+      .ratio = [](const Round& round) {
+        return round("local get, 2 threads").per_second / round("local get, 1 thread").per_second /
+               (round("LMDB get, 2 threads").per_second / round("LMDB get, 1 thread").per_second);
+      }};
 }
 
 }  // namespace

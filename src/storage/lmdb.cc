@@ -318,7 +318,7 @@ absl::StatusOr<std::unique_ptr<StorageEngine>> lmdb_storage(LmdbOptions options)
       std::make_unique<LmdbEngine>(*std::move(opened), options.map_bytes_max), options.path,
       {.at_least = std::min(options.log_bytes_max, storage::log_bytes_min),
        .at_most = options.log_bytes_max,
-       .part_of_engine = 8,
+       .part_of_engine = 4,
        .part_at_least = storage::log_bytes_min / 4},
       bytes_of_database);
 }

@@ -24,9 +24,11 @@ struct LmdbOptions {
   // MiB or more. Most clients should leave this parameter alone.
   std::size_t map_bytes = std::size_t{1} << 30;
   // Small batches go to a log in front of the database, and from there to the database many at
-  // once: up to an eighth of its size, but 64 KiB at least and this at most, which is also kept
-  // in memory. 0: each batch goes to the database by itself; else 64 KiB to 1 GiB.
-  std::size_t log_bytes_max = std::size_t{4} << 20;
+  // once: up to a quarter of its size, but 64 KiB at least and this at most, which is also kept
+  // in memory. 0: each batch goes to the database by itself; else 64 KiB to 1 GiB. The more there
+  // are at once, the more of them share the pages of 4 KiB that the database writes; but as much
+  // has to be erased of a database that is full before it takes anything new.
+  std::size_t log_bytes_max = std::size_t{16} << 20;
 };
 
 // LMDB in its default, fully synced mode: its faster modes lose or corrupt data. In front of it is
