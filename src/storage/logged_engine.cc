@@ -74,7 +74,7 @@ LoggedEngine::LoggedEngine(std::unique_ptr<StorageEngine> engine, std::filesyste
 }
 
 LoggedEngine::~LoggedEngine() {
-  if (!in_child() && !failed_) move_to_engine().IgnoreError();
+  if (!in_child() && !failed_ && move_to_engine().ok()) log_.shrink();
 }
 
 std::shared_lock<std::shared_mutex> LoggedEngine::lock_for_reading() const {

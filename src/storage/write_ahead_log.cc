@@ -227,6 +227,11 @@ absl::Status WriteAheadLog::clear() {
   return absl::OkStatus();
 }
 
+void WriteAheadLog::shrink() {
+  if (file_.get() < 0 || end_ > first_entry || file_bytes_ <= growth) return;
+  if (ftruncate(file_.get(), growth) == 0) file_bytes_ = growth;
+}
+
 absl::Status WriteAheadLog::no_room(int error) const {
   return absl::ResourceExhaustedError(
       fmt::format("cannot write {}: {}", (path_ / file_name).string(), error_text(error)));

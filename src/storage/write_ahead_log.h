@@ -52,6 +52,8 @@ class WriteAheadLog {
   // RESOURCE_EXHAUSTED: all entries are there still. DATA_LOSS: all are, or none, and nothing may
   // be appended any more.
   absl::Status clear();
+  // Gives the room of the file back, if there are no entries and it can be.
+  void shrink();
 
   // Of the entries.
   std::size_t bytes() const { return end_ - first_entry; }

@@ -22,11 +22,19 @@ using dynamo::Node;
 
 constexpr std::size_t live_bytes = std::size_t{12} << 20;
 
+std::uintmax_t bytes_of_files(const fs::path& directory) {
+  std::uintmax_t bytes = 0;
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
+    if (entry.is_regular_file()) bytes += entry.file_size();
+  }
+  return bytes;
+}
+
 }  // namespace
 
 // One flush that changed most of a small data set needed its room twice over when it was one
 // commit, since a commit overwrites no page.
-TEST_CASE("the file of a buffered store that is all overwritten in each flush stays within 1.5") {
+TEST_CASE("the files of a buffered store that is all overwritten in each flush stay within 1.5") {
   const std::size_t size = GENERATE(300, 1000, 4000, 60'000);
   const test::TemporaryDirectory temporary(test::memory_directory());
   const std::size_t count = live_bytes / size;
@@ -47,12 +55,12 @@ TEST_CASE("the file of a buffered store that is all overwritten in each flush st
       REQUIRE(store->put("key " + std::to_string(i), Context(), object).ok());
     }
     node->stop();  // it flushes
-    largest = std::max(largest, fs::file_size(temporary.path() / "node" / "data.mdb"));
+    largest = std::max(largest, bytes_of_files(temporary.path() / "node"));
   }
   const std::size_t pages = test::page_bytes(temporary.path() / "node");
   std::ostringstream figures;
   figures << "objects of " << size << " bytes, " << count * size << " in pages of " << pages
-          << ", file " << largest << ": "
+          << ", files " << largest << ": "
           << static_cast<double>(largest) / static_cast<double>(pages) << " times the pages, "
           << static_cast<double>(largest) / static_cast<double>(count * size)
           << " times the objects";
