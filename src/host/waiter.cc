@@ -9,6 +9,8 @@
 #include <chrono>
 #include <climits>
 
+#include "host/steady_clock.h"
+
 namespace dynamo::host {
 
 namespace {
@@ -25,11 +27,6 @@ void sleep_while(const std::atomic<State>& state, State value, core::TimePoint u
   const bool for_ever = until == core::TimePoint::max();
   ::syscall(SYS_futex, &state, FUTEX_WAIT_BITSET_PRIVATE, value, for_ever ? nullptr : &at, nullptr,
             FUTEX_BITSET_MATCH_ANY);
-}
-
-core::TimePoint steady_now() {
-  return std::chrono::duration_cast<core::TimePoint>(
-      std::chrono::steady_clock::now().time_since_epoch());
 }
 
 }  // namespace

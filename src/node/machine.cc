@@ -152,7 +152,7 @@ absl::Status Machine::check_context(const Context& context, const StoreFacts& st
       check_binding(context, bind_context(state_.cluster, store.name, key), store.name, key);
   if (!bound.ok() && !mutated(Mutant::foreign_context_accepted)) return bound;
   const ContextSecrets* const secrets = state_.settings.context_secrets.get();
-  if (secrets == nullptr) return absl::OkStatus();
+  if (secrets == nullptr) return absl::OkStatus();  // before names are copied for nothing
   return check_seal(context, secrets,
                     {.cluster = state_.cluster, .store = store.name, .key = std::string(key)});
 }

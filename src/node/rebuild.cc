@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-
 namespace dynamo::core {
 
 void Rebuild::begin() {

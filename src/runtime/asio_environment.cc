@@ -20,6 +20,7 @@
 #include <asio/thread_pool.hpp>
 
 #include "host/host.h"
+#include "host/steady_clock.h"
 #include "runtime/flusher.h"
 #include "runtime/loop.h"
 #include "runtime/named_thread.h"
@@ -29,10 +30,6 @@ namespace dynamo::runtime {
 namespace {
 
 using core::TimePoint;
-
-TimePoint read_steady_clock() {
-  return std::chrono::duration_cast<TimePoint>(std::chrono::steady_clock::now().time_since_epoch());
-}
 
 // Those that this process may run on.
 int usable_processors() {
@@ -145,7 +142,7 @@ class Environment final : public AsioEnvironment {
     const auto wall = std::chrono::system_clock::now().time_since_epoch();
     return {steady_now(), std::chrono::duration_cast<std::chrono::microseconds>(wall).count()};
   }
-  core::TimePoint steady_now() const override { return read_steady_clock(); }
+  core::TimePoint steady_now() const override { return host::steady_now(); }
 
   std::uint64_t random() override {
     std::random_device device;
@@ -153,7 +150,7 @@ class Environment final : public AsioEnvironment {
   }
 
   void start(host::Host& host) override {
-    flusher_.emplace(read_steady_clock, [&host] { host.flush(); });
+    flusher_.emplace(host::steady_now, [&host] { host.flush(); });
     gate_->open(host);
   }
 

@@ -6,6 +6,7 @@
 
 #include <asio/post.hpp>
 
+#include "host/steady_clock.h"
 #include "runtime/named_thread.h"
 
 namespace dynamo::runtime {
@@ -13,16 +14,13 @@ namespace dynamo::runtime {
 namespace {
 
 using core::TimePoint;
+using host::steady_now;
 
 // So many calls in a row, each begun so soon after the one before, and nobody else's among them.
 constexpr int calls_in_a_row = 8;
 constexpr TimePoint gap_max = std::chrono::microseconds(50);
 // How often the thread that has stepped aside looks whether it is needed.
 constexpr TimePoint nap = std::chrono::microseconds(500);
-
-TimePoint steady_now() {
-  return std::chrono::duration_cast<TimePoint>(std::chrono::steady_clock::now().time_since_epoch());
-}
 
 }  // namespace
 

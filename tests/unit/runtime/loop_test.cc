@@ -4,26 +4,23 @@
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <string>
 #include <thread>
 #include <vector>
 
 #include <asio/post.hpp>
 
 #include "catch.hpp"
+#include "host/steady_clock.h"
 #include "runtime/loop.h"
 
 using dynamo::core::TimePoint;
+using dynamo::host::steady_now;
 using dynamo::host::Waiter;
 using dynamo::runtime::Loop;
 
 namespace {
 
 constexpr auto patience = std::chrono::seconds(30);
-
-TimePoint now() {
-  return std::chrono::duration_cast<TimePoint>(std::chrono::steady_clock::now().time_since_epoch());
-}
 
 // A blocking call: something is done in the loop, and waited for. Returns where it was done.
 std::thread::id call(Loop& loop) {
@@ -33,13 +30,13 @@ std::thread::id call(Loop& loop) {
     at = std::this_thread::get_id();
     waiter.set();
   });
-  const TimePoint began = now();
+  const TimePoint began = steady_now();
   REQUIRE(loop.wait(waiter, began, began, began + patience));
   return at;
 }
 
 // For long enough that a caller drives meanwhile, most often.
-void rest() { Waiter().wait_until(now() + std::chrono::milliseconds(5)); }
+void rest() { Waiter().wait_until(steady_now() + std::chrono::milliseconds(5)); }
 
 // Calls until one is done by this thread, or all of them by the loop's.
 bool comes_to_drive(Loop& loop) {
@@ -61,7 +58,7 @@ TEST_CASE("loop: a caller that comes back at once runs it; when it stays away, t
     at = std::this_thread::get_id();
     waiter.set();
   });
-  REQUIRE(waiter.wait_until(now() + patience));
+  REQUIRE(waiter.wait_until(steady_now() + patience));
   CHECK(at != std::this_thread::get_id());
   CHECK(comes_to_drive(loop));
 }
@@ -78,7 +75,7 @@ TEST_CASE("loop: what only its thread may do calls it back from a caller that dr
     loop.come_back();
   };
   asio::post(loop.executor(), turn);
-  const TimePoint began = now();
+  const TimePoint began = steady_now();
   CHECK(loop.wait(waiter, began, began, began + patience));
   CHECK(turns >= 1);
   CHECK(comes_to_drive(loop));
@@ -93,7 +90,7 @@ TEST_CASE("loop: many callers at once each get their answer") {
       for (int i = 0; i < 2000; ++i) {
         Waiter waiter;
         asio::post(loop.executor(), [&] { waiter.set(); });
-        const TimePoint began = now();
+        const TimePoint began = steady_now();
         if (loop.wait(waiter, began, began, began + patience)) ++done;
         // One goes on by itself for a while, so that it drives when others come.
         if (caller > 0 && i % 100 == 0) rest();
@@ -108,9 +105,9 @@ TEST_CASE("loop: a call ends at its time, and when the loop stops under it") {
   auto loop = std::make_unique<Loop>("test-loop");
   REQUIRE(comes_to_drive(*loop));
   Waiter waiter;
-  TimePoint began = now();
+  TimePoint began = steady_now();
   CHECK_FALSE(loop->wait(waiter, began, began, began + std::chrono::milliseconds(20)));
-  CHECK(now() - began >= std::chrono::milliseconds(20));
+  CHECK(steady_now() - began >= std::chrono::milliseconds(20));
 
   REQUIRE(comes_to_drive(*loop));
   std::thread stopper([&] {
@@ -118,7 +115,7 @@ TEST_CASE("loop: a call ends at its time, and when the loop stops under it") {
     loop->stop();
     waiter.set();  // as the node does, which cancels what is under way
   });
-  began = now();
+  began = steady_now();
   CHECK(loop->wait(waiter, began, began, began + patience));
   stopper.join();
 }
