@@ -303,6 +303,9 @@ class LmdbEngine final : public StorageEngine {
   std::unique_ptr<Remains> remains_;  // guarded; constant once it is there
 };
 
+// Two thousand records of 200 bytes: 10 MB of pages, where each lies on a page of its own.
+constexpr std::size_t part_of_log_max = std::size_t{512} << 10;
+
 std::size_t bytes_of_database(const std::filesystem::path& directory) {
   std::error_code missing;
   const std::uintmax_t bytes = std::filesystem::file_size(directory / "data.mdb", missing);
@@ -319,7 +322,8 @@ absl::StatusOr<std::unique_ptr<StorageEngine>> lmdb_storage(LmdbOptions options)
       {.at_least = std::min(options.log_bytes_max, storage::log_bytes_min),
        .at_most = options.log_bytes_max,
        .part_of_engine = 4,
-       .part_at_least = storage::log_bytes_min / 4},
+       .part_at_least = storage::log_bytes_min / 4,
+       .part_at_most = part_of_log_max},
       bytes_of_database);
 }
 

@@ -1,42 +1,40 @@
 #include "storage/logged_engine.h"
 
 #include <algorithm>
-#include <vector>
+#include <utility>
 
 #include <fmt/format.h>
 
-#include "base/coding.h"
 #include "storage/limits.h"
 
 namespace dynamo::storage {
 namespace {
 
-// Of an entry: whether there is a record, the key, the record; and so on to the end, where zeros
-// may fill it up. No key is empty, so neither is what begins with these.
-constexpr std::uint8_t puts = 1;
-constexpr std::uint8_t erases = 2;
+constexpr std::size_t head_bytes = WriteAheadLog::head_bytes;
 
-std::string encode(std::span<const StorageEngine::Write> batch, std::size_t bytes) {
-  std::string entry;
-  entry.reserve(bytes);
-  entry.resize(WriteAheadLog::head_bytes);
-  core::Encoder encoder(entry);
-  for (const StorageEngine::Write& write : batch) {
-    encoder.fixed8(write.record ? puts : erases);
-    encoder.bytes(write.key);
-    if (write.record) encoder.bytes(*write.record);
-  }
-  return entry;
+std::size_t bytes_of(const StorageEngine::Write& write) {
+  return write.key.size() + write.record.value_or("").size();
 }
 
-// At most.
-std::size_t encoded_bytes(std::span<const StorageEngine::Write> batch) {
-  constexpr std::size_t of_lengths = 16;
-  std::size_t bytes = WriteAheadLog::head_bytes + of_lengths;
-  for (const StorageEngine::Write& write : batch) {
-    bytes += of_lengths + write.key.size() + (write.record ? write.record->size() : 0);
+// Visits what there is, in order of the keys from `from` on: of each key what the younger has.
+// Returns whether `visit` wants more.
+template <class Visit>
+bool visit_merged(const LogTail::Records& older, const LogTail::Records& younger,
+                  LogTail::Records::const_iterator& next_older,
+                  LogTail::Records::const_iterator& next_younger, const std::string_view* until,
+                  const Visit& visit) {
+  for (;;) {
+    const bool has_older = next_older != older.end();
+    const bool has_younger = next_younger != younger.end();
+    if (!has_older && !has_younger) return true;
+    const bool takes_younger =
+        has_younger && (!has_older || next_younger->first <= next_older->first);
+    const auto& [key, record] = takes_younger ? *next_younger : *next_older;
+    if (until != nullptr && key > *until) return true;
+    if (has_older && next_older->first == key) ++next_older;
+    if (takes_younger) ++next_younger;
+    if (!visit(key, record)) return false;
   }
-  return bytes;
 }
 
 }  // namespace
@@ -44,37 +42,51 @@ std::size_t encoded_bytes(std::span<const StorageEngine::Write> batch) {
 absl::StatusOr<std::unique_ptr<StorageEngine>> LoggedEngine::open(
     std::unique_ptr<StorageEngine> engine, std::filesystem::path directory, Limits limits,
     std::size_t (*bytes_of_engine)(const std::filesystem::path& directory)) {
-  std::vector<std::string> replayed;
-  absl::StatusOr<WriteAheadLog> log = WriteAheadLog::open(
-      directory, [&](std::string entry) { replayed.push_back(std::move(entry)); });
-  if (!log.ok()) return log.status();
-  std::unique_ptr<LoggedEngine> opened(new LoggedEngine(std::move(engine), std::move(directory),
-                                                        limits, bytes_of_engine, *std::move(log)));
-  for (std::string& entry : replayed) {
-    if (opened->add_to_tail(std::move(entry))) continue;
-    opened->failed_ = true;
-    return absl::DataLossError(
-        fmt::format("{} holds an entry that makes no sense",
-                    (opened->directory_ / WriteAheadLog::file_name).string()));
+  Generations generations;
+  std::array<std::vector<std::string>, 2> replayed;
+  for (std::size_t i = 0; i < generations.size(); ++i) {
+    absl::StatusOr<WriteAheadLog> log =
+        WriteAheadLog::open(directory, file_names[i],
+                            [&](std::string entry) { replayed[i].push_back(std::move(entry)); });
+    if (!log.ok()) return log.status();
+    generations[i] = std::make_unique<Generation>(*std::move(log));
+    for (std::string& entry : replayed[i]) {
+      if (generations[i]->tail.add(std::move(entry), head_bytes)) continue;
+      return absl::DataLossError(fmt::format("{} holds an entry that makes no sense",
+                                             (directory / file_names[i]).string()));
+    }
   }
-  return opened;
+  // The later one is young; if one is empty, the other.
+  const auto age = [](const std::unique_ptr<Generation>& generation) {
+    return std::pair(!generation->tail.empty(), generation->log.epoch());
+  };
+  if (age(generations[0]) >= age(generations[1])) std::swap(generations[0], generations[1]);
+  return std::unique_ptr<StorageEngine>(new LoggedEngine(
+      std::move(engine), std::move(directory), limits, bytes_of_engine, std::move(generations)));
 }
 
 LoggedEngine::LoggedEngine(std::unique_ptr<StorageEngine> engine, std::filesystem::path directory,
                            Limits limits,
                            std::size_t (*bytes_of_engine)(const std::filesystem::path&),
-                           WriteAheadLog log)
+                           Generations generations)
     : engine_(std::move(engine)),
       directory_(std::move(directory)),
       limits_(limits),
       bytes_of_engine_(bytes_of_engine),
       generation_(core::process_generation()),
-      log_(std::move(log)) {
+      generations_(std::move(generations)),
+      tails_{&generations_[0]->tail, &generations_[1]->tail} {
   find_limit();
+  move_ = move_of(old().tail.records());
 }
 
 LoggedEngine::~LoggedEngine() {
-  if (!in_child() && !failed_ && move_to_engine().ok()) log_.shrink();
+  if (in_child() || failed_ || !move_all().ok()) return;
+  for (const auto& generation : generations_) generation->log.shrink();
+}
+
+bool LoggedEngine::may_be_logged(std::string_view key) const {
+  return std::ranges::any_of(tails_, [&](const LogTail* tail) { return tail->may_have(key); });
 }
 
 std::shared_lock<std::shared_mutex> LoggedEngine::lock_for_reading() const {
@@ -84,11 +96,12 @@ std::shared_lock<std::shared_mutex> LoggedEngine::lock_for_reading() const {
 
 absl::StatusOr<bool> LoggedEngine::read(std::string_view key,
                                         absl::FunctionRef<void(std::string_view record)> visit) {
-  // What leaves the tail is in the engine by then: not to find it here is to find it there.
-  if (!in_child() && !empty_.load(std::memory_order_acquire)) {
+  // What leaves a tail is in the engine by then: not to find it here is to find it there.
+  if (!in_child() && may_be_logged(key)) {
     const std::shared_lock<std::shared_mutex> lock = lock_for_reading();
-    const auto found = tail_.find(key);
-    if (found != tail_.end()) {
+    for (const Generation* generation : {&young(), &old()}) {
+      const auto found = generation->tail.records().find(key);
+      if (found == generation->tail.records().end()) continue;
       if (found->second) visit(*found->second);
       return found->second.has_value();
     }
@@ -99,26 +112,28 @@ absl::StatusOr<bool> LoggedEngine::read(std::string_view key,
 absl::Status LoggedEngine::scan(
     std::string_view from,
     absl::FunctionRef<bool(std::string_view key, std::string_view record)> visit) {
-  if (in_child() || empty_.load(std::memory_order_acquire)) return engine_->scan(from, visit);
+  if (in_child()) return engine_->scan(from, visit);
   const std::shared_lock<std::shared_mutex> lock = lock_for_reading();
-  auto next = tail_.lower_bound(from);
+  const LogTail::Records& older = old().tail.records();
+  const LogTail::Records& younger = young().tail.records();
+  auto next_older = older.lower_bound(from);
+  auto next_younger = younger.lower_bound(from);
   bool more = true;
-  const auto visit_tail = [&] {
-    if (next->second) more = visit(next->first, *next->second);
-    ++next;
+  std::string_view last;  // key of a tail
+  const auto visit_tails = [&](const std::string_view* until) {
+    more = visit_merged(older, younger, next_older, next_younger, until,
+                        [&](std::string_view key, const LogTail::Record& record) {
+                          last = key;
+                          return !record || visit(key, *record);
+                        });
   };
   const absl::Status scanned =
       engine_->scan(from, [&](std::string_view key, std::string_view record) {
-        while (more && next != tail_.end() && next->first < key) visit_tail();
-        if (!more) return false;
-        if (next != tail_.end() && next->first == key) {
-          visit_tail();
-        } else {
-          more = visit(key, record);
-        }
+        visit_tails(&key);
+        if (more && last != key) more = visit(key, record);
         return more;
       });
-  while (scanned.ok() && more && next != tail_.end()) visit_tail();
+  if (scanned.ok() && more) visit_tails(nullptr);
   return scanned;
 }
 
@@ -139,106 +154,153 @@ absl::Status LoggedEngine::write(std::span<const Write> batch) {
   if (failed_) return failed_error();
   if (absl::Status valid = check_batch(batch); !valid.ok()) return valid;
   if (batch.empty()) return absl::OkStatus();
-  const std::size_t bytes = encoded_bytes(batch);
+  const std::size_t bytes = LogTail::encoded_bytes(batch, head_bytes);
   if (!is_small(bytes)) return write_to_engine(batch);
-  if (log_.bytes() + bytes > limit_) {
-    if (absl::Status moved = move_to_engine(); !moved.ok()) return moved;
+  if (young().log.bytes() + bytes > limit_) {
+    if (absl::Status turned = turn(); !turned.ok()) return turned;
+  }
+  if (absl::Status moved = move_some(bytes); !moved.ok()) {
+    if (failed_ || !absl::IsResourceExhausted(moved)) return moved;
+    // What erases may make the room that is missing, and the log still has some for that.
+    const bool erases =
+        std::ranges::all_of(batch, [](const Write& write) { return !write.record; });
+    if (!erases && !(moved = move_all()).ok()) return moved;
   }
   // The engine may have room where the log has none, and does not need it.
-  if (!log_.reserve(bytes).ok()) return write_to_engine(batch);
-  std::string entry = encode(batch, bytes);
-  if (absl::Status appended = log_.append(entry); !appended.ok()) {
+  if (!young().log.reserve(bytes, old().log.epoch()).ok()) return write_to_engine(batch);
+  std::string entry = LogTail::encode(batch, head_bytes);
+  if (absl::Status appended = young().log.append(entry); !appended.ok()) {
     if (absl::IsResourceExhausted(appended)) return write_to_engine(batch);
     failed_ = true;
     return appended;
   }
-  add_to_tail(std::move(entry));
+  const std::lock_guard<std::mutex> pass(turnstile_);
+  const std::lock_guard<std::shared_mutex> lock(mutex_);
+  young().tail.add(std::move(entry), head_bytes);
   return absl::OkStatus();
 }
 
-// What is not in the log may pass it by, if there is room without what is erased there.
+bool LoggedEngine::is_logged(std::string_view key) const {
+  return old().tail.records().contains(key) || young().tail.records().contains(key);
+}
+
+// What is not in the logs may pass them by, if there is room without what is erased there.
 absl::Status LoggedEngine::write_to_engine(std::span<const Write> batch) {
   const bool overlaps =
-      std::ranges::any_of(batch, [&](const Write& write) { return tail_.contains(write.key); });
+      std::ranges::any_of(batch, [&](const Write& write) { return is_logged(write.key); });
   if (!overlaps) {
     absl::Status written = engine_->write(batch);
-    if (tail_.empty() || !absl::IsResourceExhausted(written)) return written;
+    const bool all_empty = old().tail.empty() && young().tail.empty();
+    if (all_empty || !absl::IsResourceExhausted(written)) return written;
   }
-  if (absl::Status moved = move_to_engine(); !moved.ok()) return moved;
+  if (absl::Status moved = move_all(); !moved.ok()) return moved;
   return engine_->write(batch);
 }
 
-absl::Status LoggedEngine::move_to_engine() {
-  if (tail_.empty()) return absl::OkStatus();
-  std::vector<Write> erased;
-  std::vector<Write> put;
-  for (const auto& [key, record] : tail_) {
-    (record ? put : erased).push_back({.key = key, .record = record});
+absl::Status LoggedEngine::turn() {
+  if (!old().tail.empty()) {
+    absl::Status moved = move_old(SIZE_MAX);
+    // What is erased in the young log may make the room that the old one needs.
+    if (absl::IsResourceExhausted(moved) && !failed_) return move_all();
+    if (!moved.ok()) return moved;
   }
-  // Erases first, for what follows may need the room that they make: in more than one commit.
-  if (absl::Status written = write_in_parts(erased, 0); !written.ok()) return written;
-  if (absl::Status written = write_in_parts(put, limits_.part_at_least); !written.ok()) {
-    return written;
+  if (old().log.epoch() != 0 && old().log.epoch() <= young().log.epoch()) {
+    if (absl::Status cleared = old().log.clear(young().log.epoch()); !cleared.ok()) {
+      failed_ = !absl::IsResourceExhausted(cleared);
+      return cleared;
+    }
   }
-  if (absl::Status cleared = log_.clear(); !cleared.ok()) {
-    failed_ = !absl::IsResourceExhausted(cleared);
-    return cleared;
+  {
+    const std::lock_guard<std::mutex> pass(turnstile_);
+    const std::lock_guard<std::shared_mutex> lock(mutex_);
+    std::swap(generations_[0], generations_[1]);
   }
-  forget_tail();
+  find_limit();
+  move_ = move_of(old().tail.records());
+  debt_ = 0;
   return absl::OkStatus();
 }
 
 // LMDB writes changed pages to free places, and those that it frees are free for the second commit
 // from there: a commit needs room for all pages that it changes, and one commit of everything would
-// need that of most of a small database. Little is done at once: each commit has its own cost.
-absl::Status LoggedEngine::write_in_parts(std::span<const Write> writes, std::size_t at_least) {
+// need that of most of a small database. It keeps as much memory as its largest commit took, and
+// whoever writes meanwhile waits for one. But little is not done at once: each has its own cost.
+LoggedEngine::Move LoggedEngine::move_of(const LogTail::Records& records) const {
   constexpr std::size_t parts = 8;
-  const auto bytes_of = [](const Write& write) {
-    return write.key.size() + write.record.value_or("").size();
-  };
-  std::size_t all = 0;
-  for (const Write& write : writes) all += bytes_of(write);
-  const std::size_t enough = std::max(all / parts, at_least);
+  constexpr std::size_t erases_max = 2000;
+  Move move;
   std::size_t bytes = 0;
-  std::size_t begin = 0;
-  for (std::size_t i = 0; i < writes.size(); ++i) {
-    bytes += bytes_of(writes[i]);
-    if (bytes < enough) continue;
-    const auto part = writes.subspan(begin, i + 1 - begin);
-    if (absl::Status written = engine_->write(part); !written.ok()) return written;
-    begin = i + 1;
-    bytes = 0;
+  move.writes.reserve(records.size());
+  for (const bool puts : {false, true}) {
+    for (const auto& [key, record] : records) {
+      if (record.has_value() != puts) continue;
+      move.writes.push_back({.key = key, .record = record});
+      if (puts) bytes += bytes_of(move.writes.back());
+    }
+    if (!puts) move.erases = move.writes.size();
   }
-  return begin == writes.size() ? absl::OkStatus() : engine_->write(writes.subspan(begin));
+  move.erases_a_part = std::min(move.erases / parts + 1, erases_max);
+  const std::size_t least = std::max<std::size_t>(1, limits_.part_at_least);
+  move.part_bytes = std::clamp(bytes / parts, least, std::max(least, limits_.part_at_most));
+  return move;
 }
 
-void LoggedEngine::forget_tail() {
-  find_limit();
-  Tail moved;  // freed after the lock
-  std::deque<std::string> entries;
-  const std::lock_guard<std::mutex> pass(turnstile_);
-  const std::lock_guard<std::shared_mutex> lock(mutex_);
-  moved.swap(tail_);
-  entries.swap(entries_);
-  empty_.store(true, std::memory_order_release);
+absl::Status LoggedEngine::go_on(Move& move, std::size_t parts) {
+  for (std::size_t i = 0; i < parts && !move.at_end(); ++i) {
+    std::size_t end = move.done;
+    std::size_t part = 0;
+    if (move.done < move.erases) {
+      end = std::min(move.erases, end + move.erases_a_part);
+    } else {
+      do part += bytes_of(move.writes[end++]);
+      while (end < move.writes.size() && part < move.part_bytes);
+    }
+    const auto writes = std::span(move.writes).subspan(move.done, end - move.done);
+    if (absl::Status written = engine_->write(writes); !written.ok()) return written;
+    move.done = end;
+  }
+  return absl::OkStatus();
 }
 
-bool LoggedEngine::add_to_tail(std::string entry) {
+absl::Status LoggedEngine::move_some(std::size_t bytes) {
+  if (old().tail.empty()) return absl::OkStatus();
+  debt_ += 2 * bytes;  // so that the old log has moved before the young one is half full
+  if (debt_ < move_.part_bytes) return absl::OkStatus();
+  const std::size_t parts = debt_ / move_.part_bytes;
+  const std::size_t left = debt_ % move_.part_bytes;
+  if (absl::Status moved = move_old(parts); !moved.ok()) return moved;
+  debt_ = left;
+  return absl::OkStatus();
+}
+
+absl::Status LoggedEngine::move_old(std::size_t parts) {
+  if (absl::Status moved = go_on(move_, parts); !moved.ok()) return moved;
+  return move_.at_end() ? clear(old()) : absl::OkStatus();
+}
+
+absl::Status LoggedEngine::move_all() {
+  LogTail::Records all = young().tail.records();
+  all.insert(old().tail.records().begin(), old().tail.records().end());
+  Move move = move_of(all);
+  if (absl::Status moved = go_on(move, SIZE_MAX); !moved.ok()) return moved;
+  if (absl::Status cleared = clear(old()); !cleared.ok()) return cleared;
+  return clear(young());
+}
+
+// REQUIRES: the engine has all of it, and of what is older.
+absl::Status LoggedEngine::clear(Generation& generation) {
+  if (generation.tail.empty()) return absl::OkStatus();
+  const std::uint64_t later = std::max(old().log.epoch(), young().log.epoch());
+  if (absl::Status cleared = generation.log.clear(later); !cleared.ok()) {
+    failed_ = !absl::IsResourceExhausted(cleared);
+    return cleared;
+  }
+  if (&generation == &old()) move_ = Move();
+  LogTail::Contents cleared;  // freed after the lock
   const std::lock_guard<std::mutex> pass(turnstile_);
   const std::lock_guard<std::shared_mutex> lock(mutex_);
-  entries_.push_back(std::move(entry));
-  core::Decoder decoder(std::string_view(entries_.back()).substr(WriteAheadLog::head_bytes));
-  while (!decoder.at_end()) {
-    const std::uint8_t kind = decoder.fixed8();
-    if (kind == 0) continue;
-    const std::string_view key = decoder.bytes(key_bytes_max);
-    std::optional<std::string_view> record;
-    if (kind == puts) record = decoder.bytes(record_bytes_max);
-    if (!decoder.ok() || key.empty() || kind > erases) return false;
-    tail_.insert_or_assign(key, record);
-  }
-  empty_.store(false, std::memory_order_release);
-  return true;
+  cleared = generation.tail.take();
+  return absl::OkStatus();
 }
 
 }  // namespace dynamo::storage

@@ -1,9 +1,8 @@
 #pragma once
 
-#include <atomic>
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -12,46 +11,57 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
+#include <vector>
 
-#include <absl/container/btree_map.h>
 #include <dynamo/storage_engine.h>
 
 #include "base/process_generation.h"
+#include "storage/log_tail.h"
 #include "storage/write_ahead_log.h"
 
 namespace dynamo::storage {
 
 // An engine with a log in front of it. A tree that copies pages writes a page or two of 4 KiB for
 // every record of a small batch, and syncs twice; a log writes the records, and syncs once. So
-// small batches go to the log, and to the engine all at once when the log has reached its limit, or
-// before a large batch that has a key of it; what is in the log is in memory, too, and found there.
+// small batches go to the log, and from there many at once to the engine; what is in the log is in
+// memory, too, and found there.
 //
-//   write(small) --> log, synced --> tail (memory)          read, scan: tail, then engine
-//                                     |  the log is full, a large batch has a key of it, or the end
-//                                     v
-//   write(large) -------------------> engine, synced --> clear the log
+// There are two logs. When the young one, which all is written to, has reached its limit, it is the
+// old one and the other, empty by then, is young; with what is written from here on, the old one
+// moves to the engine, in parts: nobody waits for more than one of them.
 //
-// While the log has a key, the engine's record of it is older than the log's last, or the same: of
-// such keys the engine gets what is in the log and nothing else, and then the log is cleared,
-// before anything newer is written. So to replay the log twice, or after the engine has it, changes
-// nothing, and after a crash between the two it does not matter how far they got.
+//   write(small) --> young log, synced --> its tail         read, scan: young tail, old tail,
+//   engine
+//                        | it is full, and becomes
+//                        v
+//                    old log and tail --> engine, a part with every few writes; then it is cleared
+//
+//   write(large) ---------------------> engine, synced; if one of the tails has a key of it, both
+//                                       logs move before
+//
+// While a log has a key, the engine's record of it is older than the log's last, or the same: of
+// such keys the engine gets what is in the logs and nothing else, the old one's before the young
+// one's, and a log is cleared when the engine has all of it and of what is older. So to replay them
+// again, the old one first, changes nothing, and after a crash it does not matter how far they got.
 //
 // Thread safety: as StorageEngine.
 class LoggedEngine final : public StorageEngine {
  public:
+  static constexpr std::array<const char*, 2> file_names = {"write_ahead.log", "write_ahead_2.log"};
+
   struct Limits {
-    std::size_t at_least = 0;  // bytes of the log while `engine` is small
+    std::size_t at_least = 0;  // bytes of a log while `engine` is small
     std::size_t at_most = 0;
     std::size_t part_of_engine = 1;  // else the engine's bytes over this
     std::size_t part_at_least = 0;   // bytes of records that the engine gets at once
+    std::size_t part_at_most = SIZE_MAX;
   };
   // `bytes_of_engine`: what it takes on the disk; asked by the writing thread.
   static absl::StatusOr<std::unique_ptr<StorageEngine>> open(
       std::unique_ptr<StorageEngine> engine, std::filesystem::path directory, Limits limits,
       std::size_t (*bytes_of_engine)(const std::filesystem::path& directory));
 
-  // What is in the log goes to the engine if it can: then nothing but the engine is needed to read
+  // What is in the logs goes to the engine if it can: then nothing but the engine is needed to read
   // the data again.
   ~LoggedEngine() override;
 
@@ -63,22 +73,48 @@ class LoggedEngine final : public StorageEngine {
       absl::FunctionRef<bool(std::string_view key, std::string_view record)> visit) override;
 
  private:
-  // Views into entries_.
-  using Tail = absl::btree_map<std::string_view, std::optional<std::string_view>>;
+  struct Generation {
+    explicit Generation(WriteAheadLog opened) : log(std::move(opened)) {}
+    WriteAheadLog log;  // of the writing thread
+    LogTail tail;       // guarded; changed by the writing thread only
+  };
+  // Records on their way to the engine. Erases first, for what follows may need the room that they
+  // make; and in more than one commit, for LMDB has it only then.
+  struct Move {
+    std::vector<Write> writes{};
+    std::size_t erases = 0;  // of the writes
+    std::size_t erases_a_part = 1;
+    std::size_t part_bytes = 0;  // of what follows them, at once
+    std::size_t done = 0;        // of the writes
+
+    bool at_end() const { return done == writes.size(); }
+  };
+  using Generations = std::array<std::unique_ptr<Generation>, 2>;  // the old one, the young one
 
   LoggedEngine(std::unique_ptr<StorageEngine> engine, std::filesystem::path directory,
                Limits limits, std::size_t (*bytes_of_engine)(const std::filesystem::path&),
-               WriteAheadLog log);
+               Generations generations);
 
   bool in_child() const { return generation_ != core::process_generation(); }
+  bool may_be_logged(std::string_view key) const;
   std::shared_lock<std::shared_mutex> lock_for_reading() const;
+  Generation& old() const { return *generations_[0]; }
+  Generation& young() const { return *generations_[1]; }
+  bool is_logged(std::string_view key) const;
   void find_limit();
   bool is_small(std::size_t bytes) const { return bytes <= limit_ / 4; }
   absl::Status write_to_engine(std::span<const Write> batch);
-  absl::Status move_to_engine();
-  absl::Status write_in_parts(std::span<const Write> writes, std::size_t at_least);
-  void forget_tail();
-  bool add_to_tail(std::string entry);
+  // The young log becomes the old one.
+  absl::Status turn();
+  // Some of the old log, for so many bytes that came into the young one.
+  absl::Status move_some(std::size_t bytes);
+  // The next so many parts of the old log; the last clears it.
+  absl::Status move_old(std::size_t parts);
+  // Both logs.
+  absl::Status move_all();
+  Move move_of(const LogTail::Records& records) const;
+  absl::Status go_on(Move& move, std::size_t parts);
+  absl::Status clear(Generation& generation);
   absl::Status failed_error() const;
 
   const std::unique_ptr<StorageEngine> engine_;
@@ -88,16 +124,17 @@ class LoggedEngine final : public StorageEngine {
   const std::uint64_t generation_;  // of the process that opened it
 
   // Of the writing thread.
-  WriteAheadLog log_;
   std::size_t limit_ = 0;
+  Move move_{};           // of the old log
+  std::size_t debt_ = 0;  // bytes of it that should have moved by now, and have not
   bool failed_ = false;
 
   // A writer holds the turnstile while it waits: readers who keep coming would starve it.
   mutable std::mutex turnstile_;
   mutable std::shared_mutex mutex_;
-  Tail tail_;                        // guarded; changed by the writing thread only
-  std::deque<std::string> entries_;  // guarded, as tail_
-  std::atomic<bool> empty_{true};    // the tail; a reader need not lock to see that
+  // Which is which is guarded, too; the two themselves stay as long as the engine.
+  Generations generations_;
+  const std::array<const LogTail*, 2> tails_;  // of the two, whichever is which
 };
 
 }  // namespace dynamo::storage

@@ -33,6 +33,9 @@ std::uint64_t checksum(std::string_view entry) {
   return core::hash64(entry.substr(WriteAheadLog::head_bytes), front);
 }
 
+// Of the head with that epoch.
+std::size_t place_of(std::uint64_t epoch) { return epoch % 2 == 0 ? 0 : WriteAheadLog::sector; }
+
 // 0, or the error.
 int write_all(int fd, std::string_view bytes, std::size_t offset) {
   while (!bytes.empty()) {
@@ -53,24 +56,24 @@ int write_zeros(int fd, std::size_t from, std::size_t to) {
 }  // namespace
 
 absl::StatusOr<WriteAheadLog> WriteAheadLog::open(
-    const std::filesystem::path& directory, absl::FunctionRef<void(std::string entry)> replay) {
-  WriteAheadLog log(directory);
+    const std::filesystem::path& directory, std::string_view name,
+    absl::FunctionRef<void(std::string entry)> replay) {
+  WriteAheadLog log(directory, name);
   if (absl::Status loaded = log.load(replay); !loaded.ok()) return loaded;
   return log;
 }
 
 absl::Status WriteAheadLog::load(absl::FunctionRef<void(std::string entry)> replay) {
-  file_ = Descriptor(::open((path_ / file_name).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  file_ = Descriptor(::open(path_.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   if (file_.get() < 0) {
     if (errno == ENOENT) return absl::OkStatus();
-    return directory_error("cannot open", path_ / file_name, errno);
+    return directory_error("cannot open", path_, errno);
   }
   std::string contents;
   if (absl::Status read = read_file(contents); !read.ok()) return read;
   file_bytes_ = contents.size();
   if (!read_heads(contents)) {
-    return absl::DataLossError(
-        fmt::format("{} is not a log that can be read", (path_ / file_name).string()));
+    return absl::DataLossError(fmt::format("{} is not a log that can be read", path_.string()));
   }
   while (const std::size_t bytes = entry_at(contents, end_, sequence_)) {
     replay(contents.substr(end_, bytes));
@@ -80,12 +83,12 @@ absl::Status WriteAheadLog::load(absl::FunctionRef<void(std::string entry)> repl
   if (entry_behind(contents)) {
     return absl::DataLossError(
         fmt::format("{} is damaged at byte {}: there are entries behind it that can be read",
-                    (path_ / file_name).string(), end_));
+                    path_.string(), end_));
   }
   // A process that was killed may have left them in the system's memory only; they are about to be
   // seen, and must not go away after that.
   if (sequence_ > 0 && fdatasync(file_.get()) != 0) {
-    return directory_error("cannot sync", path_ / file_name, errno);
+    return directory_error("cannot sync", path_, errno);
   }
   return absl::OkStatus();
 }
@@ -93,14 +96,14 @@ absl::Status WriteAheadLog::load(absl::FunctionRef<void(std::string entry)> repl
 absl::Status WriteAheadLog::read_file(std::string& contents) const {
   struct stat facts {};
   if (fstat(file_.get(), &facts) != 0) {
-    return directory_error("cannot examine", path_ / file_name, errno);
+    return directory_error("cannot examine", path_, errno);
   }
   contents.resize(static_cast<std::size_t>(facts.st_size));
   for (std::size_t at = 0; at < contents.size();) {
     const ssize_t bytes =
         pread(file_.get(), contents.data() + at, contents.size() - at, static_cast<off_t>(at));
     if (bytes < 0 && errno == EINTR) continue;
-    if (bytes < 0) return directory_error("cannot read", path_ / file_name, errno);
+    if (bytes < 0) return directory_error("cannot read", path_, errno);
     if (bytes == 0) contents.resize(at);  // a file that is being cut off
     at += static_cast<std::size_t>(bytes);
   }
@@ -153,40 +156,42 @@ bool WriteAheadLog::entry_behind(std::string_view contents) const {
 }
 
 // Under another name until it is whole and on the disk, so that there is no file without a head.
-absl::Status WriteAheadLog::make_file() {
-  const std::string unfinished = std::string(file_name) + ".new";
-  const auto error = [&](std::string_view what) {
-    return directory_error(what, path_ / file_name, errno);
-  };
-  absl::StatusOr<Descriptor> directory = open_data_directory(path_);
+absl::Status WriteAheadLog::make_file(std::uint64_t epoch) {
+  const std::string name = path_.filename().string();
+  const std::string unfinished = name + ".new";
+  const auto error = [&](std::string_view what) { return directory_error(what, path_, errno); };
+  absl::StatusOr<Descriptor> directory = open_data_directory(directory_);
   if (!directory.ok()) return directory.status();
   Descriptor made(openat(directory->get(), unfinished.c_str(),
                          O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (made.get() < 0) return error("cannot make");
-  epoch_ = 1;
+  epoch_ = epoch;
   if (int failed = write_zeros(made.get(), 0, growth);
-      failed != 0 || (failed = write_all(made.get(), head(), sector)) != 0) {
-    return directory_error("cannot write", path_ / file_name, failed);
+      failed != 0 || (failed = write_all(made.get(), head(), place_of(epoch))) != 0) {
+    return directory_error("cannot write", path_, failed);
   }
   if (fsync(made.get()) != 0) return error("cannot sync");
-  if (renameat(directory->get(), unfinished.c_str(), directory->get(), file_name) != 0) {
+  if (renameat(directory->get(), unfinished.c_str(), directory->get(), name.c_str()) != 0) {
     return error("cannot name");
   }
-  if (absl::Status synced = sync_directory(*directory, path_); !synced.ok()) return synced;
+  if (absl::Status synced = sync_directory(*directory, directory_); !synced.ok()) return synced;
   file_ = std::move(made);
   file_bytes_ = growth;
   return absl::OkStatus();
 }
 
-absl::Status WriteAheadLog::reserve(std::size_t bytes) {
+absl::Status WriteAheadLog::reserve(std::size_t bytes, std::uint64_t epoch_before) {
   if (file_.get() < 0) {
-    if (absl::Status made = make_file(); !made.ok()) return made;
+    if (absl::Status made = make_file(epoch_before + 1); !made.ok()) {
+      epoch_ = 0;
+      return made;
+    }
   }
   const std::size_t needed = end_ + aligned(bytes);
   if (needed <= file_bytes_) return absl::OkStatus();
   const std::size_t wanted = (needed + growth - 1) / growth * growth;
   if (const int error = write_zeros(file_.get(), file_bytes_, wanted); error != 0) {
-    return directory_error("cannot grow", path_ / file_name, error);
+    return directory_error("cannot grow", path_, error);
   }
   file_bytes_ = wanted;
   return absl::OkStatus();
@@ -214,11 +219,13 @@ absl::Status WriteAheadLog::append(std::string& entry) {
   return absl::OkStatus();
 }
 
-absl::Status WriteAheadLog::clear() {
-  ++epoch_;
-  const std::size_t place = epoch_ % 2 == 0 ? 0 : sector;
-  if (const int error = write_all(file_.get(), head(), place); error != 0) {
-    --epoch_;  // its head is whole; the other is not, or says the same
+absl::Status WriteAheadLog::clear(std::uint64_t epoch_before) {
+  const std::uint64_t before = epoch_;
+  // The head in force stays: the epochs of the two are odd and even.
+  do ++epoch_;
+  while (epoch_ <= epoch_before || epoch_ % 2 == before % 2);
+  if (const int error = write_all(file_.get(), head(), place_of(epoch_)); error != 0) {
+    epoch_ = before;  // its head is whole; the other is not, or says the same
     return is_no_room(error) ? no_room(error) : failed("writing", error);
   }
   if (fdatasync(file_.get()) != 0) return failed("syncing", errno);
@@ -234,12 +241,12 @@ void WriteAheadLog::shrink() {
 
 absl::Status WriteAheadLog::no_room(int error) const {
   return absl::ResourceExhaustedError(
-      fmt::format("cannot write {}: {}", (path_ / file_name).string(), error_text(error)));
+      fmt::format("cannot write {}: {}", path_.string(), error_text(error)));
 }
 
 absl::Status WriteAheadLog::failed(std::string_view what, int error) const {
   return absl::DataLossError(
-      fmt::format("{} {} failed: {}", what, (path_ / file_name).string(), error_text(error)));
+      fmt::format("{} {} failed: {}", what, path_.string(), error_text(error)));
 }
 
 }  // namespace dynamo::storage

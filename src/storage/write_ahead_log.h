@@ -21,8 +21,9 @@ namespace dynamo::storage {
 //   0            4096         8192
 //
 // A head holds the epoch of the entries that count, and an entry that of the time it was written
-// in. clear() writes the next epoch into the head that is not in force; whichever is whole and has
-// the higher epoch is in force, so a torn one changes nothing.
+// in. clear() writes a later epoch into the head that is not in force; whichever is whole and has
+// the higher epoch is in force, so a torn one changes nothing. Of two logs of a directory the
+// epochs say which one was begun later.
 //
 // The file grows by zeros that are written, not by holes: an entry then changes no metadata of the
 // file system, and syncing it is one write of the disk. Only the last entry may be missing or torn
@@ -35,46 +36,53 @@ class WriteAheadLog {
  public:
   // At the front of a string that append() is called with.
   static constexpr std::size_t head_bytes = 32;
-  static constexpr const char* file_name = "write_ahead.log";
+  // The file begins with two, each with a head.
+  static constexpr std::size_t sector = 4096;
 
-  // Of the directory; calls `replay` with the entries that are there, in order, each as it was
-  // appended. No file is made before the first append(). DATA_LOSS if it cannot be read.
+  // Of a directory, in the file of that name; calls `replay` with the entries that are there, in
+  // order, each as it was appended. No file is made before the first append(). DATA_LOSS if it
+  // cannot be read.
   static absl::StatusOr<WriteAheadLog> open(const std::filesystem::path& directory,
+                                            std::string_view name,
                                             absl::FunctionRef<void(std::string entry)> replay);
 
   // Makes room for an entry of `bytes`, head included. An error changes nothing and says nothing of
-  // what append() would do.
-  absl::Status reserve(std::size_t bytes);
+  // what append() would do. If there is no file yet, its entries will be of an epoch after
+  // `epoch_before`.
+  absl::Status reserve(std::size_t bytes, std::uint64_t epoch_before = 0);
   // Fills in the first head_bytes of `entry`, and may make it longer by up to 7 bytes. REQUIRES:
   // reserve() was OK. RESOURCE_EXHAUSTED: the entry is not there. DATA_LOSS: it is unknown whether
   // it is, and nothing may be appended any more.
   absl::Status append(std::string& entry);
-  // RESOURCE_EXHAUSTED: all entries are there still. DATA_LOSS: all are, or none, and nothing may
-  // be appended any more.
-  absl::Status clear();
+  // What comes now is of an epoch after `epoch_before`. RESOURCE_EXHAUSTED: all entries are there
+  // still. DATA_LOSS: all are, or none, and nothing may be appended any more.
+  absl::Status clear(std::uint64_t epoch_before = 0);
   // Gives the room of the file back, if there are no entries and it can be.
   void shrink();
 
   // Of the entries.
   std::size_t bytes() const { return end_ - first_entry; }
+  // 0: there is no file.
+  std::uint64_t epoch() const { return epoch_; }
 
  private:
-  static constexpr std::size_t sector = 4096;
   static constexpr std::size_t first_entry = 2 * sector;
 
-  explicit WriteAheadLog(std::filesystem::path directory) : path_(std::move(directory)) {}
+  WriteAheadLog(std::filesystem::path directory, std::string_view name)
+      : directory_(std::move(directory)), path_(directory_ / name) {}
   absl::Status load(absl::FunctionRef<void(std::string entry)> replay);
   absl::Status read_file(std::string& contents) const;
   bool read_heads(std::string_view contents);
   // The length of the entry at `at`, or 0 if there is none with this number.
   std::size_t entry_at(std::string_view contents, std::size_t at, std::uint64_t sequence) const;
   bool entry_behind(std::string_view contents) const;
-  absl::Status make_file();
+  absl::Status make_file(std::uint64_t epoch);
   std::string head() const;
   absl::Status no_room(int error) const;
   absl::Status failed(std::string_view what, int error) const;
 
-  std::filesystem::path path_;  // of the directory
+  std::filesystem::path directory_;
+  std::filesystem::path path_;
   Descriptor file_;
   std::size_t file_bytes_ = 0;  // what is written, zeros included
   std::size_t end_ = first_entry;

@@ -48,7 +48,7 @@ constexpr std::size_t images_by_default = 500;
 constexpr std::size_t images_by_default = 2000;
 #endif
 
-const std::vector<std::string> file_names = {"data.mdb", "write_ahead.log"};
+const std::vector<std::string> file_names = {"data.mdb", "write_ahead.log", "write_ahead_2.log"};
 
 // A stretch of work, as its disk saw it.
 struct Life {

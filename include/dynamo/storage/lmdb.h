@@ -13,8 +13,8 @@ namespace dynamo {
 // The settings of an LMDB engine.
 struct LmdbOptions {
   // Required. A directory, made with mode 0700 if it is missing, as are its parents; it holds
-  // data.mdb, lock.mdb, owner and write_ahead.log. On a local disk: LMDB does not work on network
-  // file systems.
+  // data.mdb, lock.mdb, owner, write_ahead.log and write_ahead_2.log. On a local disk: LMDB does
+  // not work on network file systems.
   std::filesystem::path path{};
   // How large the file may grow, in bytes; beyond it writes are refused with RESOURCE_EXHAUSTED. 1
   // MiB or more.
@@ -23,11 +23,13 @@ struct LmdbOptions {
   // they reach it, which waits for the reads under way and makes others wait for microseconds. 1
   // MiB or more. Most clients should leave this parameter alone.
   std::size_t map_bytes = std::size_t{1} << 30;
-  // Small batches go to a log in front of the database, and from there to the database many at
-  // once: up to a quarter of its size, but 64 KiB at least and this at most, which is also kept
-  // in memory. 0: each batch goes to the database by itself; else 64 KiB to 1 GiB. The more there
-  // are at once, the more of them share the pages of 4 KiB that the database writes; but as much
-  // has to be erased of a database that is full before it takes anything new.
+  // Small batches go to a log in front of the database: up to a quarter of its size, but 64 KiB at
+  // least and this at most. Then they go on to the database in the order of their keys, a part with
+  // every few batches, while a second log takes what comes; what is in the logs, one and a half
+  // times as much at most, is kept in memory, too. 0: each batch goes to the database by itself;
+  // else 64 KiB to 1 GiB. The more there are at once, the more of them share the pages of 4 KiB
+  // that the database writes; but as much has to be erased of a database that is full before it
+  // takes anything new.
   std::size_t log_bytes_max = std::size_t{16} << 20;
 };
 

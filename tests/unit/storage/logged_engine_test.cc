@@ -26,7 +26,7 @@ using dynamo::storage::WriteAheadLog;
 using Contents = std::map<std::string, std::string>;
 
 // So small that everything moves often.
-constexpr LoggedEngine::Limits limits{.at_least = 2000, .at_most = 2000};
+constexpr LoggedEngine::Limits small{.at_least = 2000, .at_most = 2000};
 
 // What outlives the engine in front of it; `before` is called before each write, and may refuse it.
 class Behind final : public StorageEngine {
@@ -41,6 +41,7 @@ class Behind final : public StorageEngine {
     if (before) {
       if (absl::Status refused = before(); !refused.ok()) return refused;
     }
+    records += batch.size();
     return engine_.write(batch);
   }
   absl::Status scan(std::string_view from,
@@ -49,6 +50,7 @@ class Behind final : public StorageEngine {
   }
 
   std::function<absl::Status()> before{};
+  std::size_t records = 0;  // that it got
 
  private:
   StorageEngine& engine_;
@@ -68,7 +70,8 @@ Contents contents_of(StorageEngine& engine, std::string_view from = {}, std::siz
 
 // An engine with a log, in front of one that outlives it.
 struct Logged {
-  Logged(const fs::path& directory, StorageEngine& outlives) {
+  Logged(const fs::path& directory, StorageEngine& outlives,
+         const LoggedEngine::Limits& limits = small) {
     auto owned = std::make_unique<Behind>(outlives);
     behind = owned.get();
     auto opened = LoggedEngine::open(std::move(owned), directory, limits,
@@ -143,7 +146,9 @@ TEST_CASE("an engine behind a log holds what a map would, in all its lives") {
   CHECK(moves > 400);
   // Nothing is left in the log when it is closed.
   CHECK(contents_of(*outlives) == work.expected());
-  CHECK(WriteAheadLog::open(temporary.path(), [](std::string) {})->bytes() == 0);
+  for (const char* name : LoggedEngine::file_names) {
+    CHECK(WriteAheadLog::open(temporary.path(), name, [](std::string) {})->bytes() == 0);
+  }
 }
 
 // As the process would leave them if it were killed there.
@@ -155,8 +160,10 @@ TEST_CASE("between any two writes of the engine behind it there is what was ackn
   const Logged logged(temporary.path(), *outlives);
   const auto die_here = [&] {
     const test::TemporaryDirectory copy;
-    const fs::path file = temporary.path() / WriteAheadLog::file_name;
-    if (fs::exists(file)) fs::copy_file(file, copy.path() / WriteAheadLog::file_name);
+    for (const char* name : LoggedEngine::file_names) {
+      const fs::path file = temporary.path() / name;
+      if (fs::exists(file)) fs::copy_file(file, copy.path() / name);
+    }
     const auto left = dynamo::memory_storage();
     for (const auto& [key, record] : contents_of(*outlives)) {
       REQUIRE(test::put(*left, key, record).ok());
@@ -204,6 +211,30 @@ TEST_CASE("while the engine behind a log has no room writes are refused, and not
   // It was closed when it was full: what could not be moved is in the log still.
   const Logged again(temporary.path(), *outlives);
   CHECK(contents_of(*again.engine) == work.expected());
+}
+
+// All of a full log moved while the batch that found it full waited: with five million keys, and so
+// a page to write for each record, for seconds.
+TEST_CASE(
+    "a small batch waits for a part of a log at most, and there is never more than two of them") {
+  const test::TemporaryDirectory temporary;
+  const auto outlives = dynamo::memory_storage();
+  const Logged logged(temporary.path(), *outlives,
+                      {.at_least = 100'000, .at_most = 100'000, .part_at_most = 5000});
+  constexpr std::size_t record_bytes = 100;
+  std::size_t most = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    const std::size_t before = logged.behind->records;
+    REQUIRE(test::put(*logged.engine, "key " + std::to_string(i * 7919 % 10'007),
+                      std::string(record_bytes, 'x'))
+                .ok());
+    most = std::max(most, logged.behind->records - before);
+  }
+  CHECK(most <= 5000 / record_bytes + 1);
+  CHECK(logged.behind->records > 10'000 - 2 * 100'000 / record_bytes);
+  std::uintmax_t bytes = 0;
+  for (const char* name : LoggedEngine::file_names) bytes += fs::file_size(temporary.path() / name);
+  CHECK(bytes < 300'000);
 }
 
 TEST_CASE("readers beside the writer of a log see each key go forward only") {

@@ -16,6 +16,8 @@ namespace fs = std::filesystem;
 using dynamo::storage::WriteAheadLog;
 using test::ContainsSubstring;
 
+constexpr const char* file_name = "a.log";
+
 // A log, and what it replayed.
 struct Opened {
   absl::StatusOr<WriteAheadLog> log;
@@ -24,7 +26,7 @@ struct Opened {
 
 Opened open(const test::TemporaryDirectory& directory) {
   std::vector<std::string> replayed;
-  auto log = WriteAheadLog::open(directory.path(), [&](std::string entry) {
+  auto log = WriteAheadLog::open(directory.path(), file_name, [&](std::string entry) {
     replayed.push_back(entry.substr(WriteAheadLog::head_bytes));
   });
   return {std::move(log), std::move(replayed)};
@@ -43,7 +45,7 @@ absl::Status append(WriteAheadLog& log, const std::string& text) {
 }
 
 fs::path file_of(const test::TemporaryDirectory& directory) {
-  return directory.path() / WriteAheadLog::file_name;
+  return directory.path() / file_name;
 }
 
 std::string contents_of(const fs::path& file) {

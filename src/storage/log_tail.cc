@@ -1,0 +1,87 @@
+#include "storage/log_tail.h"
+
+#include <utility>
+
+#include "base/coding.h"
+#include "base/hash.h"
+
+namespace dynamo::storage {
+namespace {
+
+// Of an entry: whether there is a record, the key, the record; and so on to the end, where zeros
+// may fill it up. No key is empty, so neither is what begins with these.
+constexpr std::uint8_t puts = 1;
+constexpr std::uint8_t erases = 2;
+constexpr std::size_t of_lengths = 16;
+
+// The two bits of a key, and the word that they are in.
+struct Place {
+  Place(std::string_view key, std::size_t words) {
+    const std::uint64_t hash = core::hash64(key, 0);
+    word = hash % words;
+    bits = std::uint64_t{1} << (hash >> 58) | std::uint64_t{1} << (hash >> 52 & 63);
+  }
+  std::size_t word = 0;
+  std::uint64_t bits = 0;
+};
+
+}  // namespace
+
+std::string LogTail::encode(std::span<const StorageEngine::Write> batch, std::size_t head_bytes) {
+  std::string entry;
+  entry.reserve(encoded_bytes(batch, head_bytes));
+  entry.resize(head_bytes);
+  core::Encoder encoder(entry);
+  for (const StorageEngine::Write& write : batch) {
+    encoder.fixed8(write.record ? puts : erases);
+    encoder.bytes(write.key);
+    if (write.record) encoder.bytes(*write.record);
+  }
+  return entry;
+}
+
+std::size_t LogTail::encoded_bytes(std::span<const StorageEngine::Write> batch,
+                                   std::size_t head_bytes) {
+  std::size_t bytes = head_bytes + of_lengths;
+  for (const StorageEngine::Write& write : batch) {
+    bytes += of_lengths + write.key.size() + (write.record ? write.record->size() : 0);
+  }
+  return bytes;
+}
+
+bool LogTail::may_have(std::string_view key) const {
+  const Filter* const filter = filter_.load(std::memory_order_acquire);
+  if (filter == nullptr) return false;
+  const Place place(key, words);
+  return ((*filter)[place.word].load(std::memory_order_acquire) & place.bits) == place.bits;
+}
+
+bool LogTail::add(std::string entry, std::size_t head_bytes) {
+  if (owned_ == nullptr) {
+    owned_ = std::make_unique<Filter>();
+    filter_.store(owned_.get(), std::memory_order_release);
+  }
+  contents_.entries.push_back(std::move(entry));
+  core::Decoder decoder(std::string_view(contents_.entries.back()).substr(head_bytes));
+  while (!decoder.at_end()) {
+    const std::uint8_t kind = decoder.fixed8();
+    if (kind == 0) continue;
+    const std::string_view key = decoder.bytes(StorageEngine::key_bytes_max);
+    Record record;
+    if (kind == puts) record = decoder.bytes(StorageEngine::record_bytes_max);
+    if (!decoder.ok() || key.empty() || kind > erases) return false;
+    const Place place(key, words);
+    (*owned_)[place.word].fetch_or(place.bits, std::memory_order_release);
+    contents_.records.insert_or_assign(key, record);
+  }
+  return true;
+}
+
+LogTail::Contents LogTail::take() {
+  if (owned_ != nullptr) {
+    for (std::atomic<std::uint64_t>& word : *owned_) word.store(0, std::memory_order_release);
+  }
+  return std::exchange(contents_, {});
+}
+
+}  // namespace dynamo::storage
