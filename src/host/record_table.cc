@@ -1,6 +1,7 @@
 #include "host/record_table.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "base/hash.h"
@@ -13,6 +14,11 @@ namespace {
 constexpr std::size_t slots_min = 16;
 // What the allocator takes for a block.
 constexpr std::size_t overhead = 8;
+// Of a record, roughly.
+constexpr std::size_t bytes_usual = 512;
+// Of room in the table for each key that is remembered as asked for: so several times as many as
+// there are usual records.
+constexpr std::size_t bytes_for_each_asked = 64;
 
 }  // namespace
 
@@ -78,6 +84,12 @@ void RecordTable::Shard::make_room(std::size_t bytes_max) {
   }
 }
 
+bool RecordTable::Shard::was_asked_for(std::uint64_t hash, std::size_t bytes_max) {
+  if (asked.empty()) asked.resize(std::bit_ceil(bytes_max / bytes_for_each_asked + 1));
+  const auto bits = static_cast<std::uint8_t>(hash >> 56 | 1);  // 0: nobody
+  return std::exchange(asked[hash / shard_count & (asked.size() - 1)], bits) == bits;
+}
+
 RecordTable::Answer RecordTable::read(std::uint64_t hash, std::string_view key,
                                       absl::FunctionRef<void(std::string_view)> visit) const {
   const Shard& shard = shards_[hash % shard_count];
@@ -123,13 +135,14 @@ void RecordTable::prefetch(std::span<const core::ObjectKeyBytes> keys) const {
 void RecordTable::keep(std::uint64_t hash, std::string_view key, std::string_view record,
                        std::uint64_t stamp) {
   if (shard_bytes_max_ == 0 || record.size() > record_bytes_max) return;
-  Content content(key, record);
   Shard& shard = this->shard(hash);
   const std::lock_guard lock(shard.mutex);
   if (shard.stamp != stamp) return;
+  const bool is_full = shard.bytes + bytes_usual > shard_bytes_max_;
+  if (is_full && !shard.was_asked_for(hash, shard_bytes_max_)) return;
   Slot& slot = shard.place(hash, key);
   if (slot.content) return;
-  shard.fill(slot, hash, std::move(content));
+  shard.fill(slot, hash, Content(key, record));
   shard.bytes += slot.bytes();
   shard.make_room(shard_bytes_max_);
 }

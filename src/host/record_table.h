@@ -28,7 +28,9 @@ struct Unwritten;
 //
 // Of those that the engine has too, the ones that were not read for the longest go first, roughly:
 // a hand goes round, and takes what nobody has read since it was here last. Large ones are not
-// kept: for these the search is a small part of the work.
+// kept: for these the search is a small part of the work. And where others would have to go, what
+// the engine said is kept when it is asked for the second time within a while: of keys that are
+// many more than there is room for, most are not, and to make room for them is work for nothing.
 //
 // Thread safety: read() and keep() any thread, the others one at a time. Readers share a lock only
 // if their keys fall into one shard.
@@ -52,7 +54,7 @@ class RecordTable {
   // Brings what read() of these needs near the processor, as far as it is here. All at once: one
   // after the other, each would be waited for.
   void prefetch(std::span<const core::ObjectKeyBytes> keys) const;
-  // What the engine has said.
+  // What the engine has said; it may be kept.
   void keep(std::uint64_t hash, std::string_view key, std::string_view record, std::uint64_t stamp);
 
   // Newer than the engine's. Returns what is known of the unwritten record of that key: `fresh`, if
@@ -84,6 +86,8 @@ class RecordTable {
     std::size_t bytes = 0;  // of those that may go
     std::size_t hand = 0;   // the slot that it has come to
     std::uint64_t stamp = 0;
+    // Who was asked for lately: a few bits of the hash, in the place that others of it say.
+    std::vector<std::uint8_t> asked{};
 
     // The lowest bits of the hash have chosen the shard.
     std::size_t first_of(std::uint64_t hash) const {
@@ -99,6 +103,8 @@ class RecordTable {
     void grow();
     void remove(std::size_t slot);
     void make_room(std::size_t bytes_max);
+    // From now on it was.
+    bool was_asked_for(std::uint64_t hash, std::size_t bytes_max);
   };
   static constexpr std::size_t shard_count = 64;
 

@@ -114,6 +114,28 @@ TEST_CASE("table: it holds no more than it may, and most of what it can") {
   CHECK(found(table, "large") == "nothing");
 }
 
+// With many more keys than there is room for, each read put one in the place of another, for
+// nothing, since the next that was read was hardly ever one of them.
+TEST_CASE("table: what is asked for once takes nobody's place, and what is asked for twice does") {
+  RecordTable table(mebibyte);
+  const auto key = [](int i) { return "key" + std::to_string(i); };
+  const std::string record(200, 'x');
+  for (int i = 0; i < 2000; ++i) keep(table, key(i), record);
+  const std::size_t full = table.bytes();
+  const auto kept = [&](int from, int to) {
+    int count = 0;
+    for (int i = from; i < to; ++i) count += found(table, key(i)) == "nothing" ? 0 : 1;
+    return count;
+  };
+  const int before = kept(0, 2000);
+  for (int i = 2000; i < 12'000; ++i) keep(table, key(i), record);
+  CHECK(table.bytes() >= full);
+  CHECK(kept(0, 2000) > before * 8 / 10);
+  CHECK(kept(11'000, 12'000) < 200);
+  for (int i = 11'000; i < 12'000; ++i) keep(table, key(i), record);
+  CHECK(kept(11'000, 12'000) > 700);
+}
+
 TEST_CASE("table: what is read again and again stays, whatever else comes along") {
   RecordTable table(mebibyte);
   keep(table, "often", "tea");
