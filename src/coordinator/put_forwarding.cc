@@ -27,6 +27,11 @@ std::optional<PutForwarding::Attempt> PutForwarding::next(TimePoint now) {
   return Attempt{.owner = owners_[tried_++], .first = first, .give_up = give_up_};
 }
 
+void PutForwarding::give_more_time(TimePoint now) {
+  const auto left = std::max(deadline_ - now, TimePoint{0});
+  give_up_ = now + left / static_cast<std::int64_t>(owners_.size() - tried_ + 1);
+}
+
 void PutForwarding::skip(std::span<const std::string> nodes) {
   const auto untried = owners_.begin() + static_cast<std::ptrdiff_t>(tried_);
   owners_.erase(std::remove_if(untried, owners_.end(),

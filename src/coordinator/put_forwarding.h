@@ -46,6 +46,9 @@ class PutForwarding {
   // The owner that was last tried is alive, only slow: wait for it until the deadline.
   void be_patient() { give_up_ = deadline_; }
 
+  // The owner that was last tried gets as much of the time as each of those that are left to try.
+  void give_more_time(TimePoint now);
+
   // It is not waited for any longer than this.
   void give_up_at(TimePoint at) { give_up_ = std::min(give_up_, at); }
 

@@ -30,7 +30,7 @@ void PutCoordinator::start(const Turn& turn, const std::string& from, PutForward
   const PeerTable::Peer* peer = state_.peers.find(from);
   const bool twice = !mutated(Mutant::forward_taken_twice) && peer != nullptr &&
                      !forwards_.first_time(from, peer->boot_random, forward.operation);
-  if (twice) return;
+  if (twice || under_way(from, forward)) return;
   Record record;
   PutForwardReply applied;
   const Role role = state_.role_for(forward.key, forward.store.n).value_or(Role::stand_in);
@@ -61,6 +61,15 @@ void PutCoordinator::start(const Turn& turn, const std::string& from, PutForward
     return;
   }
   replicate(turn, from, std::move(forward), std::move(record), applied, role);
+}
+
+bool PutCoordinator::under_way(const std::string& from, const PutForward& forward) {
+  const auto known = handed_over_.find(forward.write_id);
+  if (known == handed_over_.end()) return false;
+  const auto at = operations_.find(known->second);
+  if (at == operations_.end() || at->second.from != from) return false;
+  at->second.operation_there = forward.operation;
+  return true;
 }
 
 PutForwardReply PutCoordinator::apply(const Turn& turn, const std::string& from,
@@ -126,6 +135,7 @@ void PutCoordinator::replicate(const Turn& turn, const std::string& from, PutFor
   timers_.emplace(at->second.deadline, number);
   at->second.write = replica_.write(turn, record, forward.synced, role);
   by_write_.emplace_hint(by_write_.end(), at->second.write, number);
+  if (!state_.is_self(from)) handed_over_.insert_or_assign(at->second.write_id, number);
   ask_owners(turn, at,
              {.operation = number,
               .store = std::move(forward.store),
@@ -357,6 +367,10 @@ void PutCoordinator::fail(Operations::iterator at, absl::StatusCode code, std::s
 
 void PutCoordinator::end(Operations::iterator at) {
   by_write_.erase(at->second.write);
+  const auto handed_over = handed_over_.find(at->second.write_id);
+  if (handed_over != handed_over_.end() && handed_over->second == at->first) {
+    handed_over_.erase(handed_over);
+  }
   operations_.erase(at);
   // What is over needs no timers; they would lie here until their time.
   while (!timers_.empty() && !operations_.contains(timers_.top().second)) timers_.pop();

@@ -89,6 +89,8 @@ class PutCoordinator {
   // Object and context are taken out of `forward`.
   PutForwardReply apply(const Turn& turn, const std::string& from, PutForward& forward,
                         Record& record);
+  // Whether that put is under way; if so, the answer goes to the number that was asked last.
+  bool under_way(const std::string& from, const PutForward& forward);
   void end(Operations::iterator at);
   void replicate(const Turn& turn, const std::string& from, PutForward forward, Record record,
                  const PutForwardReply& applied, Replica::Role role);
@@ -111,6 +113,7 @@ class PutCoordinator {
   Operations operations_;
   std::string body_;                                     // of the request that is sent
   RecyclingMap<std::uint64_t, std::uint64_t> by_write_;  // local writes on their way to the disk
+  RecyclingMap<WriteId, std::uint64_t> handed_over_;  // puts that others have handed to this node
   using Timer = std::pair<TimePoint, std::uint64_t>;
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
   std::vector<Finished> finished_;

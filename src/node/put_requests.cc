@@ -106,7 +106,28 @@ void PutRequests::attempt(const Turn& turn, Operations::iterator at) {
   if (mutated(Mutant::retry_under_new_id) && !attempt->first) {
     running.put.id = make_write_id(running.clock, state_.prng.next());
   }
-  ask(turn, at->first, running, attempt->first);
+  running.asked_again = false;
+  if (attempt->first) return ask(turn, at->first, running, true);
+  ask_later(turn, at);
+}
+
+// Who is asked now may have been handed many puts since this one began, and takes a number from
+// before them for one that has come before (SeenOnce).
+void PutRequests::ask_later(const Turn& turn, Operations::iterator at) {
+  const std::uint64_t number = state_.next_number();
+  later_attempts_.emplace(number, at->first);
+  at->second.later_numbers.push_back(number);
+  ask(turn, number, at->second, false);
+}
+
+PutRequests::Operations::iterator PutRequests::find(std::uint64_t number) {
+  const auto later = later_attempts_.find(number);
+  return operations_.find(later == later_attempts_.end() ? number : later->second);
+}
+
+void PutRequests::forget_later_numbers(Running& running) {
+  for (const std::uint64_t number : running.later_numbers) later_attempts_.erase(number);
+  running.later_numbers.clear();
 }
 
 void PutRequests::ask(const Turn& turn, std::uint64_t number, Running& running, bool first) {
@@ -152,6 +173,7 @@ std::uint64_t PutRequests::life_of(const std::string& node) const {
 // Under another number: the same answer may come twice, and taken for one to this draw, which may
 // have been stored, it would make two writes of the put.
 void PutRequests::ask_anew(const Turn& turn, Operations::iterator at) {
+  forget_later_numbers(at->second);
   // Not by extract(): the node handle of libstdc++ 12 never destroys its copy of an allocator.
   Running running = std::move(at->second);
   operations_.erase(at);
@@ -162,7 +184,7 @@ void PutRequests::ask_anew(const Turn& turn, Operations::iterator at) {
 }
 
 void PutRequests::reply(const Turn& turn, const std::string& from, PutForwardReply reply) {
-  const auto at = operations_.find(reply.operation);
+  const auto at = find(reply.operation);
   if (at == operations_.end()) return;
   Running& running = at->second;
   switch (reply.answer) {
@@ -211,6 +233,7 @@ PutAnswer PutRequests::answer_of(const Running& running, PutForwardReply reply) 
 void PutRequests::finish(const Turn& turn, Operations::iterator at,
                          absl::StatusOr<PutAnswer> answer) {
   turn.out.puts.push_back({at->second.put.request, std::move(answer)});
+  forget_later_numbers(at->second);
   operations_.erase(at);
   while (!timers_.empty() && !operations_.contains(timers_.top().second)) timers_.pop();
 }
@@ -235,13 +258,16 @@ void PutRequests::look_at(const Turn& turn, Operations::iterator at) {
                                      running.put.id, fmt::format(" within {} ms", took.count())));
   }
   if (forwarding.give_up() > turn.now.steady) return;  // of an earlier attempt
-  if (state_.is_self(running.attempt_owner) ||
-      state_.detector.heard_since(running.attempt_owner, running.attempt_at)) {
-    forwarding.be_patient();
-  } else {
+  if (state_.is_self(running.attempt_owner)) return forwarding.be_patient();
+  if (!state_.detector.heard_since(running.attempt_owner, running.attempt_at)) {
     forwarding.silent(running.attempt_owner);
-    attempt(turn, at);
+    return attempt(turn, at);
   }
+  // It is slow, or has never got the message: one that was away is sent more than it can take.
+  if (std::exchange(running.asked_again, true)) return forwarding.be_patient();
+  forwarding.give_more_time(turn.now.steady);
+  timers_.emplace(forwarding.give_up(), at->first);
+  ask_later(turn, at);
 }
 
 void PutRequests::expire_waiting(const Turn& turn) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <queue>
 #include <string>
 #include <utility>
@@ -54,10 +55,13 @@ class PutRequests {
     TimePoint attempt_at{};
     std::string attempt_owner{};
     std::uint64_t attempt_life = 0;  // of that owner, when it was asked
+    bool asked_again = false;        // that owner
     TimePoint started{};
     std::int64_t written_at_us = 0;
     std::int64_t expires_at_us = 0;  // 0: never
     PutForwarding forwarding;
+    // Of the attempts after the first.
+    std::vector<std::uint64_t> later_numbers{};
   };
   using Operations = RecyclingMap<std::uint64_t, Running>;
 
@@ -66,8 +70,13 @@ class PutRequests {
   NodeNames coordinators_in_order(const ClientPut& put, NodeNames all) const;
   void attempt(const Turn& turn, Operations::iterator at);
   void ask(const Turn& turn, std::uint64_t number, Running& running, bool first);
+  // Under a number of its own.
+  void ask_later(const Turn& turn, Operations::iterator at);
   std::uint64_t life_of(const std::string& node) const;
   void ask_anew(const Turn& turn, Operations::iterator at);
+  // The one that an attempt with this number belongs to.
+  Operations::iterator find(std::uint64_t number);
+  void forget_later_numbers(Running& running);
   void finish(const Turn& turn, Operations::iterator at, absl::StatusOr<PutAnswer> answer);
   PutAnswer answer_of(const Running& running, PutForwardReply reply) const;
   void look_at(const Turn& turn, Operations::iterator at);
@@ -76,6 +85,7 @@ class PutRequests {
   NodeState& state_;
   PutCoordinator& coordinator_;
   Operations operations_;
+  std::map<std::uint64_t, std::uint64_t> later_attempts_;  // their operations
   using Timer = std::pair<TimePoint, std::uint64_t>;
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>>
       timers_;  // when to look at an operation

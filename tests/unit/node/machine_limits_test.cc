@@ -178,7 +178,7 @@ TEST_CASE("the coordinator's word arrives before the deadline of the first node"
   for (const std::string& owner : owners) cluster.node(owner).up = owner == coordinator;
   cluster.advance(milliseconds(300));
   CHECK_THAT(message(cluster.done(put).status()), ContainsSubstring("1 of w=3 replicas synced it"));
-  CHECK(cluster.sent<PutForward>() == 1);
+  CHECK(cluster.sent<PutForward>() == 2);  // it was slow, and asked once more
 }
 
 TEST_CASE("late answers change nothing") {
