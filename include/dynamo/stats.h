@@ -16,7 +16,8 @@ struct Histogram {
 
 // What this node's application has asked for since the node started. The service level of the paper
 // is in get_latency.p999 and put_latency.p999: from the call until the answer is ready, reconcilers
-// not included.
+// not included. What is refused because too many requests are in flight (NodeOptions::requests_max)
+// is in the counts, but not in the latencies.
 //
 // Thread safety: a value.
 struct Stats {

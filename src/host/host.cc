@@ -67,7 +67,8 @@ Host::Host(NodeOptions options, Parts parts)
       buffer_(options_.flush_interval / 2, options_.record_cache_bytes,
               parts_.flush_part_bytes_min),
       reader_(std::make_unique<Reader>(*this)),
-      local_reads_(std::make_unique<LocalReads>(*reader_, *parts_.environment)) {}
+      local_reads_(std::make_unique<LocalReads>(*reader_, *parts_.environment)),
+      admission_(options_.requests_max) {}
 
 Host::~Host() { stop(); }
 
@@ -97,8 +98,18 @@ absl::Status Host::open_store(const core::StoreFacts& facts) {
   return status;
 }
 
+template <class Done>
+bool Host::may_begin(Admission::Kind kind, std::string_view key, Done& done) {
+  if (in_child() || stopped()) return true;  // which is said further on
+  absl::Status admitted = admission_.admit(kind, key);
+  if (admitted.ok()) return true;
+  done(std::move(admitted));
+  return false;
+}
+
 std::uint64_t Host::get(core::ClientGet get, GetDone done, By by) {
   const std::uint64_t number = ++last_request_;
+  if (!may_begin(Admission::Kind::get, get.key, done)) return number;
   get.request = number;
   const core::TimePoint since = get.asked;
   post({.event = std::move(get), .number = number, .done = std::move(done), .since = since},
@@ -117,6 +128,7 @@ void Host::handler_given() {
 
 std::uint64_t Host::put(core::ClientPut put, PutDone done, By by) {
   const std::uint64_t number = ++last_request_;
+  if (!may_begin(Admission::Kind::put, put.key, done)) return number;
   put.request = number;
   const core::TimePoint since = put.asked;
   post({.event = std::move(put), .number = number, .done = std::move(done), .since = since},
@@ -156,6 +168,7 @@ Stats Host::stats() const {
   Counts counts;
   statistics_.add_to(counts);
   local_reads_->add_to(counts);
+  admission_.add_to(counts);
   return counts.summary();
 }
 

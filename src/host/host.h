@@ -23,6 +23,7 @@
 
 #include "base/process_generation.h"
 #include "base/recycling_allocator.h"
+#include "host/admission.h"
 #include "host/environment.h"
 #include "host/local_reads.h"
 #include "host/object_buffer.h"
@@ -163,6 +164,8 @@ class Host {
   absl::Status write_now(std::string_view key, std::string_view record);
   std::optional<std::string> read_now(std::string_view key, absl::Status& status);
 
+  template <class Done>
+  bool may_begin(Admission::Kind kind, std::string_view key, Done& done);
   enum class Place { first, last };  // in the inbox
   void post(Request request, Place place = Place::last, By by = By::environment);
   bool run_inbox(Effects& effects);
@@ -187,6 +190,7 @@ class Host {
   std::unique_ptr<core::RecordReader> reader_;
   std::unique_ptr<LocalReads> local_reads_;
   Statistics statistics_;
+  Admission admission_;
   std::atomic<std::uint64_t> last_request_{0};
   std::atomic<bool> stopped_{false};
   std::atomic<std::thread::id> stopping_on_{};

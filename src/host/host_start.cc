@@ -31,7 +31,6 @@ absl::StatusOr<std::shared_ptr<Host>> Host::start(NodeOptions options, Parts par
       host->identity_,
       core::NodeSettings{.cluster_label = host->options_.cluster,
                          .partitions = host->options_.partitions,
-                         .requests_max = host->options_.requests_max,
                          .background_bytes_per_second = host->options_.background_bytes_per_second,
                          .hint_bytes_max = host->options_.hint_bytes_max,
                          .context_secrets = context_secrets(host->options_),

@@ -45,6 +45,7 @@ bool Host::run_inbox(Effects& effects) {
   for (std::size_t i = 0; i < taken_.size(); ++i) {
     if (i % core::RecordReader::expected_max == 0) expect(i);
     Request& request = taken_[i];
+    if (request.since != core::TimePoint{}) admission_.waited(at.steady - request.since);
     if (auto* get = std::get_if<GetDone>(&request.done)) {
       gets_.try_emplace(gets_.end(), request.number,
                         Pending<GetDone>{std::move(*get), request.since});
@@ -65,6 +66,7 @@ bool Host::run_inbox(Effects& effects) {
     apply(effects.actions, effects);
   }
   machine_->end_turn(at, effects.actions);
+  admission_.adjust(at.steady);
   publish_view();
   parts_.environment->wake_at(std::min(machine_->next_tick(), next_membership_tick_));
   const bool empty = taken_.empty();
@@ -112,6 +114,7 @@ void Host::apply(core::Actions& actions, Effects& effects) {
         {.ok = get.answer.ok(), .versions = get.answer.ok() ? get.answer->versions.size() : 0});
     effects.gets.emplace_back(std::move(done->second.done), std::move(get.answer));
     gets_.erase(done);
+    admission_.finished();
   }
   for (core::CompletePut& put : actions.puts) {
     const auto done = puts_.find(put.request);
@@ -120,6 +123,7 @@ void Host::apply(core::Actions& actions, Effects& effects) {
     statistics_.put_finished(finished - done->second.since, put.answer.ok());
     effects.puts.emplace_back(std::move(done->second.done), std::move(put.answer));
     puts_.erase(done);
+    admission_.finished();
   }
   for (core::CompleteWait& wait : actions.waits) {
     const auto done = waits_.find(wait.request);

@@ -74,6 +74,12 @@ void Counts::put_finished(core::TimePoint took, bool ok) {
   if (!ok) ++counts_.failed;
 }
 
+void Counts::refused(std::uint64_t gets, std::uint64_t puts) {
+  counts_.gets += gets;
+  counts_.puts += puts;
+  counts_.failed += gets + puts;
+}
+
 void Counts::add(const Counts& other) {
   counts_.gets += other.counts_.gets;
   counts_.puts += other.counts_.puts;

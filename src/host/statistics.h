@@ -44,6 +44,8 @@ class Counts {
   };
   void get_finished(core::TimePoint took, const Found& found);
   void put_finished(core::TimePoint took, bool ok);
+  // At once: of no time.
+  void refused(std::uint64_t gets, std::uint64_t puts);
   void add(const Counts& other);
   Stats summary() const;
 

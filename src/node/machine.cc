@@ -134,11 +134,6 @@ bool Machine::may_start(const Request& request, std::vector<Complete>& completio
     refusal = absl::FailedPreconditionError(
         fmt::format("{}: node \"{}\" is draining", quote(request.key), state_.self.name));
   }
-  const auto limit = static_cast<std::size_t>(state_.settings.requests_max);
-  if (refusal.ok() && gets_.size() + puts_.size() + waiting_for_view_.size() >= limit) {
-    refusal = absl::ResourceExhaustedError(fmt::format(
-        "{}: requests_max is {}, and as many are in flight", quote(request.key), limit));
-  }
   if (refusal.ok()) return true;
   completions.push_back({request.request, std::move(refusal)});
   return false;

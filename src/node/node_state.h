@@ -85,7 +85,6 @@ inline std::uint64_t cluster_seed(const Identity& cluster) { return cluster.high
 struct NodeSettings {
   std::string cluster_label{};
   int partitions = 256;
-  int requests_max = 16384;
   std::uint64_t background_bytes_per_second = 0;  // 0: no limit
   std::size_t hint_bytes_max = std::size_t{1} << 30;
   bool with_trees = true;  // off only in the benchmark that measures what they cost

@@ -56,7 +56,6 @@ void MachineCluster::start(Node& node) {
   node.machine = std::make_unique<Machine>(node.identity,
                                            NodeSettings{.cluster_label = options_.label,
                                                         .partitions = options_.partitions,
-                                                        .requests_max = options_.requests_max,
                                                         .hint_bytes_max = options_.hint_bytes_max,
                                                         .seed = ++last_random_});
   for (const auto& [key, record] : node.engine) {

@@ -72,7 +72,6 @@ class MachineCluster {
   };
 
   struct Options {
-    int requests_max = 16384;
     std::string label = "dynamo";
     int partitions = 16;
     bool with_view = true;

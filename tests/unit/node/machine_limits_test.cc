@@ -72,21 +72,6 @@ TEST_CASE("a context of another cluster, store or key is refused by name") {
              ContainsSubstring("belongs to another cluster"));
 }
 
-TEST_CASE("requests_max refuses the request beyond it, and only that") {
-  MachineCluster cluster({"a", "b", "c"}, {.requests_max = 2});
-  const std::uint64_t get = cluster.get("a", "k");
-  const std::uint64_t put = cluster.put("a", "k", "tea");
-  const std::uint64_t beyond = cluster.put("a", "k", "book");
-  REQUIRE(cluster.finished(beyond));
-  CHECK(absl::IsResourceExhausted(cluster.done(beyond).status()));
-  CHECK(message(cluster.done(beyond).status()) ==
-        "\"k\": requests_max is 2, and as many are in flight");
-  cluster.run();
-  CHECK(cluster.got(get).ok());
-  CHECK(cluster.done(put).ok());
-  CHECK(cluster.put_now("a", "k", "book").ok());
-}
-
 TEST_CASE("w above the members that own data is FAILED_PRECONDITION, and says so") {
   MachineCluster cluster({"a", "b"});
   const auto put = cluster.put_now("a", "k", "tea", {.w = 3});

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+#include <absl/status/status.h>
+
+#include "base/time.h"
+#include "host/statistics.h"
+
+namespace dynamo::host {
+
+// How many requests may be in flight, those that wait for their turn among them: as many as the
+// node's options say. But once as many were, and the node itself is late, which is overload, only
+// as many as it answers within `late_after`: what is let in then waits for a short time only, and
+// what is not is told at once, by the thread that asks. When the node is in time again it lets in
+// more, and everything once a second has gone by in which nobody was refused.
+//
+// Only lateness of this node counts, and not how long requests take: when others are slow or away,
+// to let in less would make an outage of it.
+//
+// Thread safety: admit() any thread, the others one at a time.
+class Admission {
+ public:
+  // A request that waits for its turn on average longer than this has met a node that is late.
+  static constexpr auto late_after = std::chrono::milliseconds(2);
+
+  explicit Admission(int requests_max) : requests_max_(requests_max), limit_(requests_max) {}
+
+  enum class Kind { get, put };
+  // OK: it is in flight until finished(). RESOURCE_EXHAUSTED: there are too many.
+  absl::Status admit(Kind kind, std::string_view key);
+  void finished() {
+    in_flight_.fetch_sub(1, std::memory_order_relaxed);
+    ++answered_;
+  }
+
+  // One that has its turn `now` has waited for it for so long.
+  void waited(core::TimePoint duration) {
+    waited_ += duration;
+    ++begun_;
+  }
+  // The turn is over.
+  void adjust(core::TimePoint now);
+
+  int limit() const { return limit_.load(std::memory_order_relaxed); }
+  void add_to(Counts& counts) const;
+
+ private:
+  void decide(core::TimePoint now);
+
+  const int requests_max_;
+  std::atomic<int> in_flight_{0};
+  std::atomic<int> limit_;
+  std::atomic<std::uint64_t> refused_gets_{0};
+  std::atomic<std::uint64_t> refused_puts_{0};
+
+  // Since `window_` began.
+  core::TimePoint window_{};
+  core::TimePoint waited_{};
+  std::int64_t begun_ = 0;
+  std::int64_t answered_ = 0;
+
+  std::uint64_t refused_before_ = 0;  // the window
+  core::TimePoint last_refusal_{};    // the end of the last window that had one
+};
+
+}  // namespace dynamo::host
