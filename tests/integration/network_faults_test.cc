@@ -5,7 +5,8 @@
 // not.
 //
 // DYNAMO_NETWORK_ROUNDS: how many rounds of faults; DYNAMO_NETWORK_SECONDS: at least for so long.
-// DYNAMO_PAUSE_SECONDS: how long a process is paused. DYNAMO_SEED.
+// DYNAMO_PAUSE_SECONDS: how long a process is paused. DYNAMO_SEED. DYNAMO_SOAK_PLOT: the file for a
+// plot of what they took.
 
 #include <algorithm>
 #include <array>
@@ -22,6 +23,8 @@
 #include "catch.hpp"
 #include "child_node.h"
 #include "network.h"
+#include "soak_report.h"
+#include "unit/storage/lmdb_pages.h"
 
 namespace {
 
@@ -69,17 +72,31 @@ class Cluster {
   }
   ChildNode& operator[](std::size_t i) { return *nodes_[i]; }
 
-  // Resident memory of all, in KiB, and the most descriptors of one.
-  std::pair<long, long> resources() const {
-    std::pair<long, long> sum{0, 0};
+  // What they take now, but for the time and the hints.
+  test::SoakSample resources() const {
+    test::SoakSample sum;
     for (const auto& node : nodes_) {
       const std::string process = "/proc/" + std::to_string(node->pid());
       std::ifstream in(process + "/status");
       for (std::string line; std::getline(in, line);) {
-        if (line.starts_with("VmRSS:")) sum.first += std::atol(line.c_str() + 6);
+        if (line.starts_with("VmRSS:")) sum.kibibytes += std::atol(line.c_str() + 6);
       }
       const std::filesystem::directory_iterator open(process + "/fd");
-      sum.second = std::max(sum.second, static_cast<long>(std::distance(begin(open), end(open))));
+      sum.descriptors =
+          std::max(sum.descriptors, static_cast<long>(std::distance(begin(open), end(open))));
+    }
+    for (const auto& directory : std::filesystem::directory_iterator(data_.path())) {
+      const auto file = directory.path() / "data.mdb";
+      sum.database_bytes += static_cast<double>(std::filesystem::file_size(file));
+      sum.page_bytes += static_cast<double>(test::page_bytes(directory.path()));
+    }
+    return sum;
+  }
+  // Kept for others, by those that answer.
+  long hints(std::size_t without) {
+    long sum = 0;
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      if (i != without) sum += std::atol(nodes_[i]->call("hints").c_str() + 3);
     }
     return sum;
   }
@@ -250,8 +267,8 @@ struct Durations {
 };
 
 // One round of faults under the workload. Prints what it was like.
-void run_round(int round, const Faults& faults, const Durations& durations, test::Network& network,
-               Cluster& cluster) {
+test::SoakSample run_round(int round, const Faults& faults, const Durations& durations,
+                           test::Network& network, Cluster& cluster) {
   Workload workload(cluster, round);
   ChildNode& victim = cluster[faults.victim()];
   const bool pauses = faults.process == Faults::paused;
@@ -282,20 +299,23 @@ void run_round(int round, const Faults& faults, const Durations& durations, test
     cluster.start(faults.victim());
   }
   work_for(durations.cut / 4, nobody, nobody);
+  const long hints = cluster.hints(nobody);
   network.heal();
   const auto healed = steady_clock::now();
   workload.wave(nobody, nobody);
   const std::string slow = settle(cluster);
   const double settled = seconds_since(healed);
   const std::string missing = workload.missing();
-  const auto [kib, descriptors] = cluster.resources();
+  test::SoakSample taken = cluster.resources();
+  taken.hints = hints;
   std::cout << "round " << round << ": " << faults.text() << ": " << workload.acknowledged()
             << " acknowledged, " << workload.unknown() << " unknown, " << workload.refused()
-            << " refused; equal " << settled << " s after healing; " << kib / 1024 << " MiB, "
-            << descriptors << " descriptors" << slow << std::endl;
+            << " refused; equal " << settled << " s after healing; " << taken.kibibytes / 1024
+            << " MiB, " << taken.descriptors << " descriptors" << slow << std::endl;
   INFO(missing);
   REQUIRE(missing.empty());
   REQUIRE(workload.acknowledged() > 100);
+  return taken;
 }
 
 }  // namespace
@@ -314,11 +334,19 @@ TEST_CASE("five processes on a network that is cut lose nothing that was acknowl
   std::mt19937_64 random(static_cast<std::uint64_t>(seed));
   Cluster cluster(network);
   const auto start = steady_clock::now();
+  test::SoakReport report;
   for (int round = 0; round < rounds || seconds_since(start) < soak_seconds; ++round) {
     const Faults faults = draw(round, random);
     INFO("round " << round << ": " << faults.text());
-    run_round(round, faults, durations, network, cluster);
+    test::SoakSample taken = run_round(round, faults, durations, network, cluster);
+    taken.minutes = seconds_since(start) / 60;
+    report.add(taken);
   }
+  std::cout << report.table();
+  if (const char* plot = std::getenv("DYNAMO_SOAK_PLOT"); plot != nullptr) {
+    std::ofstream(plot) << report.svg();
+  }
+  CHECK(report.growth() == "");
 }
 
 // What buffered stores promise is less, and so the check must find what they lose: the last second,
