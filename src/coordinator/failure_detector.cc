@@ -20,6 +20,7 @@ void FailureDetector::set_peers(const std::vector<std::string>& peers, TimePoint
     peers_.try_emplace(name, Peer{.heard_at = now, .probe_at = first});
   }
   next_ = peers_.empty() ? TimePoint::max() : now;
+  ++changes_;
 }
 
 TimePoint FailureDetector::idle_period() const {
@@ -44,7 +45,7 @@ void FailureDetector::heard(std::string_view name, TimePoint now) {
   peer->heard = true;
   peer->waiting = false;
   peer->probes = 0;
-  peer->reachable = true;
+  if (!std::exchange(peer->reachable, true)) ++changes_;
   peer->probe_at = now + idle_period();
 }
 
@@ -90,6 +91,7 @@ std::vector<std::string> FailureDetector::tick(TimePoint now, std::vector<std::s
     // Late once: this process was away. Late time and again: it is slow, and must still decide.
     if (silent && peer.reachable && (!peer.late || was_late)) {
       peer.reachable = false;
+      ++changes_;
       lost.push_back(name);
     }
     ++peer.probes;

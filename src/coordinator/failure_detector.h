@@ -50,6 +50,8 @@ class FailureDetector {
   TimePoint idle_period() const;
 
   bool reachable(std::string_view peer) const;
+  // How often that has changed of any of them, so that whoever looks at all need not look again.
+  std::uint64_t changes() const { return changes_; }
   struct Standing {
     bool reachable = true;
     TimePoint round_trip{};  // as round_trip_of()
@@ -83,6 +85,7 @@ class FailureDetector {
   const Peer* find(std::string_view peer) const;
 
   std::map<std::string, Peer, std::less<>> peers_;
+  std::uint64_t changes_ = 0;
   // Not after the first probe_at: asked for in every turn, and exact only after a tick.
   TimePoint next_ = TimePoint::max();
 };

@@ -121,6 +121,9 @@ std::string_view ExchangeRounds::trouble(int partition) const {
 }
 
 void ExchangeRounds::watch_peers(TimePoint now) {
+  // There may be a thousand of them, and ticks come many times a second.
+  const std::pair watched{state_.ring->view_number(), state_.detector.changes()};
+  if (std::exchange(watched_, watched) == watched) return;
   for (const Member& member : state_.ring->members()) {
     if (state_.is_self(member.name)) continue;
     if (!state_.detector.reachable(member.name)) {

@@ -141,6 +141,7 @@ class ExchangeRounds {
   Rounds rounds_;                                    // that run, by number
   std::map<std::uint64_t, std::uint64_t> by_write_;  // whose round waits for the write
   std::set<std::string, std::less<>> lost_;          // peers
+  std::pair<std::uint64_t, std::uint64_t> watched_;  // the view and the changes that it is of
   TimePoint next_start_{};
   TimePoint hurried_until_{};
   TimePoint last_tick_{};

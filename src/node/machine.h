@@ -99,10 +99,13 @@ class Machine {
   void take(const Turn& turn, const PacketReceived& received, Packet& packet);
   void expect(const Turn& turn, std::span<const Message> messages);
   ObjectKeyBytes expect_read(const auto& request) const {
-    return object_key_in_place(state_.place(request.store.name, request.key));
+    const ObjectKey at = state_.place(request.store.name, request.key);
+    if (state_.ring != nullptr) state_.ring->prefetch(at.hash);
+    return object_key_in_place(at);
   }
   ObjectKeyBytes expect_write(const auto& request) const {
     const ObjectKey at = state_.place(request.store.name, request.key);
+    if (state_.ring != nullptr) state_.ring->prefetch(at.hash);
     state_.trees.prefetch(at);
     return object_key_in_place(at);
   }

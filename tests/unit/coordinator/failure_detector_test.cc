@@ -136,6 +136,22 @@ TEST_CASE("one packet brings a peer back") {
   }
 }
 
+TEST_CASE("detector: who looks at all peers need not look again unless one is lost or comes back") {
+  PeersOnWire wire({{"b", {1ms}}, {"c", {1ms}}}, start);
+  wire.run_for(5s);
+  const std::uint64_t before = wire.detector.changes();
+  wire.run_for(5s);
+  CHECK(wire.detector.changes() == before);
+  wire.peer("c").up = false;
+  wire.run_for(10s);
+  CHECK(wire.detector.changes() == before + 1);
+  wire.peer("c").up = true;
+  wire.run_for(10s);
+  CHECK(wire.detector.changes() == before + 2);
+  wire.detector.set_peers({"b"}, wire.now);
+  CHECK(wire.detector.changes() == before + 3);
+}
+
 TEST_CASE("the reason says for how long nothing came") {
   PeersOnWire wire({{"b", {1ms}}}, start);
   wire.run_for(1ms);
