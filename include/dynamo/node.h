@@ -69,7 +69,11 @@ struct NodeOptions {
   // Writes that this node keeps for owners that cannot be reached, in bytes. Beyond it, it refuses
   // to stand in; what it has accepted is never dropped. 0: it never stands in.
   std::size_t hint_bytes_max = std::size_t{1} << 30;
-  // Requests in flight on this node, as coordinator; beyond it RESOURCE_EXHAUSTED. 1 to 1,048,576.
+  // Requests in flight that were asked of this node; beyond it RESOURCE_EXHAUSTED, at once, on the
+  // thread that asks. In overload, which is when as many were in flight and requests wait for their
+  // turn, the node lets in fewer, so that these take about as long as they do otherwise; until then
+  // each waits for all before it. So: what the node can do in the time that is worth waiting for. 1
+  // to 1,048,576.
   int requests_max = 16384;
   // Authenticates contexts that leave trusted processes, with HMAC-SHA256: the same on every node,
   // best 32 random bytes. Contexts encoded here then carry a MAC, and a decoded one without the

@@ -50,11 +50,13 @@ void Admission::decide(core::TimePoint now) {
   if (somebody_was) last_refusal_ = now;
   int next = limit;
   if (somebody_was && begun_ > 0 && waited_ / begun_ > late_after) {
-    // As many as it answers in that time, at the rate of this window.
-    const auto fits = answered_ * core::TimePoint(late_after) / (now - window_);
-    next = static_cast<int>(std::clamp<std::int64_t>(fits, std::min(limit_min, limit), limit));
+    // As many as it answers in that time, at the rate of this window; but not at once, which would
+    // be too few where requests wait for others.
+    const auto fits = answered_ * core::TimePoint(wanted) / (now - window_);
+    const int least = std::min(limit, std::max(limit_min, limit / 2));
+    next = static_cast<int>(std::clamp<std::int64_t>(fits, least, limit));
   } else if (somebody_was) {
-    next = limit + limit / 4;
+    next = limit + limit / 8;
   } else if (now - last_refusal_ >= calm_after) {
     next = requests_max_;
   }

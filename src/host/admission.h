@@ -13,9 +13,9 @@
 namespace dynamo::host {
 
 // How many requests may be in flight, those that wait for their turn among them: as many as the
-// node's options say. But once as many were, and the node itself is late, which is overload, only
-// as many as it answers within `late_after`: what is let in then waits for a short time only, and
-// what is not is told at once, by the thread that asks. When the node is in time again it lets in
+// node's options say. But once as many were, and the node itself is late, which is overload, step
+// by step as few as it answers within `wanted`: what is let in then waits for a short time only,
+// and what is not is told at once, by the thread that asks. When the node is in time it lets in
 // more, and everything once a second has gone by in which nobody was refused.
 //
 // Only lateness of this node counts, and not how long requests take: when others are slow or away,
@@ -24,8 +24,10 @@ namespace dynamo::host {
 // Thread safety: admit() any thread, the others one at a time.
 class Admission {
  public:
-  // A request that waits for its turn on average longer than this has met a node that is late.
-  static constexpr auto late_after = std::chrono::milliseconds(2);
+  // If requests wait longer than this for their turn, in the mean, the node is late. A full turn of
+  // usual requests takes about as long.
+  static constexpr auto late_after = std::chrono::microseconds(300);
+  static constexpr auto wanted = std::chrono::milliseconds(2);
 
   explicit Admission(int requests_max) : requests_max_(requests_max), limit_(requests_max) {}
 

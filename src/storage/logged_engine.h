@@ -30,14 +30,12 @@ namespace dynamo::storage {
 // old one and the other, empty by then, is young; with what is written from here on, the old one
 // moves to the engine, in parts: nobody waits for more than one of them.
 //
-//   write(small) --> young log, synced --> its tail         read, scan: young tail, old tail,
-//   engine
+//   write(small) --> young log, synced --> its tail         read: young tail, old tail, engine
 //                        | it is full, and becomes
 //                        v
-//                    old log and tail --> engine, a part with every few writes; then it is cleared
+//                    old log and tail --> engine, a part with every few writes; then cleared
 //
-//   write(large) ---------------------> engine, synced; if one of the tails has a key of it, both
-//                                       logs move before
+//   write(large) ---------------------> engine, synced; both logs before, if they have a key of it
 //
 // While a log has a key, the engine's record of it is older than the log's last, or the same: of
 // such keys the engine gets what is in the logs and nothing else, the old one's before the young

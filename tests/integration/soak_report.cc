@@ -51,7 +51,8 @@ std::string SoakReport::svg() const {
     }
     plot.lines.push_back(std::move(added));
   };
-  line("resident MiB", [](const SoakSample& sample) { return static_cast<double>(sample.kibibytes) / 1024; });
+  line("resident MiB",
+       [](const SoakSample& sample) { return static_cast<double>(sample.kibibytes) / 1024; });
   line("descriptors", [](const SoakSample& sample) { return sample.descriptors; });
   line("hints before healing", [](const SoakSample& sample) { return sample.hints; });
   line("files to data", file_ratio);
