@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <future>
@@ -19,6 +20,7 @@ namespace bench {
 namespace {
 
 constexpr const char* store_name = "bench";
+constexpr const char* gossip = "gossip";
 
 // The engine beneath, and a count of what goes into it.
 class Counting final : public dynamo::StorageEngine {
@@ -50,16 +52,39 @@ dynamo::Member to_member(const std::string& text) {
   return {.name = text.substr(0, equals), .address = text.substr(equals + 1)};
 }
 
-std::unique_ptr<dynamo::Node> start(const std::string& name, const std::filesystem::path& directory,
-                                    const std::vector<std::string>& texts, asio::io_context* io,
-                                    Commits& commits) {
+void add_idle_members(int count, std::vector<dynamo::Member>& members) {
+  for (int i = 0; i < count; ++i) {
+    // Where nobody listens.
+    members.push_back({.name = fmt::format("idle{:04}", i),
+                       .address = fmt::format("127.0.{}.{}:1", 1 + i / 250, 1 + i % 250),
+                       .weight = 1e-6});
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<dynamo::Node> start_node(const std::string& name,
+                                         const std::filesystem::path& directory,
+                                         const std::vector<std::string>& texts,
+                                         asio::io_context* io, Commits& commits) {
   std::vector<dynamo::Member> members;
   dynamo::NodeOptions options{.name = name, .data_dir = directory};
   for (const std::string& text : texts) {
+    if (text == gossip) continue;
+    if (text.starts_with('+')) {
+      add_idle_members(std::stoi(text), members);
+      options.partitions = 65536;
+      continue;
+    }
     members.push_back(to_member(text));
     if (members.back().name == name) options.listen = members.back().address;
   }
-  dynamo::Components parts{.membership = dynamo::fixed_membership(members)};
+  dynamo::Components parts;
+  if (texts.back() == gossip) {
+    for (const dynamo::Member& member : members) options.seeds.push_back(member.address);
+  } else {
+    parts.membership = dynamo::fixed_membership(members);
+  }
   auto engine = dynamo::lmdb_storage({.path = directory});
   if (!engine.ok()) give_up(engine.status().ToString());
   parts.storage = std::make_unique<Counting>(*std::move(engine), commits);
@@ -69,32 +94,55 @@ std::unique_ptr<dynamo::Node> start(const std::string& name, const std::filesyst
   return std::make_unique<dynamo::Node>(*std::move(node));
 }
 
-}  // namespace
+dynamo::Store open_store(dynamo::Node& node, dynamo::Durability durability, int r, int w) {
+  auto store = node.open(store_name, {.quorum = {.n = 3, .r = r, .w = w},
+                                      .durability = durability,
+                                      .timeout = std::chrono::seconds(30)});
+  if (!store.ok()) give_up(store.status().ToString());
+  return *std::move(store);
+}
 
-Cluster::Cluster(const std::string& program, const std::filesystem::path& directory,
-                 asio::io_context* io)
-    : io_(io) {
+std::vector<std::string> loopback_members() {
   std::vector<std::string> members;
   char name = 'a';
   for (const int port : example::loopback_ports(3)) {
     members.push_back(fmt::format("{}=127.0.0.1:{}", name++, port));
   }
-  std::filesystem::remove_all(directory);
-  for (const std::string other : {"b", "c"}) {
-    std::vector<std::string> command = {program, "--node", other, (directory / other).string()};
-    command.insert(command.end(), members.begin(), members.end());
-    peers_.push_back(std::make_unique<Child>(std::move(command), "ready"));
-    others_.push_back(peers_.back()->pid());
-  }
-  node_ = start("a", directory / "a", members, io, commits_);
+  return members;
 }
 
+Cluster::Cluster(const std::string& program, const std::filesystem::path& directory,
+                 asio::io_context* io, const Options& options)
+    : program_(program), directory_(directory), io_(io) {
+  members_ = loopback_members();
+  if (options.idle > 0) members_.push_back(fmt::format("+{}", options.idle));
+  if (options.gossip) members_.emplace_back(gossip);
+  std::filesystem::remove_all(directory);
+  for (const char* other : {"b", "c"}) add_peer(other);
+  node_ = start_node("a", directory / "a", members_, io, commits_);
+}
+
+void Cluster::add_peer(const std::string& name) {
+  std::vector<std::string> command = {program_, "--node", name, (directory_ / name).string()};
+  command.insert(command.end(), members_.begin(), members_.end());
+  peers_.push_back(std::make_unique<Child>(std::move(command), "ready"));
+  others_.push_back(peers_.back()->pid());
+}
+
+void Cluster::join(const std::string& name) {
+  const std::vector<std::string> seeds = members_;
+  const int port = example::loopback_ports(1).front();
+  members_.insert(members_.begin(), fmt::format("{}=127.0.0.1:{}", name, port));
+  add_peer(name);
+  members_ = seeds;
+}
+
+void Cluster::stop_one() const { ::kill(others_.front(), SIGSTOP); }
+
+void Cluster::resume_one() const { ::kill(others_.front(), SIGCONT); }
+
 dynamo::Store Cluster::store(dynamo::Durability durability, int r, int w) {
-  auto store = node_->open(store_name, {.quorum = {.n = 3, .r = r, .w = w},
-                                        .durability = durability,
-                                        .timeout = std::chrono::seconds(30)});
-  if (!store.ok()) give_up(store.status().ToString());
-  return *std::move(store);
+  return open_store(*node_, durability, r, w);
 }
 
 std::vector<dynamo::Context> Cluster::fill(const std::vector<std::string>& keys,
@@ -117,7 +165,10 @@ std::vector<dynamo::Context> Cluster::fill(const std::vector<std::string>& keys,
                     one();
                   }));
   };
-  for (int i = 0; i < 128; ++i) one();
+  // With more at once than a transport keeps for a peer, some would be lost.
+  constexpr std::size_t bytes_in_flight = std::size_t{2} << 20;
+  const std::size_t in_flight = std::clamp<std::size_t>(bytes_in_flight / object.size(), 1, 128);
+  for (std::size_t i = 0; i < in_flight; ++i) one();
   io.restart();
   while (missing > 0) io.run_one();
   settle();
@@ -133,9 +184,9 @@ void Cluster::settle() const {
 }
 
 Sample Cluster::with_one_stopped(const std::function<Sample()>& measure) const {
-  ::kill(others_.front(), SIGSTOP);
+  stop_one();
   const Sample sample = measure();
-  ::kill(others_.front(), SIGCONT);
+  resume_one();
   bool converged = false;
   node_->async_await_converged(std::chrono::minutes(2), [&](const absl::Status& status) {
     if (!status.ok()) give_up(status.ToString());
@@ -149,7 +200,7 @@ Sample Cluster::with_one_stopped(const std::function<Sample()>& measure) const {
 void run_node(const std::string& name, const std::filesystem::path& directory,
               const std::vector<std::string>& members) {
   Commits commits;
-  const auto node = start(name, directory, members, nullptr, commits);
+  const auto node = start_node(name, directory, members, nullptr, commits);
   std::puts("ready");
   std::fflush(stdout);
   await_parent();

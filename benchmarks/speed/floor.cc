@@ -22,6 +22,8 @@ struct Header {
   FloorFrame::Type type;
 };
 
+}  // namespace
+
 void serve(asio::io_context& io, int port, const FloorLink::OnFrame& on_frame) {
   tcp::acceptor acceptor(io, loopback(port));
   std::function<void()> accept = [&] {
@@ -44,8 +46,6 @@ std::shared_ptr<FloorLink> dial(asio::io_context& io, int port, FloorLink::OnFra
   link->read();
   return link;
 }
-
-}  // namespace
 
 FloorLink::FloorLink(tcp::socket socket, OnFrame on_frame)
     : Stream(std::move(socket)), on_frame_(std::move(on_frame)) {}

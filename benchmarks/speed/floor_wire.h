@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -47,5 +48,9 @@ class FloorLink : public Stream {
 
   const OnFrame on_frame_;
 };
+
+// Takes connections on that port for ever; prints "ready" first.
+void serve(asio::io_context& io, int port, const FloorLink::OnFrame& on_frame);
+std::shared_ptr<FloorLink> dial(asio::io_context& io, int port, FloorLink::OnFrame on_frame);
 
 }  // namespace bench

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <numeric>
 #include <thread>
@@ -14,6 +15,8 @@ namespace bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr double zipf = 0.99;
 
 double seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
@@ -106,12 +109,39 @@ class ClosedLoop {
 
 }  // namespace
 
-std::uint64_t Keys::next() {
+Keys::Keys(std::uint64_t count, std::uint64_t seed, Popularity popularity)
+    : count_(count), state_(seed * 2 + 1), popularity_(popularity) {
+  if (popularity_ == Popularity::uniform) return;
+  for (std::uint64_t k = 1; k <= count_; ++k) zeta_ += std::pow(static_cast<double>(k), -zipf);
+  const double of_two = 1 + std::pow(2.0, -zipf);
+  eta_ = (1 - std::pow(2.0 / static_cast<double>(count_), 1 - zipf)) / (1 - of_two / zeta_);
+}
+
+std::uint64_t Keys::draw() {
   // xorshift64*: the load must not cost more than what it loads.
   state_ ^= state_ >> 12;
   state_ ^= state_ << 25;
   state_ ^= state_ >> 27;
-  return ((state_ * 0x2545f4914f6cdd1d) >> 16) % count_;
+  return (state_ * 0x2545f4914f6cdd1d) >> 16;
+}
+
+double Keys::draw_share() {
+  return static_cast<double>(draw()) / static_cast<double>(std::uint64_t{1} << 48);
+}
+
+// "Quickly Generating Billion-Record Synthetic Databases", Gray et al., SIGMOD 1994, as in YCSB.
+std::uint64_t Keys::next() {
+  if (popularity_ == Popularity::uniform) return draw() % count_;
+  const double share = draw_share();
+  std::uint64_t rank = 0;
+  if (share * zeta_ >= 1 + std::pow(2.0, -zipf)) {
+    rank = static_cast<std::uint64_t>(static_cast<double>(count_) *
+                                      std::pow(eta_ * share - eta_ + 1, 1 / (1 - zipf)));
+  } else if (share * zeta_ >= 1) {
+    rank = 1;
+  }
+  // Scattered, so that popular keys are not neighbours on the disk.
+  return (rank * 0x9e3779b97f4a7c15) % count_;
 }
 
 Sample run_load(asio::io_context& io, const Load& load, Keys& keys, std::span<const pid_t> others,

@@ -13,17 +13,27 @@
 // A closed loop: as many operations in flight as asked for, each followed by the next.
 namespace bench {
 
-// The numbers of keys, uniformly and the same in every run.
+// The numbers of keys, the same in every run. Uniformly; or zipfian, as YCSB draws them: the k-th
+// most popular of them with a probability that goes with k to the power of -0.99, and popular ones
+// anywhere among the others.
 //
 // Thread safety: one thread at a time.
 class Keys {
  public:
-  Keys(std::uint64_t count, std::uint64_t seed) : count_(count), state_(seed * 2 + 1) {}
+  enum class Popularity { uniform, zipfian };
+
+  Keys(std::uint64_t count, std::uint64_t seed, Popularity popularity = Popularity::uniform);
   std::uint64_t next();
 
  private:
-  const std::uint64_t count_;
+  std::uint64_t draw();
+  double draw_share();  // 0 to 1, 1 excluded
+
+  std::uint64_t count_;
   std::uint64_t state_;
+  Popularity popularity_;
+  double zeta_ = 0;  // the sum of all k^-0.99
+  double eta_ = 0;
 };
 
 struct Load {

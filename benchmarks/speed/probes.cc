@@ -13,13 +13,6 @@ namespace {
 
 constexpr std::size_t object_bytes = 100;
 
-std::vector<std::string> key_names(std::uint64_t count) {
-  std::vector<std::string> names;
-  names.reserve(count);
-  for (std::uint64_t i = 0; i < count; ++i) names.push_back(fmt::format("key:{:012}", i));
-  return names;
-}
-
 std::vector<std::string> peer(const std::string& program, const char* role, int port) {
   return {program, role, std::to_string(port)};
 }
@@ -39,7 +32,6 @@ Bench::Bench(std::string program, const std::filesystem::path& directory, const 
       names_(key_names(scale.keys)),
       object_(object_bytes, 'x'),
       keys_(scale.keys, 1),
-      busy_(scale.keys),
       ports_(example::loopback_ports(5)),
       echo_peer_(peer(program, "--echo", ports_[0]), "ready"),
       floor_b_(peer(program, "--floor", ports_[1]), "ready"),
@@ -55,13 +47,13 @@ Bench::Bench(std::string program, const std::filesystem::path& directory, const 
       raw_(directory / "raw", names_, object_),
       on_loop_(program, directory / "on_loop", &io_),
       threaded_(program, directory / "threaded", nullptr),
+      work_(io_, on_loop_, names_, object_, Keys(scale.keys, 2)),
       buffered_(on_loop_.store(dynamo::Durability::buffered)),
       synced_(on_loop_.store(dynamo::Durability::synced)),
       blocking_(threaded_.store(dynamo::Durability::buffered)),
       local_(threaded_.store(dynamo::Durability::buffered, 1)) {
   floor_.fill(names_, object_);
   synced_floor_.fill(names_, object_);
-  contexts_ = on_loop_.fill(names_, object_);
   threaded_.fill(names_, object_);
 }
 
@@ -80,9 +72,10 @@ std::vector<Probe> Bench::peer_probes() {
   const auto beside = [&](const char* name, std::function<Sample()> measure) {
     probes.push_back({fmt::format("{}, beside peers", name), std::move(measure)});
   };
-  beside("get, 64", [this] { return gets(load(64)); });
-  beside("put buffered, 64", [this] { return buffered_puts(steady(64)); });
-  beside("put synced, 64", [this] { return puts(synced_, load(64)); });
+  beside("get, 64", [this] { return work_.gets(buffered_, load(64)); });
+  beside("put buffered, 64",
+         [this] { return work_.buffered_puts(buffered_, steady(64, scale_.flushes)); });
+  beside("put synced, 64", [this] { return work_.puts(synced_, load(64)); });
   add_peer_probes(probes);
   return probes;
 }
@@ -102,66 +95,23 @@ void Bench::start_peers() {
   }
 }
 
-Sample Bench::gets(const Load& load) {
-  return run_load(io_, load, keys_, on_loop_.others(),
-                  [this](std::uint64_t key, std::function<void()> done) {
-                    buffered_.async_get(names_[key], [done = std::move(done)](auto got) {
-                      if (!got.ok()) give_up(got.status().ToString());
-                      if (!got->found()) give_up("a key is missing");
-                      done();
-                    });
-                  });
-}
-
-Sample Bench::puts(const dynamo::Store& store, const Load& load) {
-  return run_load(io_, load, keys_, on_loop_.others(),
-                  [this, &store](std::uint64_t key, std::function<void()> done) {
-                    // Two puts at once of one key would make siblings, which are not measured here.
-                    while (busy_[key]) key = (key + 1) % scale_.keys;
-                    busy_[key] = true;
-                    store.async_put(names_[key], contexts_[key], object_,
-                                    [this, key, done = std::move(done)](auto put) {
-                                      if (!put.ok()) give_up(put.status().ToString());
-                                      contexts_[key] = std::move(put->context);
-                                      busy_[key] = false;
-                                      done();
-                                    });
-                  });
-}
-
-Sample Bench::buffered_puts(const Load& load) {
-  const std::uint64_t batches = on_loop_.commits().batches;
-  const std::uint64_t records = on_loop_.commits().records;
-  const Sample sample = puts(buffered_, load);
-  batch_ = static_cast<double>(on_loop_.commits().records - records) /
-           static_cast<double>(std::max<std::uint64_t>(1, on_loop_.commits().batches - batches));
-  on_loop_.settle();
-  return sample;
-}
-
-Load Bench::steady(int in_flight) const {
-  const double flush_seconds =
-      std::chrono::duration<double>(dynamo::NodeOptions{}.flush_interval).count();
-  return {.in_flight = in_flight,
-          .seconds = scale_.flushes * flush_seconds,
-          .warm_up_seconds = std::min(1.0, scale_.flushes) * flush_seconds};
-}
-
 void Bench::add_library_probes(std::vector<Probe>& probes) {
   const auto found = [](const absl::StatusOr<dynamo::GetResult>& got) {
     if (!got.ok() || !got->found()) give_up(got.status().ToString());
   };
-  probes.push_back({"get, 1", [this] { return gets(load(1)); }});
-  probes.push_back({"get, 64", [this] { return gets(load(64)); }});
-  probes.push_back({"put buffered, 64", [this] { return buffered_puts(steady(64)); }});
-  probes.push_back({"flusher's batch", [this] { return Sample{.per_second = batch_}; }});
+  probes.push_back({"get, 1", [this] { return work_.gets(buffered_, load(1)); }});
+  probes.push_back({"get, 64", [this] { return work_.gets(buffered_, load(64)); }});
+  probes.push_back({"put buffered, 64",
+                    [this] { return work_.buffered_puts(buffered_, steady(64, scale_.flushes)); }});
+  probes.push_back(
+      {"flusher's batch", [this] { return Sample{.value = work_.records_a_batch()}; }});
   probes.push_back({"put buffered, 1", [this] {
-                      const Sample sample = puts(buffered_, load(1));
+                      const Sample sample = work_.puts(buffered_, load(1));
                       on_loop_.settle();
                       return sample;
                     }});
-  probes.push_back({"put synced, 1", [this] { return puts(synced_, load(1)); }});
-  probes.push_back({"put synced, 64", [this] { return puts(synced_, load(64)); }});
+  probes.push_back({"put synced, 1", [this] { return work_.puts(synced_, load(1)); }});
+  probes.push_back({"put synced, 64", [this] { return work_.puts(synced_, load(64)); }});
   probes.push_back({"blocking get", [this, found] {
                       return run_blocking(
                           load(1), keys_, threaded_.others(),
@@ -178,17 +128,19 @@ void Bench::add_library_probes(std::vector<Probe>& probes) {
 void Bench::add_stopped_probes(std::vector<Probe>& probes) {
   const Load healthy = load(16);
   const Load stopped = {.in_flight = 16, .seconds = scale_.seconds, .warm_up_seconds = 4};
-  probes.push_back({"get, 16", [this, healthy] { return gets(healthy); }});
+  probes.push_back({"get, 16", [this, healthy] { return work_.gets(buffered_, healthy); }});
   probes.push_back({"get, 16, one stopped", [this, stopped] {
-                      return on_loop_.with_one_stopped([&] { return gets(stopped); });
+                      return on_loop_.with_one_stopped(
+                          [&] { return work_.gets(buffered_, stopped); });
                     }});
   probes.push_back({"put buffered, 16", [this, healthy] {
-                      const Sample sample = puts(buffered_, healthy);
+                      const Sample sample = work_.puts(buffered_, healthy);
                       on_loop_.settle();
                       return sample;
                     }});
   probes.push_back({"put buffered, 16, one stopped", [this, stopped] {
-                      return on_loop_.with_one_stopped([&] { return puts(buffered_, stopped); });
+                      return on_loop_.with_one_stopped(
+                          [&] { return work_.puts(buffered_, stopped); });
                     }});
 }
 
@@ -275,7 +227,8 @@ void Bench::add_floor_probes(std::vector<Probe>& probes) {
   probes.push_back({"LMDB get", [this] { return raw_.gets(load(1), keys_); }});
   probes.push_back({"LMDB synced, one", [this] { return raw_.synced_writes(load(1), keys_, 1); }});
   probes.push_back({"LMDB synced, batches as ours", [this] {
-                      return raw_.synced_writes(load(1), keys_, static_cast<std::size_t>(batch_));
+                      return raw_.synced_writes(load(1), keys_,
+                                                static_cast<std::size_t>(work_.records_a_batch()));
                     }});
 }
 

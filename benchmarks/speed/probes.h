@@ -17,14 +17,10 @@
 #include "speed/load.h"
 #include "speed/raw_engine.h"
 #include "speed/redis.h"
+#include "speed/suite.h"
+#include "speed/workload.h"
 
 namespace bench {
-
-struct Scale {
-  std::uint64_t keys = 100'000;
-  double seconds = 0.6;  // of one sample
-  double flushes = 10;   // that many flush intervals for samples that need a steady state
-};
 
 // Everything that is measured, up and filled: the clusters, the floors, the raw engine.
 class Bench {
@@ -47,12 +43,7 @@ class Bench {
   void add_stopped_probes(std::vector<Probe>& probes);
   Sample on_all_processors(const std::function<double()>& measure) const;
   Load load(int in_flight) const { return {.in_flight = in_flight, .seconds = scale_.seconds}; }
-  Sample gets(const Load& load);
-  Sample puts(const dynamo::Store& store, const Load& load);
-  Sample buffered_puts(const Load& load);
-
   void start_peers();
-  Load steady(int in_flight) const;  // for what needs several flush intervals
 
   const Scale scale_;
   const std::filesystem::path directory_;
@@ -61,9 +52,6 @@ class Bench {
   const std::string object_;
   asio::io_context io_{1};
   Keys keys_;
-  std::vector<dynamo::Context> contexts_;  // by key: of its last put
-  std::vector<bool> busy_;                 // by key: a put of it is under way
-  double batch_ = 1;                       // the flusher's, lately
 
   std::vector<int> ports_;
   Child echo_peer_;
@@ -84,6 +72,7 @@ class Bench {
   std::unique_ptr<Etcd> etcd_;
   Cluster on_loop_;   // runs on io_, as in an application that lends its loop
   Cluster threaded_;  // has threads of its own
+  Workload work_;     // of on_loop_
   dynamo::Store buffered_;
   dynamo::Store synced_;
   dynamo::Store blocking_;

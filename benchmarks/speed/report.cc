@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <fstream>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -41,6 +42,30 @@ std::string escaped(const std::string& text) {
 
 }  // namespace
 
+Row quotient(std::string operation, std::string against, double must, double aim,
+             double Sample::*field, std::string subject, std::string baseline) {
+  const auto ratio = [=](const Round& round) {
+    return round(subject).*field / (round(baseline).*field);
+  };
+  return {.operation = std::move(operation),
+          .against = std::move(against),
+          .must = must,
+          .aim = aim,
+          .better = field == &Sample::per_second ? Row::Better::higher : Row::Better::lower,
+          .probes = {subject, baseline},
+          .ratio = ratio};
+}
+
+Row figure(std::string operation, double must, double aim, double Sample::*field,
+           std::string subject) {
+  return {.operation = std::move(operation),
+          .against = "",
+          .must = must,
+          .aim = aim,
+          .probes = {subject},
+          .ratio = [=](const Round& round) { return round(subject).*field; }};
+}
+
 std::vector<Result> evaluate(const std::vector<Row>& rows, const Samples& samples) {
   std::vector<Result> results;
   for (const Row& row : rows) {
@@ -62,22 +87,26 @@ std::vector<Result> evaluate(const std::vector<Row>& rows, const Samples& sample
 }
 
 std::string to_table(const std::vector<Result>& results, const Samples& samples) {
-  std::string text = fmt::format("{:<44} {:>10} {:>10} {:>10} {:>10}\n", "measured", "p50 us",
-                                 "p99 us", "ops/s", "CPU us/op");
+  std::string text = fmt::format("{:<44} {:>10} {:>10} {:>10} {:>10} {:>10}\n", "measured",
+                                 "p50 us", "p99 us", "ops/s", "CPU us/op", "figure");
   for (const auto& [name, rounds] : samples) {
-    text += fmt::format("{:<44} {:>10} {:>10} {:>10} {:>10}\n", name,
+    text += fmt::format("{:<44} {:>10} {:>10} {:>10} {:>10} {:>10}\n", name,
                         median_of(rounds, &Sample::p50_us), median_of(rounds, &Sample::p99_us),
-                        median_of(rounds, &Sample::per_second), median_of(rounds, &Sample::cpu_us));
+                        median_of(rounds, &Sample::per_second), median_of(rounds, &Sample::cpu_us),
+                        median_of(rounds, &Sample::value));
   }
   text += fmt::format("\n{:<44} {:<46} {:>6} {:>8} {:>6}  {}\n", "operation", "against", "ratio",
                       "must", "aim", "rounds");
   for (const Result& result : results) {
     std::vector<std::string> rounds;
     for (const double ratio : result.ratios) rounds.push_back(fmt::format("{:.2f}", ratio));
-    text +=
-        fmt::format("{:<44} {:<46} {:>6.2f} {:>2} {:>5.2f} {:>6.2f}  {} {}\n", result.row.operation,
-                    result.row.against, result.median, sign(result.row), result.row.must,
-                    result.row.aim, joined(rounds, " "), result.reached() ? "" : "(not reached)");
+    const std::string wanted = result.row.must == 0
+                                   ? ""
+                                   : fmt::format("{:>2} {:>5.2f} {:>6.2f}", sign(result.row),
+                                                 result.row.must, result.row.aim);
+    text += fmt::format("{:<44} {:<46} {:>6.2f} {:>15}  {} {}\n", result.row.operation,
+                        result.row.against, result.median, wanted, joined(rounds, " "),
+                        result.reached() ? "" : "(not reached)");
   }
   return text;
 }
@@ -100,8 +129,9 @@ std::string to_json(const std::vector<Result>& results, const Samples& samples) 
     for (const Sample& sample : rounds) {
       texts.push_back(fmt::format(
           R"({{"p50_us": {:.3f}, "p99_us": {:.3f}, "p999_us": {:.3f}, "per_second": {:.1f}, )"
-          R"("cpu_us": {:.3f}}})",
-          sample.p50_us, sample.p99_us, sample.p999_us, sample.per_second, sample.cpu_us));
+          R"("cpu_us": {:.3f}, "value": {:.3f}}})",
+          sample.p50_us, sample.p99_us, sample.p999_us, sample.per_second, sample.cpu_us,
+          sample.value));
     }
     probes.push_back(fmt::format(R"(    "{}": [{}])", name, joined(texts, ", ")));
   }
@@ -118,18 +148,19 @@ std::string to_svg(const std::vector<Result>& results) {
   std::string svg = fmt::format(
       "<svg xmlns='http://www.w3.org/2000/svg' width='960' height='{}' font-family='sans-serif' "
       "font-size='12'>\n<rect width='960' height='{}' fill='white'/>\n"
-      "<text x='10' y='16'>to the left of the line: better than it must be, each 60 pixels by a "
-      "factor of two; tick: the aim</text>\n",
+      "<text x='10' y='16'>to the left of the line: better than it must be (as the floor, if "
+      "nothing is "
+      "asked of it), each 60 pixels by a factor of two; tick: the aim</text>\n",
       height, height);
   const auto place = [&](const Result& result, double value) {
-    const double worse =
-        result.row.better == Row::Better::lower ? value / result.row.must : result.row.must / value;
+    const double must = result.row.must == 0 ? 1 : result.row.must;
+    const double worse = result.row.better == Row::Better::lower ? value / must : must / value;
     return middle + doubling * std::clamp(std::log2(worse), -3.5, 3.5);
   };
   int y = row_height;
   for (const Result& result : results) {
     const double end = place(result, result.median);
-    const double aim = place(result, result.row.aim);
+    const double aim = place(result, result.row.must == 0 ? 1 : result.row.aim);
     svg += fmt::format(
         "<text x='10' y='{}'>{}</text>\n"
         "<rect x='{:.0f}' y='{}' width='{:.0f}' height='14' fill='{}'/>\n"

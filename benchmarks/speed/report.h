@@ -16,12 +16,19 @@ using Round = std::function<const Sample&(const std::string& probe)>;
 struct Row {
   std::string operation{};
   std::string against{};
-  double must = 0;
+  double must = 0;  // 0: nothing is asked of it
   double aim = 0;
   enum class Better { lower, higher } better = Better::lower;
   std::vector<std::string> probes{};  // that it is computed of
   std::function<double(const Round&)> ratio{};
 };
+
+// A row that is one figure of one probe over the same figure of another.
+Row quotient(std::string operation, std::string against, double must, double aim,
+             double Sample::*field, std::string subject, std::string baseline);
+// A row that is a figure of a probe as it is.
+Row figure(std::string operation, double must, double aim, double Sample::*field,
+           std::string subject);
 
 // A row whose probes have all run.
 struct Result {
@@ -29,6 +36,7 @@ struct Result {
   std::vector<double> ratios{};  // by round
   double median = 0;
   bool reached() const {
+    if (row.must == 0) return true;
     return row.better == Row::Better::lower ? median <= row.must : median >= row.must;
   }
 };

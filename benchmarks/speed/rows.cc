@@ -7,21 +7,6 @@ namespace bench {
 
 namespace {
 
-// A row that is one figure of one probe over the same figure of another.
-Row quotient(std::string operation, std::string against, double must, double aim,
-             double Sample::*field, std::string subject, std::string baseline) {
-  const auto ratio = [=](const Round& round) {
-    return round(subject).*field / (round(baseline).*field);
-  };
-  return {.operation = std::move(operation),
-          .against = std::move(against),
-          .must = must,
-          .aim = aim,
-          .better = field == &Sample::per_second ? Row::Better::higher : Row::Better::lower,
-          .probes = {subject, baseline},
-          .ratio = ratio};
-}
-
 Row buffered_row() {
   return {
       .operation = "put w=2 buffered, CPU, 64 in flight",

@@ -15,6 +15,7 @@ struct Sample {
   double p999_us = 0;
   double per_second = 0;
   double cpu_us = 0;  // per operation, of all processes that take part
+  double value = 0;   // of what is neither a time nor a rate
 };
 
 // Something that is measured once in every round, so that whatever else the machine does meets the
