@@ -44,7 +44,7 @@ class AtOnce {
     return asio::query(asio::system_executor(), asio::execution::context);
   }
   AtOnce require(asio::execution::blocking_t::never_t) const { return {}; }
-  friend bool operator==(const AtOnce&, const AtOnce&) = default;
+  bool operator==(const AtOnce&) const noexcept { return true; }
 };
 
 // Puts that come at a rate, whether those before are done or not: an open loop, as the users of an
