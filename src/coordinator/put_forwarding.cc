@@ -19,14 +19,14 @@ std::optional<PutForwarding::Attempt> PutForwarding::next(TimePoint now) {
     give_up_ = deadline_;
     return std::nullopt;
   }
-  // What is left of the time is shared among those that are left to try.
-  const auto left = std::max(deadline_ - now, TimePoint{0});
-  give_up_ = now + left / static_cast<std::int64_t>(owners_.size() - tried_);
   const bool first = tried_ == 0;
-  reports_.push_back({.node = owners_[tried_]});
-  return Attempt{.owner = owners_[tried_++], .first = first, .give_up = give_up_};
+  const std::string& owner = owners_[tried_++];
+  reports_.push_back({.node = owner});
+  give_more_time(now);
+  return Attempt{.owner = owner, .first = first, .give_up = give_up_};
 }
 
+// What is left of the time is shared among this one and those that are left to try.
 void PutForwarding::give_more_time(TimePoint now) {
   const auto left = std::max(deadline_ - now, TimePoint{0});
   give_up_ = now + left / static_cast<std::int64_t>(owners_.size() - tried_ + 1);

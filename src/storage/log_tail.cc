@@ -16,20 +16,19 @@ constexpr std::size_t of_lengths = 16;
 
 // The two bits of a key, and the word that they are in.
 struct Place {
-  Place(std::string_view key, std::size_t words) {
-    const std::uint64_t hash = core::hash64(key, 0);
-    word = hash % words;
-    bits = std::uint64_t{1} << (hash >> 58) | std::uint64_t{1} << (hash >> 52 & 63);
-  }
+  Place(std::uint64_t hash, std::size_t words)
+      : word(hash % words),
+        bits(std::uint64_t{1} << (hash >> 58) | std::uint64_t{1} << (hash >> 52 & 63)) {}
   std::size_t word = 0;
   std::uint64_t bits = 0;
 };
 
 }  // namespace
 
-std::string LogTail::encode(std::span<const StorageEngine::Write> batch, std::size_t head_bytes) {
+std::string LogTail::encode(std::span<const StorageEngine::Write> batch, std::size_t head_bytes,
+                            std::size_t bytes) {
   std::string entry;
-  entry.reserve(encoded_bytes(batch, head_bytes));
+  entry.reserve(bytes);
   entry.resize(head_bytes);
   core::Encoder encoder(entry);
   for (const StorageEngine::Write& write : batch) {
@@ -49,10 +48,12 @@ std::size_t LogTail::encoded_bytes(std::span<const StorageEngine::Write> batch,
   return bytes;
 }
 
-bool LogTail::may_have(std::string_view key) const {
+std::uint64_t LogTail::hash_of(std::string_view key) { return core::hash64(key, 0); }
+
+bool LogTail::may_have(std::uint64_t hash) const {
   const Filter* const filter = filter_.load(std::memory_order_acquire);
   if (filter == nullptr) return false;
-  const Place place(key, words);
+  const Place place(hash, words);
   return ((*filter)[place.word].load(std::memory_order_acquire) & place.bits) == place.bits;
 }
 
@@ -70,7 +71,7 @@ bool LogTail::add(std::string entry, std::size_t head_bytes) {
     Record record;
     if (kind == puts) record = decoder.bytes(StorageEngine::record_bytes_max);
     if (!decoder.ok() || key.empty() || kind > erases) return false;
-    const Place place(key, words);
+    const Place place(hash_of(key), words);
     (*owned_)[place.word].fetch_or(place.bits, std::memory_order_release);
     contents_.records.insert_or_assign(key, record);
   }

@@ -30,15 +30,18 @@ class LogTail {
     std::deque<std::string> entries{};
   };
 
-  // The entry of a batch, behind `head_bytes` that are for the log.
-  static std::string encode(std::span<const StorageEngine::Write> batch, std::size_t head_bytes);
+  // The entry of a batch, behind `head_bytes` that are for the log; `bytes` as encoded_bytes()
+  // says.
+  static std::string encode(std::span<const StorageEngine::Write> batch, std::size_t head_bytes,
+                            std::size_t bytes);
   // Of that entry, at most.
   static std::size_t encoded_bytes(std::span<const StorageEngine::Write> batch,
                                    std::size_t head_bytes);
 
   // False: surely it does not. Most keys that a reader asks for are in no log, and to search it for
   // nothing would cost as much as half of the engine's search.
-  bool may_have(std::string_view key) const;
+  bool may_have(std::uint64_t hash) const;
+  static std::uint64_t hash_of(std::string_view key);
 
   // False: the entry makes no sense.
   bool add(std::string entry, std::size_t head_bytes);

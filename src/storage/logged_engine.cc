@@ -86,7 +86,8 @@ LoggedEngine::~LoggedEngine() {
 }
 
 bool LoggedEngine::may_be_logged(std::string_view key) const {
-  return std::ranges::any_of(tails_, [&](const LogTail* tail) { return tail->may_have(key); });
+  const std::uint64_t hash = LogTail::hash_of(key);
+  return std::ranges::any_of(tails_, [&](const LogTail* tail) { return tail->may_have(hash); });
 }
 
 std::shared_lock<std::shared_mutex> LoggedEngine::lock_for_reading() const {
@@ -168,7 +169,7 @@ absl::Status LoggedEngine::write(std::span<const Write> batch) {
   }
   // The engine may have room where the log has none, and does not need it.
   if (!young().log.reserve(bytes, old().log.epoch()).ok()) return write_to_engine(batch);
-  std::string entry = LogTail::encode(batch, head_bytes);
+  std::string entry = LogTail::encode(batch, head_bytes, bytes);
   if (absl::Status appended = young().log.append(entry); !appended.ok()) {
     if (absl::IsResourceExhausted(appended)) return write_to_engine(batch);
     failed_ = true;
@@ -205,10 +206,7 @@ absl::Status LoggedEngine::turn() {
     if (!moved.ok()) return moved;
   }
   if (old().log.epoch() != 0 && old().log.epoch() <= young().log.epoch()) {
-    if (absl::Status cleared = old().log.clear(young().log.epoch()); !cleared.ok()) {
-      failed_ = !absl::IsResourceExhausted(cleared);
-      return cleared;
-    }
+    if (absl::Status cleared = clear_log(old()); !cleared.ok()) return cleared;
   }
   {
     const std::lock_guard<std::mutex> pass(turnstile_);
@@ -287,14 +285,16 @@ absl::Status LoggedEngine::move_all() {
   return clear(young());
 }
 
+absl::Status LoggedEngine::clear_log(Generation& generation) {
+  absl::Status cleared = generation.log.clear(std::max(old().log.epoch(), young().log.epoch()));
+  if (!cleared.ok()) failed_ = !absl::IsResourceExhausted(cleared);
+  return cleared;
+}
+
 // REQUIRES: the engine has all of it, and of what is older.
 absl::Status LoggedEngine::clear(Generation& generation) {
   if (generation.tail.empty()) return absl::OkStatus();
-  const std::uint64_t later = std::max(old().log.epoch(), young().log.epoch());
-  if (absl::Status cleared = generation.log.clear(later); !cleared.ok()) {
-    failed_ = !absl::IsResourceExhausted(cleared);
-    return cleared;
-  }
+  if (absl::Status cleared = clear_log(generation); !cleared.ok()) return cleared;
   if (&generation == &old()) move_ = Move();
   LogTail::Contents cleared;  // freed after the lock
   const std::lock_guard<std::mutex> pass(turnstile_);

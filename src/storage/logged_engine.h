@@ -113,6 +113,8 @@ class LoggedEngine final : public StorageEngine {
   Move move_of(const LogTail::Records& records) const;
   absl::Status go_on(Move& move, std::size_t parts);
   absl::Status clear(Generation& generation);
+  // Of a later epoch than both from here on.
+  absl::Status clear_log(Generation& generation);
   absl::Status failed_error() const;
 
   const std::unique_ptr<StorageEngine> engine_;
