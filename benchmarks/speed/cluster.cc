@@ -118,23 +118,22 @@ Cluster::Cluster(const std::string& program, const std::filesystem::path& direct
   if (options.idle > 0) members_.push_back(fmt::format("+{}", options.idle));
   if (options.gossip) members_.emplace_back(gossip);
   std::filesystem::remove_all(directory);
-  for (const char* other : {"b", "c"}) add_peer(other);
+  for (const char* other : {"b", "c"}) add_peer(other, members_);
   node_ = start_node("a", directory / "a", members_, io, commits_);
 }
 
-void Cluster::add_peer(const std::string& name) {
+void Cluster::add_peer(const std::string& name, const std::vector<std::string>& members) {
   std::vector<std::string> command = {program_, "--node", name, (directory_ / name).string()};
-  command.insert(command.end(), members_.begin(), members_.end());
+  command.insert(command.end(), members.begin(), members.end());
   peers_.push_back(std::make_unique<Child>(std::move(command), "ready"));
   others_.push_back(peers_.back()->pid());
 }
 
 void Cluster::join(const std::string& name) {
-  const std::vector<std::string> seeds = members_;
+  std::vector<std::string> members = members_;
   const int port = example::loopback_ports(1).front();
-  members_.insert(members_.begin(), fmt::format("{}=127.0.0.1:{}", name, port));
-  add_peer(name);
-  members_ = seeds;
+  members.insert(members.begin(), fmt::format("{}=127.0.0.1:{}", name, port));
+  add_peer(name, members);
 }
 
 void Cluster::stop_one() const { ::kill(others_.front(), SIGSTOP); }
@@ -152,25 +151,17 @@ std::vector<dynamo::Context> Cluster::fill(const std::vector<std::string>& keys,
   const auto work = asio::make_work_guard(io);
   const dynamo::Store all = store(dynamo::Durability::buffered, 2, 3);
   std::vector<dynamo::Context> contexts(keys.size());
-  std::size_t missing = keys.size();
-  std::size_t next = 0;
-  const std::function<void()> one = [&] {
-    if (next == keys.size()) return;
-    const std::size_t number = next++;
-    all.async_put(keys[number], dynamo::Context(), object,
-                  asio::bind_executor(io, [&, number](absl::StatusOr<dynamo::PutResult> put) {
-                    if (!put.ok()) give_up(put.status().ToString());
-                    contexts[number] = std::move(put->context);
-                    --missing;
-                    one();
-                  }));
-  };
   // With more at once than a transport keeps for a peer, some would be lost.
   constexpr std::size_t bytes_in_flight = std::size_t{2} << 20;
   const std::size_t in_flight = std::clamp<std::size_t>(bytes_in_flight / object.size(), 1, 128);
-  for (std::size_t i = 0; i < in_flight; ++i) one();
-  io.restart();
-  while (missing > 0) io.run_one();
+  run_each(io, keys.size(), in_flight, [&](std::uint64_t key, std::function<void()> done) {
+    all.async_put(keys[key], dynamo::Context(), object,
+                  asio::bind_executor(io, [&contexts, key, done = std::move(done)](auto put) {
+                    if (!put.ok()) give_up(put.status().ToString());
+                    contexts[key] = std::move(put->context);
+                    done();
+                  }));
+  });
   settle();
   return contexts;
 }
@@ -187,6 +178,11 @@ Sample Cluster::with_one_stopped(const std::function<Sample()>& measure) const {
   stop_one();
   const Sample sample = measure();
   resume_one();
+  await_converged();
+  return sample;
+}
+
+void Cluster::await_converged() const {
   bool converged = false;
   node_->async_await_converged(std::chrono::minutes(2), [&](const absl::Status& status) {
     if (!status.ok()) give_up(status.ToString());
@@ -194,7 +190,6 @@ Sample Cluster::with_one_stopped(const std::function<Sample()>& measure) const {
   });
   io_->restart();
   while (!converged) io_->run_one();
-  return sample;
 }
 
 void run_node(const std::string& name, const std::filesystem::path& directory,

@@ -47,6 +47,8 @@ class Cluster {
   // missed meanwhile. REQUIRES: the node runs on the load's loop.
   Sample with_one_stopped(const std::function<Sample()>& measure) const;
 
+  // Returns when all owners hold the same. REQUIRES: the node runs on the load's loop.
+  void await_converged() const;
   // One more node, which joins. REQUIRES: gossip.
   void join(const std::string& name);
   // Others do not answer, or do again.
@@ -58,7 +60,7 @@ class Cluster {
   const Commits& commits() const { return commits_; }
 
  private:
-  void add_peer(const std::string& name);
+  void add_peer(const std::string& name, const std::vector<std::string>& members);
 
   const std::string program_;
   const std::filesystem::path directory_;

@@ -7,6 +7,7 @@
 #include <asio/post.hpp>
 
 #include "speed/child.h"
+#include "speed/load.h"
 
 namespace bench {
 
@@ -185,14 +186,9 @@ void FloorNode::answered(const FloorFrame& frame) {
 }
 
 void FloorNode::fill(const std::vector<std::string>& keys, std::string_view value) {
-  std::size_t missing = keys.size();
-  std::size_t next = 0;
-  const std::function<void()> one = [&] {
-    if (next < keys.size()) put(keys[next++], value, [&] { --missing, one(); });
-  };
-  for (int i = 0; i < 64; ++i) one();
-  io_.restart();
-  while (missing > 0) io_.run_one();
+  run_each(io_, keys.size(), 64, [&](std::uint64_t key, std::function<void()> done) {
+    put(keys[key], value, std::move(done));
+  });
 }
 
 EchoClient::EchoClient(asio::io_context& io, int port)

@@ -107,14 +107,9 @@ void Fronts::send(FloorFrame frame, std::function<void()> done) {
 }
 
 void Fronts::fill(const std::vector<std::string>& keys, std::string_view object) {
-  std::size_t missing = keys.size();
-  std::size_t next = 0;
-  const std::function<void()> one = [&] {
-    if (next < keys.size()) read_and_write(keys[next++], object, [&] { --missing, one(); });
-  };
-  for (int i = 0; i < 64; ++i) one();
-  io_.restart();
-  while (missing > 0) io_.run_one();
+  run_each(io_, keys.size(), 64, [&](std::uint64_t key, std::function<void()> done) {
+    read_and_write(keys[key], object, std::move(done));
+  });
 }
 
 }  // namespace bench

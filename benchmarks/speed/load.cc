@@ -35,22 +35,14 @@ class Meter {
     const double took = seconds(Clock::now() - began_);
     const double cpu = cpu_seconds(others_) - cpu_;
     const auto count = static_cast<double>(std::max<std::size_t>(1, times_.size()));
-    return {.p50_us = percentile(0.5),
-            .p99_us = percentile(0.99),
-            .p999_us = percentile(0.999),
+    return {.p50_us = percentile(times_, 0.5),
+            .p99_us = percentile(times_, 0.99),
+            .p999_us = percentile(times_, 0.999),
             .per_second = count / took,
             .cpu_us = cpu * 1e6 / count};
   }
 
  private:
-  double percentile(double share) {
-    if (times_.empty()) return 0;
-    const auto rank = static_cast<std::size_t>(share * static_cast<double>(times_.size() - 1));
-    const auto at = times_.begin() + static_cast<std::ptrdiff_t>(rank);
-    std::nth_element(times_.begin(), at, times_.end());
-    return static_cast<double>(*at);
-  }
-
   const std::span<const pid_t> others_;
   std::vector<float> times_;
   double cpu_ = 0;
@@ -149,6 +141,22 @@ Sample run_load(asio::io_context& io, const Load& load, Keys& keys, std::span<co
   return ClosedLoop(io, load, keys, others, start).run();
 }
 
+void run_each(asio::io_context& io, std::uint64_t count, std::size_t in_flight,
+              const Start& start) {
+  std::uint64_t missing = count;
+  std::uint64_t next = 0;
+  const std::function<void()> one = [&] {
+    if (next == count) return;
+    start(next++, [&] {
+      --missing;
+      one();
+    });
+  };
+  for (std::size_t i = 0; i < in_flight; ++i) one();
+  io.restart();
+  while (missing > 0) io.run_one();
+}
+
 Sample run_blocking(const Load& load, Keys& keys, std::span<const pid_t> others,
                     const std::function<void(std::uint64_t key)>& operation) {
   Meter meter(others);
@@ -194,6 +202,14 @@ double cpu_seconds(std::span<const pid_t> others) {
     if (clock_getcpuclockid(pid, &clock) == 0) sum += of(clock);
   }
   return sum;
+}
+
+double percentile(std::vector<float>& times, double share) {
+  if (times.empty()) return 0;
+  const auto rank = static_cast<std::size_t>(share * static_cast<double>(times.size() - 1));
+  const auto at = times.begin() + static_cast<std::ptrdiff_t>(rank);
+  std::nth_element(times.begin(), at, times.end());
+  return static_cast<double>(*at);
 }
 
 double median(std::vector<double> values) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -51,13 +52,19 @@ using Start = std::function<void(std::uint64_t key, std::function<void()> done)>
 Sample run_load(asio::io_context& io, const Load& load, Keys& keys, std::span<const pid_t> others,
                 const Start& start);
 
-// The same with operations that block the caller.
+// Begins the operations 0 to `count` - 1, so many at a time, and returns when all are done.
+void run_each(asio::io_context& io, std::uint64_t count, std::size_t in_flight, const Start& start);
+
+// The same as run_load() with operations that block the caller.
 Sample run_blocking(const Load& load, Keys& keys, std::span<const pid_t> others,
                     const std::function<void(std::uint64_t key)>& operation);
 
 // Operations per second of that many threads, each with an operation of its own.
 double run_threads(int threads, const Load& load, std::uint64_t key_count,
                    const std::function<std::function<void(std::uint64_t key)>()>& make_operation);
+
+// The time that this share of them did not exceed; 0 if there are none. Changes their order.
+double percentile(std::vector<float>& times, double share);
 
 // Processor time that the processes have had so far, this one included, in seconds.
 double cpu_seconds(std::span<const pid_t> others);

@@ -42,7 +42,8 @@ class Background final : public Suite {
     Workload work(io, cluster, names_, std::string(100, 'x'), Keys(names_.size(), 1));
     const dynamo::Store store = cluster.store(dynamo::Durability::buffered);
     cluster.join("d");
-    await_converged(io, cluster.node());
+    do cluster.await_converged();
+    while (cluster.node().status().members.size() < 4 || cluster.node().status().moves > 0);
     const double seconds = std::max(1.0, 10 * setting_.scale.seconds);
     const Load load{.in_flight = 16, .seconds = seconds};
     const Sample without = work.mix(store, load, 2);
@@ -61,19 +62,6 @@ class Background final : public Suite {
         without.p50_us, without.p99_us, with.p50_us, with.p99_us, hints, status.hints,
         status.members.size(), status.moves);
     return with;
-  }
-
-  static void await_converged(asio::io_context& io, dynamo::Node& node) {
-    bool done = false;
-    while (!done || node.status().members.size() < 4 || node.status().moves > 0) {
-      done = false;
-      node.async_await_converged(std::chrono::minutes(5), [&](const absl::Status& status) {
-        if (!status.ok()) give_up(status.ToString());
-        done = true;
-      });
-      io.restart();
-      while (!done) io.run_one();
-    }
   }
 
   const Setting setting_;

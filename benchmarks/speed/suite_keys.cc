@@ -77,14 +77,10 @@ class ManyKeys final : public Suite {
   };
 
   void add(std::vector<Probe>& probes, Side& side, const char* name) const {
+    add_get_and_put(probes, side.work, side.buffered, scale_, name);
     const Load load{.in_flight = 64, .seconds = scale_.seconds};
-    probes.push_back({fmt::format("get, {}", name),
-                      [&side, load] { return side.work.gets(side.buffered, load); }});
     probes.push_back({fmt::format("put synced, {}", name),
                       [&side, load] { return side.work.puts(side.synced, load); }});
-    probes.push_back({fmt::format("put buffered, {}", name), [&side, this] {
-                        return side.work.buffered_puts(side.buffered, steady(64, scale_.flushes));
-                      }});
   }
 
   const Scale scale_;

@@ -22,8 +22,8 @@ class ManyMembers final : public Suite {
 
   std::vector<Probe> probes() override {
     std::vector<Probe> probes;
-    add(probes, three_, "3 members");
-    add(probes, many_, "1,000 members");
+    add_get_and_put(probes, three_.work, three_.buffered, scale_, "3 members");
+    add_get_and_put(probes, many_.work, many_.buffered, scale_, "1,000 members");
     return probes;
   }
 
@@ -63,16 +63,6 @@ class ManyMembers final : public Suite {
     const std::vector<std::string> names;
     Workload work;
   };
-
-  void add(std::vector<Probe>& probes, Side& side, const char* name) const {
-    probes.push_back({fmt::format("get, {}", name), [&side, this] {
-                        return side.work.gets(side.buffered,
-                                              {.in_flight = 64, .seconds = scale_.seconds});
-                      }});
-    probes.push_back({fmt::format("put buffered, {}", name), [&side, this] {
-                        return side.work.buffered_puts(side.buffered, steady(64, scale_.flushes));
-                      }});
-  }
 
   const Scale scale_;
   asio::io_context io_{1};

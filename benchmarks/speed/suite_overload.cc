@@ -24,14 +24,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double percentile(std::vector<float>& times, double share) {
-  if (times.empty()) return 0;
-  const auto rank = static_cast<std::size_t>(share * static_cast<double>(times.size() - 1));
-  const auto at = times.begin() + static_cast<std::ptrdiff_t>(rank);
-  std::nth_element(times.begin(), at, times.end());
-  return static_cast<double>(*at);
-}
-
 // Runs a handler where it is given to: what is refused is answered on the thread that has asked,
 // and what is accepted on the node's. So no queue of the load's own is measured.
 class AtOnce {

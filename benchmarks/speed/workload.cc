@@ -91,6 +91,16 @@ Sample Workload::buffered_puts(const dynamo::Store& store, const Load& load) {
   return sample;
 }
 
+void add_get_and_put(std::vector<Probe>& probes, Workload& work, const dynamo::Store& buffered,
+                     const Scale& scale, std::string_view name) {
+  const Load load{.in_flight = 64, .seconds = scale.seconds};
+  probes.push_back({fmt::format("get, {}", name),
+                    [&work, buffered, load] { return work.gets(buffered, load); }});
+  probes.push_back({fmt::format("put buffered, {}", name), [&work, buffered, scale] {
+                      return work.buffered_puts(buffered, steady(64, scale.flushes));
+                    }});
+}
+
 Load steady(int in_flight, double flushes) {
   const double interval =
       std::chrono::duration<double>(dynamo::NodeOptions{}.flush_interval).count();

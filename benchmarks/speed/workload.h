@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <dynamo/dynamo.h>
@@ -9,6 +10,7 @@
 
 #include "speed/cluster.h"
 #include "speed/load.h"
+#include "speed/suite.h"
 
 namespace bench {
 
@@ -57,6 +59,10 @@ class Workload {
   std::vector<bool> busy_;                 // by key: a put of it is under way
   double records_a_batch_ = 1;
 };
+
+// "get, NAME" and "put buffered, NAME" of that workload, 64 in flight.
+void add_get_and_put(std::vector<Probe>& probes, Workload& work, const dynamo::Store& buffered,
+                     const Scale& scale, std::string_view name);
 
 // Samples that need a steady state: so many flush intervals, after one that does not count.
 Load steady(int in_flight, double flushes);
