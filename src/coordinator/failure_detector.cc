@@ -73,6 +73,13 @@ void FailureDetector::round_trip(std::string_view name, TimePoint took) {
   peer->slow = took > peer->slow ? peer->slow + 19 * part : std::max(peer->slow - part, took);
 }
 
+void FailureDetector::ping_answered(std::string_view name, TimePoint sent, TimePoint now) {
+  if (sent < TimePoint{} || sent > now) return;
+  round_trip(name, now - sent);
+  Peer* peer = find(name);
+  if (peer != nullptr) peer->answered_ping = std::max(peer->answered_ping, sent);
+}
+
 std::vector<std::string> FailureDetector::tick(TimePoint now, std::vector<std::string>& lost) {
   std::vector<std::string> ping;
   if (next_ > now) return ping;
@@ -123,6 +130,11 @@ std::string FailureDetector::reason(std::string_view name, TimePoint now) const 
 bool FailureDetector::heard_since(std::string_view name, TimePoint since) const {
   const Peer* peer = find(name);
   return peer != nullptr && peer->heard && peer->heard_at > since;
+}
+
+bool FailureDetector::ping_answered_since(std::string_view name, TimePoint since) const {
+  const Peer* peer = find(name);
+  return peer != nullptr && peer->answered_ping > since;
 }
 
 TimePoint FailureDetector::late_after(std::string_view name) const {

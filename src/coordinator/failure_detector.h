@@ -41,6 +41,8 @@ class FailureDetector {
   void asked(std::string_view peer, TimePoint now);
   // How long the answer to a question took, if that is believable.
   void round_trip(std::string_view peer, TimePoint took);
+  // The answer to a ping that was sent then.
+  void ping_answered(std::string_view peer, TimePoint sent, TimePoint now);
 
   // Peers to ping now. Peers that have just become unreachable are appended to `lost`.
   std::vector<std::string> tick(TimePoint now, std::vector<std::string>& lost);
@@ -61,6 +63,9 @@ class FailureDetector {
   std::string reason(std::string_view peer, TimePoint now) const;
   // A packet came after `since`: in a later turn, so it may be an answer to what was sent then.
   bool heard_since(std::string_view peer, TimePoint since) const;
+  // It has answered a ping that was sent after `since`: of what was sent before, it has all that
+  // was not lost, unless packets have overtaken each other.
+  bool ping_answered_since(std::string_view peer, TimePoint since) const;
   // How long after a question to the peer its answer is late: 19 of 20 came sooner, lately. Never
   // less than late_min, and a guess if nothing is known.
   TimePoint late_after(std::string_view peer) const;
@@ -73,8 +78,9 @@ class FailureDetector {
     TimePoint waiting_since{};  // of the first question that nothing has answered
     TimePoint probe_at{};       // when to ask next
     TimePoint smoothed{};
-    TimePoint slow{};  // the 95th percentile of late; zero if not known
-    int probes = 0;    // asked since waiting_since
+    TimePoint slow{};           // the 95th percentile of late; zero if not known
+    TimePoint answered_ping{};  // when the latest that it has answered was sent
+    int probes = 0;             // asked since waiting_since
     bool waiting = false;
     bool late = false;      // the last tick came long after probe_at
     bool heard = false;     // ever

@@ -73,7 +73,7 @@ void Generations::take(const Turn& turn, const std::string& from, const Generati
   reports_[from] = {report.settled, report.members};
   lead(turn);
   // Who still reports that does not know yet. Any packet will tell.
-  if (state_.stored_generation.sealed >= report.settled) ping(turn, from);
+  if (state_.stored_generation.sealed >= report.settled) state_.ping(from, turn.now.steady);
 }
 
 void Generations::wish(std::uint64_t generation) { wished_ = std::max(wished_, generation); }
@@ -173,12 +173,8 @@ void Generations::report(const Turn& turn) {
   // Whom this node has never heard of it has to hear of.
   for (const Member& member : state_.ring->members()) {
     if (!state_.identity_of(member.name).is_zero()) continue;
-    ping(turn, member.name);
+    state_.ping(member.name, turn.now.steady);
   }
-}
-
-void Generations::ping(const Turn& turn, const std::string& to) {
-  state_.outbox.send(to, Ping{static_cast<std::uint64_t>(turn.now.steady.count())});
 }
 
 void Generations::send(const std::string& to) {

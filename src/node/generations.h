@@ -59,7 +59,6 @@ class Generations {
   void settle();
   void lead(const Turn& turn);
   void report(const Turn& turn);
-  void ping(const Turn& turn, const std::string& to);
   void send(const std::string& to);
 
   NodeState& state_;

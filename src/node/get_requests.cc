@@ -49,7 +49,9 @@ void GetRequests::ask_owners(const Turn& turn, Operations::iterator at) {
                             at_least == nullptr ? History{} : at_least->history,
                             std::move(owners.reserve));
   running.stand_ins = StandIns(std::move(candidates));
-  running.patient_until = turn.now.steady + StandIns::patience(get.deadline - turn.now.steady);
+  const TimePoint patience = StandIns::patience(get.deadline - turn.now.steady);
+  running.patient_until = turn.now.steady + patience;
+  running.retransmission.begin(turn.now.steady, patience);
   running.late_at = TimePoint{0};
   running.asked_later.clear();
   running.stamp = UINT64_MAX;
@@ -91,6 +93,7 @@ void GetRequests::set_timer(const Turn& turn, Operations::iterator at) {
   };
   if (!running.stand_ins.exhausted()) consider(running.patient_until);
   if (running.operation->has_reserve()) consider(running.late_at);
+  if (!running.answered) consider(running.retransmission.next());
   timers_.emplace(next, at->first);
 }
 
@@ -183,8 +186,20 @@ void GetRequests::tick(const Turn& turn) {
         return state_.detector.heard_since(node, running.started);
       });
     }
+    if (!running.answered && running.retransmission.next() <= turn.now.steady) {
+      ask_the_late(turn, at);
+    }
     if (settle(turn, at)) set_timer(turn, at);
   }
+}
+
+void GetRequests::ask_the_late(const Turn& turn, Operations::iterator at) {
+  auto& [number, running] = *at;
+  const Retransmission::Late late = running.retransmission.look(
+      running.operation->tally(), state_.self.name, state_.detector, turn.now.steady,
+      [&](std::string_view node) { return running.asked_at(node); });
+  for (const std::string& node : late.pinged) state_.ping(node, turn.now.steady);
+  for (const std::string& node : late.asked) ask_again(turn, node, number);
 }
 
 bool GetRequests::cancel(const Turn& turn, std::uint64_t request) {

@@ -9,6 +9,7 @@
 
 #include "base/recycling_allocator.h"
 #include "coordinator/get_operation.h"
+#include "coordinator/retransmission.h"
 #include "coordinator/stand_ins.h"
 #include "node/node_state.h"
 #include "node/replica.h"
@@ -54,8 +55,9 @@ class GetRequests {
     std::optional<GetOperation> operation{};  // always, once owners are asked
     StandIns stand_ins{{}};
     TimePoint started{};
-    TimePoint patient_until{};         // then silent owners are replaced by stand-ins
-    TimePoint late_at = TimePoint{0};  // then the next owner is asked
+    TimePoint patient_until{};  // then silent owners are replaced by stand-ins
+    Retransmission retransmission{};
+    TimePoint late_at = TimePoint{0};                              // then the next owner is asked
     std::vector<std::pair<std::string, TimePoint>> asked_later{};  // owners, and when
     bool repaired = false;
     bool answered = false;
@@ -86,6 +88,8 @@ class GetRequests {
   void finish(const Turn& turn, Operations::iterator at);
   // Looks at it again when the next of its times has come.
   void set_timer(const Turn& turn, Operations::iterator at);
+  // Whoever a message was lost to, or from.
+  void ask_the_late(const Turn& turn, Operations::iterator at);
   GetAnswer answer_of(const Turn& turn, Running& running) const;
 
   NodeState& state_;

@@ -272,7 +272,7 @@ void Machine::on(const Turn& turn, const Tick&) {
   departure_.tick(turn);
   std::vector<std::string> lost;
   for (const std::string& peer : state_.detector.tick(turn.now.steady, lost)) {
-    state_.outbox.send(peer, Ping{static_cast<std::uint64_t>(turn.now.steady.count())});
+    state_.ping(peer, turn.now.steady);
   }
   for (const std::string& peer : lost) {
     turn.log(LogLevel::warning, fmt::format("{} is unreachable: {}", peer,

@@ -86,7 +86,7 @@ void Machine::expect(const Turn& turn, std::span<const Message> messages) {
 
 // One of the two is behind. Whatever is sent to it tells it, or makes it tell.
 void Machine::catch_up(const Turn& turn, const std::string& from) {
-  state_.outbox.send(from, Ping{static_cast<std::uint64_t>(turn.now.steady.count())});
+  state_.ping(from, turn.now.steady);
 }
 
 void Machine::log_drop(const Turn& turn, const std::string& from, const std::string& why) {
@@ -139,7 +139,7 @@ bool Machine::accepts(const Turn& turn, const PacketReceived& received, const Pa
     // went back in time may know nobody any more who is there (seed 701559).
     hear_refusals(turn, packet);
     views_.heard(header.from, header.view);
-    state_.outbox.send(header.from, Ping{static_cast<std::uint64_t>(turn.now.steady.count())});
+    state_.ping(header.from, turn.now.steady);
     return refuse("it is for another disk under this node's name");
   }
   const PeerTable::Verdict verdict = state_.peers.check(
@@ -174,10 +174,8 @@ void Machine::on_message(const Turn& turn, const std::string& from, Message&& me
   if (auto* ping = std::get_if<Ping>(&message)) {
     state_.outbox.send(from, Pong{ping->nonce});
   } else if (auto* pong = std::get_if<Pong>(&message)) {
-    const TimePoint sent(static_cast<std::int64_t>(pong->nonce));
-    if (sent >= TimePoint{} && sent <= turn.now.steady) {
-      state_.detector.round_trip(from, turn.now.steady - sent);
-    }
+    state_.detector.ping_answered(from, TimePoint(static_cast<std::int64_t>(pong->nonce)),
+                                  turn.now.steady);
   } else if (auto* refused = std::get_if<BootRefused>(&message)) {
     on_boot_refused(turn, from, *refused);
   } else if (auto* report = std::get_if<GenerationReport>(&message)) {

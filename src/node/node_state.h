@@ -194,6 +194,10 @@ struct NodeState {
   // its knowing, and then it stamps what it keeps with a generation that owners refuse for ever.
   std::string not_introduced() const;
   bool is_self(std::string_view name) const { return name == self.name; }
+  // The answer tells when it was asked, and anything else that its packet says.
+  void ping(const std::string& peer, TimePoint now) {
+    outbox.send(peer, Ping{static_cast<std::uint64_t>(now.count())});
+  }
   // Why `peer` is not waited for; empty if it is.
   std::string unreachable_reason(std::string_view peer, TimePoint now) const;
 };

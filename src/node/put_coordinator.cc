@@ -132,7 +132,6 @@ void PutCoordinator::replicate(const Turn& turn, const std::string& from, PutFor
               .sloppy = forward.sloppy,
               .role = role,
               .store = forward.store});
-  timers_.emplace(at->second.deadline, number);
   at->second.write = replica_.write(turn, record, forward.synced, role);
   by_write_.emplace_hint(by_write_.end(), at->second.write, number);
   if (!state_.is_self(from)) handed_over_.insert_or_assign(at->second.write_id, number);
@@ -159,7 +158,9 @@ void PutCoordinator::ask_owners(const Turn& turn, Operations::iterator at, Write
   running.operation.stored(state_.self.name);
   if (running.synced_here) running.operation.synced(state_.self.name);
   if (running.started_over) running.operation.started_over();
-  const bool needed_later = !running.stand_ins.exhausted();
+  const TimePoint patience = StandIns::patience(running.deadline - turn.now.steady);
+  running.retransmission.begin(turn.now.steady, patience);
+  set_timer(at);
   const NodeNames all = owners.all();
   body_.clear();
   Encoder out(body_);
@@ -170,10 +171,8 @@ void PutCoordinator::ask_owners(const Turn& turn, Operations::iterator at, Write
       running.operation.unreachable(owner, std::move(why));
     }
   }
-  if (needed_later) {
+  if (!running.stand_ins.exhausted()) {
     running.request = std::move(request);
-    const TimePoint timeout = running.deadline - turn.now.steady;
-    timers_.emplace(turn.now.steady + StandIns::patience(timeout), number);
     ask_stand_ins(turn, running);
   }
   settle(turn, at);
@@ -310,9 +309,10 @@ void PutCoordinator::peer_lost(const Turn& turn, const std::string& peer) {
 
 void PutCoordinator::tick(const Turn& turn) {
   while (!timers_.empty() && timers_.top().first <= turn.now.steady) {
-    const auto at = operations_.find(timers_.top().second);
+    const auto [time, number] = timers_.top();
     timers_.pop();
-    if (at == operations_.end()) continue;
+    const auto at = operations_.find(number);
+    if (at == operations_.end() || at->second.looked_at != time) continue;
     if (at->second.deadline > turn.now.steady) {
       look_for_silent(turn, at);
       continue;
@@ -332,7 +332,19 @@ void PutCoordinator::look_for_silent(const Turn& turn, Operations::iterator at) 
   running.stand_ins.note_silent(running.operation.tally(), [&](std::string_view node) {
     return state_.detector.heard_since(node, running.started);
   });
+  const Retransmission::Late late =
+      running.retransmission.look(running.operation.tally(), state_.self.name, state_.detector,
+                                  turn.now.steady, [](std::string_view) { return TimePoint{0}; });
+  for (const std::string& node : late.pinged) state_.ping(node, turn.now.steady);
+  for (const std::string& node : late.asked) ask_again(turn, node, at->first);
+  set_timer(at);
   settle(turn, at);
+}
+
+void PutCoordinator::set_timer(Operations::iterator at) {
+  Running& running = at->second;
+  running.looked_at = std::min(running.deadline, running.retransmission.next());
+  timers_.emplace(running.looked_at, at->first);
 }
 
 void PutCoordinator::settle(const Turn& turn, Operations::iterator at) {

@@ -9,6 +9,7 @@
 
 #include "base/recycling_allocator.h"
 #include "coordinator/put_operation.h"
+#include "coordinator/retransmission.h"
 #include "coordinator/seen_once.h"
 #include "coordinator/stand_ins.h"
 #include "node/node_state.h"
@@ -22,7 +23,8 @@ namespace dynamo::core {
 //
 // In a sloppy store a stand-in takes the place of each owner that cannot be reached, refuses, or is
 // silent for a while, with a hint of whom it is for (paper, 4.6). If no owner takes a put, a
-// stand-in coordinates it: its own copy is then a hint, owed to all owners.
+// stand-in coordinates it: its own copy is then a hint, owed to all owners. An owner that is there,
+// and has not got the set, is sent it again.
 //
 // Thread safety: one thread at a time.
 class PutCoordinator {
@@ -47,7 +49,7 @@ class PutCoordinator {
   void peer_lost(const Turn& turn, const std::string& peer);
   // Answers from before do not count any more: the same set goes to the owners that there are now.
   void view_changed(const Turn& turn);
-  // Replaces who is silent, ends what is past its deadline.
+  // Replaces who is silent, asks again whom something was lost to, ends what is past its deadline.
   void tick(const Turn& turn);
   TimePoint next_tick() const;
   std::size_t size() const { return operations_.size(); }
@@ -71,6 +73,8 @@ class PutCoordinator {
     bool synced = true;
     TimePoint started{};
     TimePoint deadline{};
+    Retransmission retransmission{};
+    TimePoint looked_at{};  // next
     int w = 1;
     bool sloppy = false;
     Role role = Role::primary;  // of this node
@@ -104,6 +108,7 @@ class PutCoordinator {
   void renew(const Turn& turn, Running& running);
   // Whoever has not been heard of since the put began is not waited for any longer.
   void look_for_silent(const Turn& turn, Operations::iterator at);
+  void set_timer(Operations::iterator at);
   void settle(const Turn& turn, Operations::iterator at);
   void fail(Operations::iterator at, absl::StatusCode code, std::string_view after);
 

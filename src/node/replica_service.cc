@@ -96,7 +96,10 @@ void ReplicaService::write(const Turn& turn, const std::string& from, WriteReque
     return refuse(fmt::format("damaged: {}", std::string(record.status().message())));
 
   const bool new_hint = record->owed.empty();
-  record->replica.merge(std::move(request.set), request.store.conflict);
+  const bool news = record->replica.merge(std::move(request.set), request.store.conflict);
+  // It was asked again because the disk is slow, and a second write would not make that better.
+  const bool again = !news && request.synced && *role == Role::primary;
+  if (again && under_way(from, request.operation)) return;
   if (*role == Role::stand_in) {
     record->generation =
         new_hint ? request.generation : std::min(record->generation, request.generation);
@@ -117,11 +120,18 @@ void ReplicaService::write(const Turn& turn, const std::string& from, WriteReque
     state_.outbox.send(
         from, WriteReply{.operation = request.operation, .answer = WriteReply::Answer::synced});
   } else if (request.synced) {
-    waiting_.emplace(write, Waiting{from, request.operation});
+    waiting_.emplace(write, Waiting{from, request.operation, *role});
   } else {
     state_.outbox.send(
         from, WriteReply{.operation = request.operation, .answer = WriteReply::Answer::stored});
   }
+}
+
+bool ReplicaService::under_way(const std::string& from, std::uint64_t operation) const {
+  return std::ranges::any_of(waiting_, [&](const auto& entry) {
+    const Waiting& waiting = entry.second;
+    return waiting.operation == operation && waiting.role == Role::primary && waiting.from == from;
+  });
 }
 
 bool ReplicaService::synced(std::uint64_t write) {

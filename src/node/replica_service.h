@@ -41,7 +41,10 @@ class ReplicaService {
   struct Waiting {
     std::string from{};
     std::uint64_t operation = 0;
+    Replica::Role role = Replica::Role::primary;
   };
+  // Whether its answer is on its way. One after the other: asked only of what comes again.
+  bool under_way(const std::string& from, std::uint64_t operation) const;
 
   NodeState& state_;
   Replica& replica_;

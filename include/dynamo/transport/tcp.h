@@ -17,9 +17,9 @@ struct TcpOptions {
   // What peers dial, if it is not the bound address (a machine behind NAT). Required with a
   // wildcard listen address. Port 0 stands for the bound port.
   std::string advertise{};
-  // Bytes that may wait for one peer and lane; a packet beyond it is dropped. A single packet may
-  // always wait.
-  std::size_t queue_bytes_max = std::size_t{8} << 20;
+  // Bytes that may wait for one peer and lane; a packet beyond it is dropped, and the node sends
+  // what it held again after a while. A single packet may always wait.
+  std::size_t queue_bytes_max = std::size_t{32} << 20;
   // The largest packet sent or accepted. A peer that announces a larger one is disconnected before
   // any memory is taken for it.
   std::size_t packet_bytes_max = std::size_t{80} << 20;
