@@ -102,6 +102,7 @@ class Workloads final : public Suite {
       for (const char* operation : {"get", "put buffered"}) {
         row(fmt::format("{}, {}", operation, name), fmt::format("floor {}, {}", operation, name));
       }
+      row(fmt::format("put synced, {}", name), fmt::format("floor put buffered, {}", name));
     }
     for (const char* name : {"YCSB A", "YCSB B", "YCSB C", "YCSB F"}) {
       row(name, fmt::format("floor {}", name));
@@ -115,7 +116,7 @@ class Workloads final : public Suite {
  private:
   Load load(int in_flight) const { return {.in_flight = in_flight, .seconds = scale_.seconds}; }
 
-  // Gets and buffered puts, and the floor's. A put's flush is not waited for: this is the work that
+  // Gets and puts, and the floor's. A buffered put's flush is not waited for: this is the work that
   // requests have with one another.
   void add(std::vector<Probe>& probes, const std::string& name, Side& side, int in_flight) {
     const Load load = this->load(in_flight);
@@ -124,6 +125,9 @@ class Workloads final : public Suite {
                       [&side, load, store] { return side.work.gets(store, load); }});
     probes.push_back({fmt::format("put buffered, {}", name),
                       [&side, load, store] { return side.work.buffered_puts(store, load); }});
+    const dynamo::Store synced = side.cluster.store(dynamo::Durability::synced);
+    probes.push_back({fmt::format("put synced, {}", name),
+                      [&side, load, synced] { return side.work.puts(synced, load); }});
     probes.push_back(
         {fmt::format("floor get, {}", name), [&side, load] { return side.on_floor(load, 0); }});
     probes.push_back({fmt::format("floor put buffered, {}", name),

@@ -114,10 +114,14 @@ bool FailureDetector::reachable(std::string_view name) const {
   return peer == nullptr || peer->reachable;
 }
 
-FailureDetector::Standing FailureDetector::standing(std::string_view name) const {
+FailureDetector::Standing FailureDetector::standing(std::string_view name, TimePoint now) const {
   const Peer* peer = find(name);
   if (peer == nullptr) return {};
-  return {.reachable = peer->reachable, .round_trip = peer->smoothed};
+  Standing standing{.reachable = peer->reachable, .round_trip = peer->smoothed};
+  if (peer->waiting && standing.round_trip != TimePoint{}) {
+    standing.round_trip = std::max(standing.round_trip, now - peer->waiting_since);
+  }
+  return standing;
 }
 
 std::string FailureDetector::reason(std::string_view name, TimePoint now) const {

@@ -56,9 +56,11 @@ class FailureDetector {
   std::uint64_t changes() const { return changes_; }
   struct Standing {
     bool reachable = true;
-    TimePoint round_trip{};  // as round_trip_of()
+    // As round_trip_of(), but no less than what a question has gone unanswered by now: whoever has
+    // just begun to stand still is known by that, long before it is taken for unreachable.
+    TimePoint round_trip{};
   };
-  Standing standing(std::string_view peer) const;
+  Standing standing(std::string_view peer, TimePoint now) const;
   // "silent for 3.1 s"; empty for a reachable peer.
   std::string reason(std::string_view peer, TimePoint now) const;
   // A packet came after `since`: in a later turn, so it may be an answer to what was sent then.

@@ -13,7 +13,7 @@
 
 namespace dynamo::core {
 
-GetRequests::Owners GetRequests::choose_owners(const ClientGet& get) const {
+GetRequests::Owners GetRequests::choose_owners(const ClientGet& get, TimePoint now) const {
   Owners owners{.first = state_.owner_sides(get.key, get.store.n)};
   NodeNames& first = owners.first.current;
   // Which of them has seen at_least, nobody knows; and while the key moves, both sides answer.
@@ -21,7 +21,7 @@ GetRequests::Owners GetRequests::choose_owners(const ClientGet& get) const {
   const bool all = !get.at_least.empty() || !owners.first.pending.empty();
   const std::size_t asked = all ? count : std::min(static_cast<std::size_t>(get.r), count);
   if (asked == count) return owners;
-  state_.order_by_nearness(first);
+  state_.order_by_nearness(first, now);
   const auto rest = first.begin() + static_cast<std::ptrdiff_t>(asked);
   owners.reserve.assign(std::make_move_iterator(rest), std::make_move_iterator(first.end()));
   first.erase(rest, first.end());
@@ -40,7 +40,7 @@ void GetRequests::start(const Turn& turn, ClientGet get) {
 void GetRequests::ask_owners(const Turn& turn, Operations::iterator at) {
   Running& running = at->second;
   const ClientGet& get = running.get;
-  Owners owners = choose_owners(get);
+  Owners owners = choose_owners(get, turn.now.steady);
   std::vector<std::string> candidates;
   if (get.sloppy) candidates = state_.stand_ins(get.key, get.store.n);
   const ContextBody* at_least = get.at_least.body();

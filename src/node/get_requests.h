@@ -72,7 +72,7 @@ class GetRequests {
     OwnerSides first{};
     NodeNames reserve{};
   };
-  Owners choose_owners(const ClientGet& get) const;
+  Owners choose_owners(const ClientGet& get, TimePoint now) const;
   // Asks them, from the beginning.
   void ask_owners(const Turn& turn, Operations::iterator at);
   void ask(const Turn& turn, std::uint64_t number, Running& running, const std::string& node,

@@ -54,11 +54,11 @@ std::vector<std::string> NodeState::owners(std::string_view key, int n) const {
   return names(ring->all_owners(ring->partition_of(hash(key)), n));
 }
 
-void NodeState::order_by_nearness(NodeNames& nodes) const {
+void NodeState::order_by_nearness(NodeNames& nodes, TimePoint now) const {
   using Rank = std::tuple<bool, bool, TimePoint>;
   absl::InlinedVector<std::pair<Rank, std::string>, 4> ranked;
   for (std::string& node : nodes) {
-    const FailureDetector::Standing standing = detector.standing(node);
+    const FailureDetector::Standing standing = detector.standing(node, now);
     const bool known = standing.round_trip != TimePoint{};
     const Rank rank = {!is_self(node), !standing.reachable,
                        known ? standing.round_trip : TimePoint::max()};

@@ -166,7 +166,7 @@ struct NodeState {
   bool holds(std::span<const MemberIndex> members, std::string_view name) const;
   // The first choice to ask first: this node, those that can be reached, those that answered
   // fastest lately; else as they are.
-  void order_by_nearness(NodeNames& nodes) const;
+  void order_by_nearness(NodeNames& nodes, TimePoint now) const;
   // Those that follow them on the preference list, up to 2n together.
   std::vector<std::string> stand_ins(std::string_view key, int n) const;
   // What this node is to the key: nullopt if it has no business with it.

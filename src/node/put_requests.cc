@@ -31,7 +31,7 @@ void PutRequests::start(const Turn& turn, ClientPut put) {
                           quote(put.key), put.w, owners.size()))});
     return;
   }
-  NodeNames coordinators = coordinators_in_order(put, owners.all());
+  NodeNames coordinators = coordinators_in_order(put, owners.all(), turn.now.steady);
   const std::uint64_t number = state_.next_number();
   const TimePoint deadline = put.deadline;
   const std::int64_t expires_at_us =
@@ -65,8 +65,9 @@ void PutRequests::draw(const Turn& turn, Running& running, HybridTime above) {
   if (running.own_id) running.put.id = make_write_id(running.clock, state_.prng.next());
 }
 
-NodeNames PutRequests::coordinators_in_order(const ClientPut& put, NodeNames all) const {
-  state_.order_by_nearness(all);
+NodeNames PutRequests::coordinators_in_order(const ClientPut& put, NodeNames all,
+                                             TimePoint now) const {
+  state_.order_by_nearness(all, now);
   if (!put.sloppy) return all;
   // Stand-ins come in the order of the preference list, so that all nodes try the same first.
   for (std::string& stand_in : state_.stand_ins(put.key, put.store.n)) {
@@ -81,8 +82,8 @@ NodeNames PutRequests::coordinators_in_order(const ClientPut& put, NodeNames all
 void PutRequests::view_changed(const Turn& turn) {
   for (auto& [number, running] : operations_) {
     const ClientPut& put = running.put;
-    running.forwarding.retarget(
-        coordinators_in_order(put, state_.owner_sides(put.key, put.store.n).all()));
+    running.forwarding.retarget(coordinators_in_order(
+        put, state_.owner_sides(put.key, put.store.n).all(), turn.now.steady));
     // Whoever is asked and has gone will not answer.
     const bool gone = state_.member(running.attempt_owner) == nullptr;
     if (gone) timers_.emplace(turn.now.steady, number);

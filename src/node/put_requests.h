@@ -67,7 +67,7 @@ class PutRequests {
 
   void draw(const Turn& turn, Running& running, HybridTime above);
   // Of the owners `all`, with the stand-ins behind them.
-  NodeNames coordinators_in_order(const ClientPut& put, NodeNames all) const;
+  NodeNames coordinators_in_order(const ClientPut& put, NodeNames all, TimePoint now) const;
   void attempt(const Turn& turn, Operations::iterator at);
   void ask(const Turn& turn, std::uint64_t number, Running& running, bool first);
   // Under a number of its own.

@@ -269,6 +269,37 @@ TEST_CASE("round trips are smoothed") {
 }
 
 // A pong echoes a number of our own, but a peer may send back any other.
+TEST_CASE("detector: whoever has a question open for long is as far away as that") {
+  FailureDetector detector;
+  detector.set_peers({"b", "c"}, start);
+  detector.round_trip("b", 1ms);
+  detector.round_trip("c", 2ms);
+  detector.asked("b", start + 10ms);
+  CHECK(detector.standing("b", start + 10ms).round_trip == 1ms);
+  CHECK(detector.standing("b", start + 15ms).round_trip == 5ms);
+  CHECK(detector.standing("c", start + 15ms).round_trip == 2ms);
+  detector.heard("b", start + 16ms);
+  CHECK(detector.standing("b", start + 20ms).round_trip == 1ms);
+  // Nothing is known of it yet, and that is no time at all.
+  detector.set_peers({"b", "c", "d"}, start);
+  detector.asked("d", start);
+  CHECK(detector.standing("d", start + 20ms).round_trip == TimePoint{});
+}
+
+TEST_CASE("detector: an answered ping says that what was sent before it has arrived") {
+  FailureDetector detector;
+  detector.set_peers({"b"}, start);
+  CHECK_FALSE(detector.ping_answered_since("b", TimePoint{}));
+  detector.ping_answered("b", start + 2ms, start + 5ms);
+  CHECK(detector.round_trip_of("b") == 3ms);
+  CHECK(detector.ping_answered_since("b", start + 1ms));
+  CHECK_FALSE(detector.ping_answered_since("b", start + 2ms));
+  detector.ping_answered("b", start + 1ms, start + 6ms);  // overtaken by the other
+  CHECK(detector.ping_answered_since("b", start + 1ms));
+  detector.ping_answered("b", start + 9ms, start + 8ms);  // of a time that has not been
+  CHECK_FALSE(detector.ping_answered_since("b", start + 2ms));
+}
+
 TEST_CASE("an absurd round trip is not believed") {
   FailureDetector detector;
   detector.set_peers({"b"}, start);
