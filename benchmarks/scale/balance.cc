@@ -143,10 +143,11 @@ std::string balance_table(const std::vector<BalanceRow>& rows) {
 std::string balance_json(const std::vector<BalanceRow>& rows) {
   std::string text = "[\n";
   for (const BalanceRow& row : rows) {
-    text += fmt::format(
-        R"(  {{"people": {}, "requests_per_second": {:.2f}, "out_of_balance": {:.4f}, "busiest": {:.4f}}}{})",
-        row.people, row.requests_per_second, row.out_of_balance, row.busiest,
-        &row == &rows.back() ? "\n" : ",\n");
+    text +=
+        fmt::format(R"(  {{"people": {}, "requests_per_second": {:.2f}, "out_of_balance": {:.4f}, )"
+                    R"("busiest": {:.4f}}}{})",
+                    row.people, row.requests_per_second, row.out_of_balance, row.busiest,
+                    &row == &rows.back() ? "\n" : ",\n");
   }
   return text + "]\n";
 }

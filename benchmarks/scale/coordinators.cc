@@ -155,10 +155,11 @@ std::string coordinator_table(const std::vector<CoordinatorRow>& rows) {
 std::string coordinator_json(const std::vector<CoordinatorRow>& rows) {
   std::string text = "[\n";
   for (const CoordinatorRow& row : rows) {
-    text += fmt::format(
-        R"(  {{"coordinator": "{}", "puts": {}, "p50_ms": {:.3f}, "p99_ms": {:.3f}, "p999_ms": {:.3f}}}{})",
-        row.choice, row.puts, row.p50_ms, row.p99_ms, row.p999_ms,
-        &row == &rows.back() ? "\n" : ",\n");
+    text +=
+        fmt::format(R"(  {{"coordinator": "{}", "puts": {}, "p50_ms": {:.3f}, "p99_ms": {:.3f}, )"
+                    R"("p999_ms": {:.3f}}}{})",
+                    row.choice, row.puts, row.p50_ms, row.p99_ms, row.p999_ms,
+                    &row == &rows.back() ? "\n" : ",\n");
   }
   return text + "]\n";
 }
