@@ -208,6 +208,8 @@ void PutRequests::reply(const Turn& turn, const std::string& from, PutForwardRep
       return;
     case PutForwardReply::Answer::clock_behind:
       if (!running.may_redraw || from != running.attempt_owner) return;
+      // It was asked once more meanwhile, and that it may have taken.
+      if (!running.later_numbers.empty()) return;
       // Who has started anew meanwhile may have taken it before, and not know it.
       running.may_redraw = running.attempt_life == 0 || running.attempt_life == life_of(from);
       if (running.may_redraw) draw(turn, running, reply.clock);
