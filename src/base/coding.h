@@ -16,6 +16,13 @@
 // field.
 namespace dynamo::core {
 
+// Eight bytes, the first the most significant: as numbers they have the order of the bytes.
+inline std::uint64_t big_endian(const char* bytes) {
+  std::uint64_t value = 0;
+  std::memcpy(&value, bytes, sizeof(value));
+  return std::endian::native == std::endian::little ? __builtin_bswap64(value) : value;
+}
+
 // Appends to a string.
 //
 // Thread safety: one thread at a time.

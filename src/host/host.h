@@ -221,9 +221,8 @@ class Host {
   std::vector<core::AskChange> changes_left_;
   std::vector<core::LogLine> log_left_;
   // Memory that one turn leaves to the next.
-  std::vector<Request> taken_;                  // guarded by machine_mutex_
-  std::vector<core::ObjectKeyBytes> expected_;  // room; guarded by machine_mutex_
-  Effects effects_;                             // of the one turn that runs
+  std::vector<Request> taken_;  // guarded by machine_mutex_
+  Effects effects_;             // of the one turn that runs
   // What local_reads_ has; guarded by machine_mutex_.
   std::shared_ptr<const core::LocalView> local_view_;
 

@@ -78,12 +78,9 @@ bool Host::run_inbox(Effects& effects) {
 
 // REQUIRES: machine_mutex_ is held.
 void Host::expect(std::size_t from) {
-  expected_.clear();
   const std::size_t to = std::min(taken_.size(), from + core::RecordReader::expected_max);
-  for (std::size_t i = from; i < to; ++i) {
-    if (const auto key = machine_->expect(taken_[i].event)) expected_.push_back(*key);
-  }
-  reader_->expect(expected_);
+  for (std::size_t i = from; i < to; ++i) machine_->expect(taken_[i].event);
+  machine_->bring(*reader_);
 }
 
 // REQUIRES: machine_mutex_ is held.

@@ -1,6 +1,7 @@
 #include "node/engine_keys.h"
 
 #include "base/check.h"
+#include "base/coding.h"
 #include "base/hash.h"
 
 namespace dynamo::core {
@@ -12,12 +13,6 @@ constexpr std::uint64_t name_seed = 0x6e616d6573;
 
 void append_big_endian(std::string& key, std::uint64_t value) {
   for (int shift = 56; shift >= 0; shift -= 8) key.push_back(static_cast<char>(value >> shift));
-}
-
-std::uint64_t read_big_endian(std::string_view bytes) {
-  std::uint64_t value = 0;
-  for (const char byte : bytes) value = value << 8 | static_cast<unsigned char>(byte);
-  return value;
 }
 
 ObjectKeyBytes hashed(RecordKind kind, const ObjectKey& at) {
@@ -77,12 +72,12 @@ std::uint64_t store_place(std::string_view store) { return hash64(store, name_se
 
 std::optional<ObjectKey> parse_object_key(std::string_view key) {
   if (key.size() != object_key_bytes || !is_kind(key, RecordKind::object)) return std::nullopt;
-  return ObjectKey{read_big_endian(key.substr(1, 8)), hash_of(key)};
+  return ObjectKey{big_endian(key.data() + 1), hash_of(key)};
 }
 
 KeyHash hash_of(std::string_view engine_key) {
   DYNAMO_CHECK(engine_key.size() == object_key_bytes);
-  return {read_big_endian(engine_key.substr(9, 8)), read_big_endian(engine_key.substr(17))};
+  return {big_endian(engine_key.data() + 9), big_endian(engine_key.data() + 17)};
 }
 
 std::string first_key(RecordKind kind) { return std::string(1, static_cast<char>(kind)); }

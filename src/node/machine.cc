@@ -53,10 +53,19 @@ void Machine::step(const Now& now, Event&& event, const RecordReader& own, Actio
   deliver_finished(turn);
 }
 
-std::optional<ObjectKeyBytes> Machine::expect(const Event& event) const {
-  if (const auto* get = std::get_if<ClientGet>(&event)) return expect_read(*get);
-  if (const auto* put = std::get_if<ClientPut>(&event)) return expect_write(*put);
-  return std::nullopt;
+void Machine::expect(const Event& event) {
+  if (const auto* get = std::get_if<ClientGet>(&event)) expect_read(*get);
+  if (const auto* put = std::get_if<ClientPut>(&event)) expect_write(*put);
+}
+
+void Machine::bring(const RecordReader& own) {
+  state_.trees.prefetch(expected_writes_);
+  expected_.clear();
+  for (std::vector<ObjectKey>* keys : {&expected_reads_, &expected_writes_}) {
+    for (const ObjectKey& key : *keys) expected_.push_back(object_key_in_place(key));
+    keys->clear();
+  }
+  own.expect(expected_);
 }
 
 void Machine::deliver_finished(const Turn& turn) {

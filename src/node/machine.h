@@ -63,9 +63,10 @@ class Machine {
   void step(const Now& now, Event&& event, const RecordReader& own, Actions& out);
   void end_turn(const Now& now, Actions& out);
 
-  // A step with this event comes soon. Returns the object that it reads first, if there is one, for
-  // RecordReader::expect(), and brings what the machine itself has of it near the processor.
-  std::optional<ObjectKeyBytes> expect(const Event& event) const;
+  // A step with this event comes soon. bring() has what is expected of `own` and of the machine
+  // itself near the processor by then; of all together, for memory answers many at once.
+  void expect(const Event& event);
+  void bring(const RecordReader& own);
 
   // Opens a store here. FAILED_PRECONDITION if its facts differ or the node is out of service.
   absl::Status open_store(const StoreFacts& facts, Actions& out);
@@ -97,17 +98,12 @@ class Machine {
   void note_own_end(const Turn& turn);
   void seal_messages(const Now& now, Actions& out);
   void take(const Turn& turn, const PacketReceived& received, Packet& packet);
-  void expect(const Turn& turn, std::span<const Message> messages);
-  ObjectKeyBytes expect_read(const auto& request) const {
-    const ObjectKey at = state_.place(request.store.name, request.key);
-    if (state_.ring != nullptr) state_.ring->prefetch(at.hash);
-    return object_key_in_place(at);
-  }
-  ObjectKeyBytes expect_write(const auto& request) const {
-    const ObjectKey at = state_.place(request.store.name, request.key);
-    if (state_.ring != nullptr) state_.ring->prefetch(at.hash);
-    state_.trees.prefetch(at);
-    return object_key_in_place(at);
+  void expect(const Message& message);
+  void expect_read(const auto& request) { expect_in(expected_reads_, request); }
+  void expect_write(const auto& request) { expect_in(expected_writes_, request); }
+  void expect_in(std::vector<ObjectKey>& expected, const auto& request) {
+    expected.push_back(state_.place(request.store.name, request.key));
+    if (state_.ring != nullptr) state_.ring->prefetch(expected.back().hash);
   }
   void catch_up(const Turn& turn, const std::string& from);
   bool counts_here(const Turn& turn) const {
@@ -151,7 +147,9 @@ class Machine {
   std::vector<PutCoordinator::Finished> finished_;  // those that are delivered
   Turn::Written written_;                           // of the step that runs
   Packet packet_;                                   // room for the next one
-  std::vector<ObjectKeyBytes> expected_;            // room for the next ones
+  std::vector<ObjectKey> expected_reads_;           // until bring()
+  std::vector<ObjectKey> expected_writes_;          // until bring()
+  std::vector<ObjectKeyBytes> expected_;            // room for both
   std::vector<SendPacket> unaddressed_;  // of the membership component, by address rather than name
   std::map<std::string, std::string>
       drop_reasons_;  // by sender, as last logged: a reason is logged once

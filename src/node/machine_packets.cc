@@ -63,25 +63,22 @@ void Machine::take(const Turn& turn, const PacketReceived& received, Packet& pac
   const std::span<Message> messages(packet.messages);
   for (std::size_t i = 0; i < messages.size(); ++i) {
     if (i % RecordReader::expected_max == 0) {
-      expect(received_in,
-             messages.subspan(i, std::min(RecordReader::expected_max, messages.size() - i)));
+      const std::size_t end = std::min(messages.size(), i + RecordReader::expected_max);
+      for (std::size_t next = i; next < end; ++next) expect(messages[next]);
+      bring(turn.own);
     }
     on_message(received_in, from, std::move(messages[i]));
   }
 }
 
-void Machine::expect(const Turn& turn, std::span<const Message> messages) {
-  expected_.clear();
-  for (const Message& message : messages) {
-    if (const auto* read = std::get_if<ReadRequest>(&message)) {
-      expected_.push_back(expect_read(*read));
-    } else if (const auto* write = std::get_if<WriteRequest>(&message)) {
-      expected_.push_back(expect_write(*write));
-    } else if (const auto* forward = std::get_if<PutForward>(&message)) {
-      expected_.push_back(expect_write(*forward));
-    }
+void Machine::expect(const Message& message) {
+  if (const auto* read = std::get_if<ReadRequest>(&message)) {
+    expect_read(*read);
+  } else if (const auto* write = std::get_if<WriteRequest>(&message)) {
+    expect_write(*write);
+  } else if (const auto* forward = std::get_if<PutForward>(&message)) {
+    expect_write(*forward);
   }
-  turn.own.expect(expected_);
 }
 
 // One of the two is behind. Whatever is sent to it tells it, or makes it tell.

@@ -4,6 +4,7 @@
 #include <bit>
 #include <utility>
 
+#include <absl/container/inlined_vector.h>
 #include <fmt/format.h>
 
 #include "node/node_state.h"
@@ -85,10 +86,17 @@ void RecordTrees::apply(const ObjectKey& key, const Hash128& before, const Hash1
   }
 }
 
-void RecordTrees::prefetch(const ObjectKey& key) const {
-  pending_.prefetch(key);
-  const auto at = tree_at_.find(place_of(key));
-  if (at != tree_at_.end()) at->second->prefetch(key.hash);
+void RecordTrees::prefetch(std::span<const ObjectKey> keys) const {
+  absl::InlinedVector<MerkleTree::Descent, RecordReader::expected_max> descents;
+  for (const ObjectKey& key : keys) {
+    pending_.prefetch(key);
+    const auto at = tree_at_.find(place_of(key));
+    if (at != tree_at_.end()) descents.emplace_back(*at->second, key.hash);
+  }
+  for (bool more = true; more;) {
+    more = false;
+    for (MerkleTree::Descent& descent : descents) more |= descent.step();
+  }
 }
 
 void RecordTrees::written(const ObjectKey& key, std::uint64_t write, const Hash128& before,

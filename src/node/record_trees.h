@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -52,8 +53,8 @@ class RecordTrees {
   void begin(std::uint64_t seed, TimePoint now);
   Hash128 digest(const KeyHash& key, const VersionSet& set) const;
 
-  // Brings what written() needs near the processor.
-  void prefetch(const ObjectKey& key) const;
+  // Brings what written() of these needs near the processor.
+  void prefetch(std::span<const ObjectKey> keys) const;
   // The record has been put into the object buffer; zero digests: there was none, there is none.
   void written(const ObjectKey& key, std::uint64_t write, const Hash128& before,
                const Hash128& now);

@@ -102,17 +102,27 @@ void MerkleTree::update(const KeyHash& key, const Hash128& before, const Hash128
   leaf = sum(leaf, change);
 }
 
-void MerkleTree::prefetch(const KeyHash& key) const {
-  if (levels_ == 1 || inner_.empty()) return;
-  std::uint32_t at = 0;
-  for (int depth = 0; depth + 1 < levels_; ++depth) {
-    const std::size_t child = nibble(key, depth);
-    __builtin_prefetch(&inner_[at].digests[child], 1);
-    const std::uint32_t below = inner_[at].below[child];
-    if (below == 0) return;
-    at = below - 1;
-  }
-  __builtin_prefetch(&leaves_[at][nibble(key, levels_ - 1)], 1);
+MerkleTree::Descent::Descent(const MerkleTree& tree, const KeyHash& key)
+    : tree_(&tree), key_(key), ended_(tree.levels_ == 1 || tree.inner_.empty()) {
+  if (!ended_) prefetch();
+}
+
+bool MerkleTree::Descent::step() {
+  if (ended_) return false;
+  const std::uint32_t below = tree_->inner_[at_].below[tree_->nibble(key_, depth_)];
+  at_ = below - 1;
+  ++depth_;
+  ended_ = below == 0 || depth_ + 1 == tree_->levels_;
+  if (below != 0) prefetch();
+  return !ended_;
+}
+
+void MerkleTree::Descent::prefetch() const {
+  const std::size_t child = tree_->nibble(key_, depth_);
+  if (depth_ + 1 == tree_->levels_) return __builtin_prefetch(&tree_->leaves_[at_][child], 1);
+  const Inner& inner = tree_->inner_[at_];
+  __builtin_prefetch(&inner.digests[child], 1);
+  __builtin_prefetch(&inner.below[child], 1);
 }
 
 bool MerkleTree::has(const TreeNode& node) const {

@@ -55,8 +55,23 @@ class MerkleTree {
   // The key's digest was `before` and is `now`; zero: absent. REQUIRES: a key of the partition.
   void update(const KeyHash& key, const Hash128& before, const Hash128& now);
 
-  // Brings what update() of that key needs near the processor.
-  void prefetch(const KeyHash& key) const;
+  // Brings what update() of a key needs near the processor, a level with each step: what one needs
+  // is on its way while others take theirs.
+  class Descent {
+   public:
+    Descent(const MerkleTree& tree, const KeyHash& key);
+    // False at the end.
+    bool step();
+
+   private:
+    void prefetch() const;
+
+    const MerkleTree* tree_;
+    KeyHash key_;
+    int depth_ = 0;
+    std::uint32_t at_ = 0;  // of the blocks of that depth
+    bool ended_ = false;
+  };
 
   const Hash128& root() const { return root_; }
   int levels() const { return levels_; }

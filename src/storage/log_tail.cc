@@ -48,6 +48,27 @@ std::size_t LogTail::encoded_bytes(std::span<const StorageEngine::Write> batch,
   return bytes;
 }
 
+LogTail::Beginning::Beginning(std::string_view key) {
+  std::array<char, 2 * sizeof(std::uint64_t)> bytes{};
+  key.copy(bytes.data(), bytes.size());
+  first = core::big_endian(bytes.data());
+  second = core::big_endian(bytes.data() + sizeof(std::uint64_t));
+}
+
+std::string_view LogTail::Item::key() const {
+  core::Decoder decoder(std::string_view(at_, bytes_));
+  decoder.fixed8();
+  return decoder.bytes(StorageEngine::key_bytes_max);
+}
+
+LogTail::Record LogTail::Item::record() const {
+  core::Decoder decoder(std::string_view(at_, bytes_));
+  const std::uint8_t kind = decoder.fixed8();
+  decoder.bytes(StorageEngine::key_bytes_max);
+  if (kind == erases) return std::nullopt;
+  return decoder.bytes(StorageEngine::record_bytes_max);
+}
+
 std::uint64_t LogTail::hash_of(std::string_view key) { return core::hash64(key, 0); }
 
 bool LogTail::may_have(std::uint64_t hash) const {
@@ -63,17 +84,21 @@ bool LogTail::add(std::string entry, std::size_t head_bytes) {
     filter_.store(owned_.get(), std::memory_order_release);
   }
   contents_.entries.push_back(std::move(entry));
-  core::Decoder decoder(std::string_view(contents_.entries.back()).substr(head_bytes));
+  const std::string_view items = std::string_view(contents_.entries.back()).substr(head_bytes);
+  core::Decoder decoder(items);
   while (!decoder.at_end()) {
+    const std::size_t begin = items.size() - decoder.remaining();
     const std::uint8_t kind = decoder.fixed8();
     if (kind == 0) continue;
     const std::string_view key = decoder.bytes(StorageEngine::key_bytes_max);
-    Record record;
-    if (kind == puts) record = decoder.bytes(StorageEngine::record_bytes_max);
+    if (kind == puts) decoder.bytes(StorageEngine::record_bytes_max);
     if (!decoder.ok() || key.empty() || kind > erases) return false;
     const Place place(hash_of(key), words);
     (*owned_)[place.word].fetch_or(place.bits, std::memory_order_release);
-    contents_.records.insert_or_assign(key, record);
+    const std::size_t end = items.size() - decoder.remaining();
+    const Item item(key, items.substr(begin, end - begin));
+    const auto [known, fresh] = contents_.records.insert(item);
+    if (!fresh) known->replace(item);
   }
   return true;
 }

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include <absl/container/btree_map.h>
+#include <absl/container/btree_set.h>
 #include <dynamo/storage_engine.h>
 
 namespace dynamo::storage {
@@ -23,7 +23,52 @@ namespace dynamo::storage {
 class LogTail {
  public:
   using Record = std::optional<std::string_view>;  // none: erased
-  using Records = absl::btree_map<std::string_view, Record>;
+
+  // The beginning of a key as numbers, in the same order: what is enough to tell two keys apart
+  // nearly always, without a look at where they lie.
+  struct Beginning {
+    explicit Beginning(std::string_view key);
+    std::uint64_t first = 0;
+    std::uint64_t second = 0;
+    friend auto operator<=>(const Beginning&, const Beginning&) = default;
+  };
+  // The last record of a key, where it lies in its entry.
+  class Item {
+   public:
+    Item(std::string_view key, std::string_view encoded)
+        : beginning_(key),
+          at_(encoded.data()),
+          bytes_(static_cast<std::uint32_t>(encoded.size())) {}
+
+    const Beginning& beginning() const { return beginning_; }
+    std::string_view key() const;
+    Record record() const;
+    // Of the same key: the order does not change.
+    void replace(const Item& later) const {
+      at_ = later.at_;
+      bytes_ = later.bytes_;
+    }
+
+   private:
+    Beginning beginning_;
+    mutable const char* at_;
+    mutable std::uint32_t bytes_;
+  };
+  struct Less {
+    using is_transparent = void;
+    bool operator()(const Item& a, const Item& b) const {
+      return a.beginning() != b.beginning() ? a.beginning() < b.beginning() : a.key() < b.key();
+    }
+    bool operator()(const Item& a, std::string_view b) const {
+      const Beginning beginning(b);
+      return a.beginning() != beginning ? a.beginning() < beginning : a.key() < b;
+    }
+    bool operator()(std::string_view a, const Item& b) const {
+      const Beginning beginning(a);
+      return beginning != b.beginning() ? beginning < b.beginning() : a < b.key();
+    }
+  };
+  using Records = absl::btree_set<Item, Less>;  // one of a key
   // What a tail was made of.
   struct Contents {
     Records records{};  // views into the entries

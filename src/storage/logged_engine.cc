@@ -28,10 +28,12 @@ bool visit_merged(const LogTail::Records& older, const LogTail::Records& younger
     const bool has_younger = next_younger != younger.end();
     if (!has_older && !has_younger) return true;
     const bool takes_younger =
-        has_younger && (!has_older || next_younger->first <= next_older->first);
-    const auto& [key, record] = takes_younger ? *next_younger : *next_older;
+        has_younger && (!has_older || next_younger->key() <= next_older->key());
+    const LogTail::Item& next = takes_younger ? *next_younger : *next_older;
+    const std::string_view key = next.key();
+    const LogTail::Record record = next.record();
     if (until != nullptr && key > *until) return true;
-    if (has_older && next_older->first == key) ++next_older;
+    if (has_older && next_older->key() == key) ++next_older;
     if (takes_younger) ++next_younger;
     if (!visit(key, record)) return false;
   }
@@ -103,8 +105,9 @@ absl::StatusOr<bool> LoggedEngine::read(std::string_view key,
     for (const Generation* generation : {&young(), &old()}) {
       const auto found = generation->tail.records().find(key);
       if (found == generation->tail.records().end()) continue;
-      if (found->second) visit(*found->second);
-      return found->second.has_value();
+      const LogTail::Record record = found->record();
+      if (record) visit(*record);
+      return record.has_value();
     }
   }
   return engine_->read(key, visit);
@@ -230,9 +233,10 @@ LoggedEngine::Move LoggedEngine::move_of(const LogTail::Records& records) const 
   std::size_t bytes = 0;
   move.writes.reserve(records.size());
   for (const bool puts : {false, true}) {
-    for (const auto& [key, record] : records) {
+    for (const LogTail::Item& item : records) {
+      const LogTail::Record record = item.record();
       if (record.has_value() != puts) continue;
-      move.writes.push_back({.key = key, .record = record});
+      move.writes.push_back({.key = item.key(), .record = record});
       if (puts) bytes += bytes_of(move.writes.back());
     }
     if (!puts) move.erases = move.writes.size();
