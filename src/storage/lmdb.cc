@@ -52,7 +52,6 @@
 namespace dynamo {
 namespace {
 
-using storage::Cursor;
 using storage::ReaderPool;
 
 class LmdbEngine final : public StorageEngine {
@@ -78,11 +77,7 @@ class LmdbEngine final : public StorageEngine {
     if (in_child()) return child_error();
     if (absl::Status valid = storage::check_key(key); !valid.ok()) return valid;
     const int error = reading([&](MDB_txn* transaction, MDB_dbi database) {
-      MDB_val lmdb_key = storage::to_lmdb(key);
-      MDB_val record{};
-      const int missing = mdb_get(transaction, database, &lmdb_key, &record);
-      if (missing == 0) visit(storage::from_lmdb(record));
-      return missing;
+      return storage::LmdbRecords::find(transaction, database, key, visit);
     });
     if (error == MDB_NOTFOUND) return false;
     if (error != 0) return read_failed(error);
@@ -115,21 +110,7 @@ class LmdbEngine final : public StorageEngine {
       absl::FunctionRef<bool(std::string_view key, std::string_view record)> visit) override {
     if (in_child()) return child_error();
     const int error = reading([&](MDB_txn* transaction, MDB_dbi database) {
-      MDB_cursor* opened = nullptr;
-      if (const int refused = mdb_cursor_open(transaction, database, &opened); refused != 0) {
-        return refused;
-      }
-      const Cursor cursor(opened);
-      MDB_val key = storage::to_lmdb(storage::scan_bound(from));
-      MDB_val record{};
-      // LMDB refuses an empty key, also as a bound.
-      int end =
-          mdb_cursor_get(cursor.get(), &key, &record, from.empty() ? MDB_FIRST : MDB_SET_RANGE);
-      while (end == 0) {
-        if (!visit(storage::from_lmdb(key), storage::from_lmdb(record))) return 0;
-        end = mdb_cursor_get(cursor.get(), &key, &record, MDB_NEXT);
-      }
-      return end == MDB_NOTFOUND ? 0 : end;
+      return storage::LmdbRecords::scan(transaction, database, from, visit);
     });
     return error == 0 ? absl::OkStatus() : read_failed(error);
   }
@@ -206,18 +187,15 @@ class LmdbEngine final : public StorageEngine {
     storage::WriteTransaction transaction;
     if (const int error = transaction.begin(opened_.environment.get()); error != 0) return error;
     for (const Write& write : batch) {
-      MDB_val key = storage::to_lmdb(write.key);
-      int error = 0;
-      if (write.record) {
-        MDB_val record = storage::to_lmdb(*write.record);
-        error = mdb_put(transaction.get(), opened_.database, &key, &record, 0);
-      } else {
-        error = mdb_del(transaction.get(), opened_.database, &key, nullptr);
-        if (error == MDB_NOTFOUND) error = 0;
-      }
+      storage::LmdbRecords& records = opened_.records;
+      const int error =
+          write.record ? records.put(transaction.get(), opened_.database, write.key, *write.record)
+                       : records.erase(transaction.get(), opened_.database, write.key);
       if (error != 0) return error;
     }
-    return transaction.commit();
+    const int error = transaction.commit();
+    if (error == 0) opened_.records.committed();
+    return error;
   }
 
   absl::Status write_failed(int error) {

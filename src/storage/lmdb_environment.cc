@@ -94,7 +94,7 @@ int fill_to_last_page(MDB_env* environment) {
 
 // Opens the database, which LMDB makes if the file is empty, and reads both of its ends, so that a
 // file with a header and no body is found now and not by the first request.
-int open_database(MDB_env* environment, MDB_dbi& database) {
+int open_database(MDB_env* environment, MDB_dbi& database, LmdbRecords& records) {
   MDB_txn* transaction = nullptr;
   if (const int error = mdb_txn_begin(environment, nullptr, MDB_RDONLY, &transaction); error != 0) {
     return error;
@@ -111,7 +111,8 @@ int open_database(MDB_env* environment, MDB_dbi& database) {
   if (error == 0) error = mdb_cursor_get(cursor, &key, &record, MDB_FIRST);
   if (error == 0) error = mdb_cursor_get(cursor, &key, &record, MDB_LAST);
   if (cursor != nullptr) mdb_cursor_close(cursor);
-  if (error != 0 && error != MDB_NOTFOUND) {
+  if (error == 0 || error == MDB_NOTFOUND) error = records.open(transaction, database);
+  if (error != 0) {
     mdb_txn_abort(transaction);
     return error;
   }
@@ -187,9 +188,10 @@ std::string lmdb_error_text(int error) {
 
 int open_read_only(const OpenEnvironment& failed, ReadOnlyEnvironment& opened) {
   const unsigned flags = normal | MDB_RDONLY | MDB_NOLOCK;
+  LmdbRecords unused;  // nothing is written
   int error = open_once(failed.path, map_bytes_min, flags, opened.environment);
   if (error == 0) error = close_on_exec(opened.environment.get());
-  if (error == 0) error = open_database(opened.environment.get(), opened.database);
+  if (error == 0) error = open_database(opened.environment.get(), opened.database, unused);
   return error;
 }
 
@@ -227,7 +229,7 @@ absl::StatusOr<OpenEnvironment> open_environment(const LmdbOptions& options) {
   MDB_env* const environment = opened.environment.get();
   if (error == 0) error = close_on_exec(environment);
   if (error == 0) error = fill_to_last_page(environment);
-  if (error == 0) error = open_database(environment, opened.database);
+  if (error == 0) error = open_database(environment, opened.database, opened.records);
   if (error == 0) error = read_map_bytes(environment, opened.map_bytes);
   // Slots of processes that were killed; then what one of them had written and not synced.
   if (error == 0) error = mdb_reader_check(environment, nullptr);

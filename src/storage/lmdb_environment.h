@@ -10,6 +10,7 @@
 
 #include "storage/directory_lock.h"
 #include "storage/lmdb_handles.h"
+#include "storage/lmdb_records.h"
 
 // Opening: everything between a path and a database that can be used.
 namespace dynamo::storage {
@@ -20,6 +21,7 @@ struct OpenEnvironment {
   std::unique_ptr<DirectoryLock> lock{};
   Environment environment{};
   MDB_dbi database = 0;
+  LmdbRecords records{};      // of it
   std::size_t map_bytes = 0;  // what is reserved
 };
 

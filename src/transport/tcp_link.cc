@@ -113,6 +113,9 @@ void TcpLink::sweep(TimePoint now) {
     shared_->counters.dropped += queue_.drop_before(now - timing.stale);
   } else if (channel_->writing && now - channel_->progress > timing.write_stall) {
     disconnect();
+  } else if (channel_->writing && now - channel_->progress > timing.stale) {
+    // A process that stands still: of all that is meant for it the latest is enough.
+    shared_->counters.dropped += queue_.drop_before(now - timing.stale);
   }
 }
 

@@ -36,8 +36,9 @@ struct TcpTiming {
   std::chrono::milliseconds frame_stall{30'000};  // a frame that has begun goes on within this
   std::chrono::milliseconds write_stall{10'000};  // a write makes some progress within this
   std::chrono::milliseconds dial{3'000};          // each address of a peer gets this long
-  std::chrono::milliseconds stale{2'000};         // packets wait this long for a connection
-  std::chrono::milliseconds backoff_min{50};      // before jitter
+  std::chrono::milliseconds stale{
+      2'000};  // packets wait this long for a connection, or one that moves
+  std::chrono::milliseconds backoff_min{50};  // before jitter
   std::chrono::milliseconds backoff_max{2'000};
   std::chrono::milliseconds forget{300'000};    // unused connections and queues are freed
   std::chrono::milliseconds accept_pause{100};  // when the process is out of descriptors

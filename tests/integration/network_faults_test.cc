@@ -79,7 +79,7 @@ class Cluster {
       const std::string process = "/proc/" + std::to_string(node->pid());
       std::ifstream in(process + "/status");
       for (std::string line; std::getline(in, line);) {
-        if (line.starts_with("VmRSS:")) sum.kibibytes += std::atol(line.c_str() + 6);
+        if (line.starts_with("RssAnon:")) sum.kibibytes += std::atol(line.c_str() + 8);
       }
       const std::filesystem::directory_iterator open(process + "/fd");
       sum.descriptors =

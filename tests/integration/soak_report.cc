@@ -51,7 +51,7 @@ std::string SoakReport::svg() const {
     }
     plot.lines.push_back(std::move(added));
   };
-  line("resident MiB",
+  line("memory, MiB",
        [](const SoakSample& sample) { return static_cast<double>(sample.kibibytes) / 1024; });
   line("descriptors", [](const SoakSample& sample) { return sample.descriptors; });
   line("hints before healing", [](const SoakSample& sample) { return sample.hints; });
@@ -75,7 +75,7 @@ std::string SoakReport::growth() const {
     }
   };
   compare(
-      "resident KiB", [](const SoakSample& sample) { return sample.kibibytes; }, 1.3, 20480);
+      "memory, KiB", [](const SoakSample& sample) { return sample.kibibytes; }, 1.3, 20480);
   compare(
       "descriptors", [](const SoakSample& sample) { return sample.descriptors; }, 1, 4);
   compare(

@@ -8,7 +8,7 @@ namespace test {
 // What five processes take at the end of a round of faults.
 struct SoakSample {
   double minutes = 0;         // since the start
-  long kibibytes = 0;         // resident, of all
+  long kibibytes = 0;         // of memory, of all; pages of files are the system's
   long descriptors = 0;       // of the one with the most
   long hints = 0;             // that waited for others before the network was healed, of all
   double database_bytes = 0;  // the files of all, without the logs

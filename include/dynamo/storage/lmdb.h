@@ -41,11 +41,11 @@ struct LmdbOptions {
 //
 // The file of a data set that is overwritten again and again stays within 1.5 times the pages that
 // hold the data, and within 1.5 times the bytes of keys and records if these are of mixed sizes up
-// to 50 KB, of about 3 KB, or of 10 KB and more. Pages have 4 KiB and hold whole records up to 2 KB
-// in random order, larger ones have pages of their own: records of 300 bytes and of 1
-// KB take twice their bytes, and so do those a little longer than 2 or 4 KB. The log comes on top.
-// A batch that is too large for it needs room for all the pages that it changes twice over. The
-// file never shrinks.
+// to 50 KB, of about 4 KB, or of 8 KB and more. Pages have 4 KiB and hold whole records up to 2 KB
+// in random order, and of larger ones what is over when their ends have filled pages: records of
+// 300 bytes and of 1 KB take twice their bytes, those of 3 KB and 6 KB 1.65 times. The log comes on
+// top. A batch that is too large for it needs room for all the pages that it changes twice over.
+// The file never shrinks.
 //
 // Every error names the directory. FAILED_PRECONDITION if it is open already, in this process or
 // another; INVALID_ARGUMENT for bad options, for a directory that cannot be used or is on a network

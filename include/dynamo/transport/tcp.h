@@ -32,9 +32,9 @@ struct TcpOptions {
 
 // Packets over TCP: one listening port, one outgoing connection per peer and lane, dialled on first
 // use and redialled with jittered backoff (50 ms to 2 s) while there is something to send. Names
-// are resolved at each dial and every address is tried. Packets wait about 2 s for a connection,
-// and are dropped when a dial fails. Not encrypted, not authenticated: for loopback and trusted
-// networks.
+// are resolved at each dial and every address is tried. Packets wait about 2 s for a connection, or
+// for a peer that reads nothing, and are dropped when a dial fails. Not encrypted, not
+// authenticated: for loopback and trusted networks.
 //
 // start(): INVALID_ARGUMENT for a malformed address or option, UNAVAILABLE if it cannot listen.
 //

@@ -79,6 +79,22 @@ TEST_CASE("an unused connection is forgotten, and made again on demand") {
   }));
 }
 
+// A process that was paused for half a minute let each of its peers keep all that their queues
+// hold.
+TEST_CASE("what is for a peer that reads nothing is dropped when it is old") {
+  asio::io_context context;
+  asio::ip::tcp::acceptor deaf(context, {asio::ip::make_address("127.0.0.1"), 0});
+  const std::string address = "127.0.0.1:" + std::to_string(deaf.local_endpoint().port());
+  const TcpTiming timing{.write_stall = 60s, .stale = 20ms, .sweep = 5ms};
+  TcpTransport a({.listen = any_port, .queue_bytes_max = 1 << 30}, timing);
+  REQUIRE(a.start(ignore).ok());
+  CHECK(test::eventually([&] {
+    a.send(address, Lane::request, std::string(1 << 16, 'x'));
+    return a.counters().dropped > 100;
+  }));
+  CHECK(a.counters().connects == 1);
+}
+
 TEST_CASE("a peer that reads nothing is given up") {
   asio::io_context context;
   asio::ip::tcp::acceptor deaf(context, {asio::ip::make_address("127.0.0.1"), 0});
