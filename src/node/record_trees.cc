@@ -102,8 +102,9 @@ void RecordTrees::prefetch(std::span<const ObjectKey> keys) const {
 void RecordTrees::written(const ObjectKey& key, std::uint64_t write, const Hash128& before,
                           const Hash128& now) {
   if (!begun_) return;
-  apply(key, before, now);
-  damaged_.erase(key);
+  // Whoever has it in memory may still read what the disk has lost, and the tree with it.
+  const bool lost = damaged_.erase(key) > 0;
+  apply(key, lost ? Hash128{} : before, now);
   Pending& pending = pending_[key];
   pending.digest = now;
   ++pending.writes;
