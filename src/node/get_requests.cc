@@ -13,6 +13,14 @@
 
 namespace dynamo::core {
 
+namespace {
+
+// Of answers that are under way at once. What a peer sends beyond what its transport keeps for this
+// node is lost.
+constexpr std::size_t under_way_max = std::size_t{16} << 20;
+
+}  // namespace
+
 GetRequests::Owners GetRequests::choose_owners(const ClientGet& get, TimePoint now) const {
   Owners owners{.first = state_.owner_sides(get.key, get.store.n)};
   NodeNames& first = owners.first.current;
@@ -29,6 +37,36 @@ GetRequests::Owners GetRequests::choose_owners(const ClientGet& get, TimePoint n
 }
 
 void GetRequests::start(const Turn& turn, ClientGet get) {
+  const bool begins = waiting_.empty() && !crowded();
+  begins ? begin(turn, std::move(get)) : waiting_.push(std::move(get));
+}
+
+bool GetRequests::crowded() const { return unanswered_ * answer_bytes_ >= under_way_max; }
+
+bool GetRequests::room(const Turn& turn) {
+  bool begun = false;
+  while (!waiting_.empty() && !crowded()) {
+    begun = true;
+    ClientGet get = waiting_.pop();
+    if (state_.out_of_service.ok()) {
+      begin(turn, std::move(get));
+    } else {
+      turn.out.gets.push_back({get.request, state_.out_of_service});
+    }
+  }
+  return begun;
+}
+
+void GetRequests::expire_waiting(const Turn& turn) {
+  waiting_.expire(turn.now.steady, [&](const ClientGet& get) {
+    turn.out.gets.push_back(
+        {get.request, absl::ResourceExhaustedError(fmt::format(
+                          "get {}: {} gets of about {} bytes are under way, the limit is {} bytes",
+                          quote(get.key), unanswered_, answer_bytes_, under_way_max))});
+  });
+}
+
+void GetRequests::begin(const Turn& turn, ClientGet get) {
   const std::uint64_t number = state_.next_number();
   const auto at = operations_.try_emplace(operations_.end(), number);
   at->second.get = std::move(get);
@@ -140,6 +178,8 @@ void GetRequests::reply(const Turn& turn, const std::string& from, ReadReply rep
   } else {
     state_.detector.round_trip(from, turn.now.steady - at->second.asked_at(from));
     if (!reply.set.empty()) at->second.stamp = std::min(at->second.stamp, reply.generation);
+    // Up at once, for what is lost costs more than what waits; down slowly.
+    answer_bytes_ = std::max(reply.set.bytes().size(), answer_bytes_ - answer_bytes_ / 8);
     at->second.operation->answered(from, reply.set);
   }
   settle(turn, at);
@@ -164,6 +204,7 @@ void GetRequests::peer_lost(const Turn& turn, const std::string& peer) {
 }
 
 void GetRequests::tick(const Turn& turn) {
+  expire_waiting(turn);
   while (!timers_.empty() && timers_.top().first <= turn.now.steady) {
     const auto at = operations_.find(timers_.top().second);
     timers_.pop();
@@ -203,6 +244,11 @@ void GetRequests::ask_the_late(const Turn& turn, Operations::iterator at) {
 }
 
 bool GetRequests::cancel(const Turn& turn, std::uint64_t request) {
+  if (const std::optional<ClientGet> get = waiting_.remove(request)) {
+    turn.out.gets.push_back({request, absl::CancelledError(fmt::format(
+                                          "get {}: cancelled before it began", quote(get->key)))});
+    return true;
+  }
   const auto at = std::ranges::find_if(operations_, [request](const auto& entry) {
     return entry.second.get.request == request && !entry.second.answered;
   });
@@ -215,7 +261,7 @@ bool GetRequests::cancel(const Turn& turn, std::uint64_t request) {
 }
 
 TimePoint GetRequests::next_tick() const {
-  return timers_.empty() ? TimePoint::max() : timers_.top().first;
+  return timers_.empty() ? waiting_.next() : std::min(waiting_.next(), timers_.top().first);
 }
 
 bool GetRequests::settle(const Turn& turn, Operations::iterator at) {

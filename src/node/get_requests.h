@@ -13,6 +13,7 @@
 #include "coordinator/stand_ins.h"
 #include "node/node_state.h"
 #include "node/replica.h"
+#include "node/waiting_room.h"
 
 namespace dynamo::core {
 
@@ -34,6 +35,8 @@ class GetRequests {
 
   // REQUIRES: the ring is known, the request is checked.
   void start(const Turn& turn, ClientGet get);
+  // Begins those that have waited for room and have it now. Returns whether there were any.
+  bool room(const Turn& turn);
   void reply(const Turn& turn, const std::string& from, ReadReply reply);
   // `from` has answered that operation in an earlier view than this node's, which says nothing.
   // What is sent to it next tells it of this one.
@@ -47,9 +50,11 @@ class GetRequests {
   bool cancel(const Turn& turn, std::uint64_t request);
   TimePoint next_tick() const;
   // Those that the application waits for.
-  std::size_t size() const { return unanswered_; }
+  std::size_t size() const { return unanswered_ + waiting_.size(); }
 
  private:
+  static constexpr std::size_t answer_bytes_first = std::size_t{64} << 10;
+
   struct Running {
     ClientGet get{};
     std::optional<GetOperation> operation{};  // always, once owners are asked
@@ -73,6 +78,10 @@ class GetRequests {
     NodeNames reserve{};
   };
   Owners choose_owners(const ClientGet& get, TimePoint now) const;
+  // Whether as many are under way as the ways hold, as far as answers have told.
+  bool crowded() const;
+  void begin(const Turn& turn, ClientGet get);
+  void expire_waiting(const Turn& turn);
   // Asks them, from the beginning.
   void ask_owners(const Turn& turn, Operations::iterator at);
   void ask(const Turn& turn, std::uint64_t number, Running& running, const std::string& node,
@@ -96,6 +105,8 @@ class GetRequests {
   Replica& replica_;
   Operations operations_;
   std::size_t unanswered_ = 0;
+  std::size_t answer_bytes_ = answer_bytes_first;  // of one from elsewhere, in the mean
+  WaitingRoom<ClientGet> waiting_;                 // for room
   using Timer = std::pair<TimePoint, std::uint64_t>;
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
 };

@@ -50,7 +50,11 @@ void Machine::step(const Now& now, Event&& event, const RecordReader& own, Actio
   written_.clear();
   const Turn turn{now, own, out, written_};
   std::visit([&](auto&& e) { on(turn, std::forward<decltype(e)>(e)); }, std::move(event));
-  deliver_finished(turn);
+  for (bool begun = true; begun;) {
+    deliver_finished(turn);
+    begun = gets_.room(turn);
+    begun |= puts_.room(turn);
+  }
 }
 
 void Machine::expect(const Event& event) {
@@ -231,7 +235,6 @@ void Machine::on(const Turn& turn, const BatchWritten& written) {
     if (!service_.synced(write) && !handoff_.synced(turn, write)) coordinator_.synced(turn, write);
   }
   anti_entropy_.synced(turn, written.writes);
-  puts_.room(turn);
 }
 
 void Machine::on(const Turn& turn, const WriteFailed& failed) {
@@ -251,7 +254,6 @@ void Machine::on(const Turn& turn, const WriteFailed& failed) {
     if (service_.failed(write, failed.status) || handoff_.failed(write)) continue;
     coordinator_.failed(turn, write, failed.status);
   }
-  puts_.room(turn);  // what was dropped has left some
   // What names a store is written once, and may be among it; these are tried until there is room.
   for (const auto& [name, entry] : state_.stores.entries()) {
     turn.write(state_.store_record(name, false));

@@ -15,14 +15,27 @@ namespace dynamo::core {
 namespace {
 
 constexpr int redraws_max = 8;
+// Objects that are under way at once; one alone is no larger. What is sent to a peer beyond what
+// the transport keeps for it is lost, and a turn that sends without end answers nobody meanwhile.
+constexpr std::size_t under_way_max = std::size_t{16} << 20;
+
+std::size_t bytes_of(const ClientPut& put) { return put.object ? put.object->size() : 0; }
 
 }  // namespace
 
 void PutRequests::start(const Turn& turn, ClientPut put) {
-  if (!turn.own.full().empty()) {
-    waiting_for_room_.push_back(std::move(put));
-    return;
-  }
+  const bool begins = waiting_.empty() && no_room_for(turn, put).empty();
+  begins ? begin(turn, std::move(put)) : waiting_.push(std::move(put));
+}
+
+std::string PutRequests::no_room_for(const Turn& turn, const ClientPut& put) const {
+  if (std::string full = turn.own.full(); !full.empty()) return full;
+  if (bytes_under_way_ + bytes_of(put) <= under_way_max) return {};
+  return fmt::format("{} bytes of objects are under way, the limit is {}", bytes_under_way_,
+                     under_way_max);
+}
+
+void PutRequests::begin(const Turn& turn, ClientPut put) {
   const OwnerSides owners = state_.owner_sides(put.key, put.store.n);
   if (owners.size() < static_cast<std::size_t>(put.w)) {
     turn.out.puts.push_back(
@@ -34,6 +47,7 @@ void PutRequests::start(const Turn& turn, ClientPut put) {
   NodeNames coordinators = coordinators_in_order(put, owners.all(), turn.now.steady);
   const std::uint64_t number = state_.next_number();
   const TimePoint deadline = put.deadline;
+  bytes_under_way_ += bytes_of(put);
   const std::int64_t expires_at_us =
       put.ttl ? turn.now.wall_us + std::chrono::microseconds(*put.ttl).count() : 0;
   const auto at =
@@ -237,6 +251,7 @@ void PutRequests::finish(const Turn& turn, Operations::iterator at,
                          absl::StatusOr<PutAnswer> answer) {
   turn.out.puts.push_back({at->second.put.request, std::move(answer)});
   forget_later_numbers(at->second);
+  bytes_under_way_ -= bytes_of(at->second.put);
   operations_.erase(at);
   while (!timers_.empty() && !operations_.contains(timers_.top().second)) timers_.pop();
 }
@@ -274,11 +289,10 @@ void PutRequests::look_at(const Turn& turn, Operations::iterator at) {
 }
 
 void PutRequests::expire_waiting(const Turn& turn) {
-  std::erase_if(waiting_for_room_, [&turn](const ClientPut& put) {
-    if (put.deadline > turn.now.steady) return false;
-    turn.out.puts.push_back({put.request, absl::ResourceExhaustedError(fmt::format(
-                                              "put {}: {}", quote(put.key), turn.own.full()))});
-    return true;
+  waiting_.expire(turn.now.steady, [&](const ClientPut& put) {
+    turn.out.puts.push_back(
+        {put.request, absl::ResourceExhaustedError(
+                          fmt::format("put {}: {}", quote(put.key), no_room_for(turn, put)))});
   });
 }
 
@@ -292,12 +306,9 @@ void PutRequests::peer_lost(const Turn& turn, const std::string& peer) {
 }
 
 bool PutRequests::cancel(const Turn& turn, std::uint64_t request) {
-  const auto waiting = std::ranges::find(waiting_for_room_, request, &ClientPut::request);
-  if (waiting != waiting_for_room_.end()) {
-    turn.out.puts.push_back(
-        {request, absl::CancelledError(
-                      fmt::format("put {}: cancelled before it began", quote(waiting->key)))});
-    waiting_for_room_.erase(waiting);
+  if (const std::optional<ClientPut> put = waiting_.remove(request)) {
+    turn.out.puts.push_back({request, absl::CancelledError(fmt::format(
+                                          "put {}: cancelled before it began", quote(put->key)))});
     return true;
   }
   const auto at = std::ranges::find_if(
@@ -309,22 +320,22 @@ bool PutRequests::cancel(const Turn& turn, std::uint64_t request) {
   return true;
 }
 
-void PutRequests::room(const Turn& turn) {
-  while (!waiting_for_room_.empty() && turn.own.full().empty()) {
-    ClientPut put = std::move(waiting_for_room_.front());
-    waiting_for_room_.pop_front();
+bool PutRequests::room(const Turn& turn) {
+  bool begun = false;
+  while (!waiting_.empty() && no_room_for(turn, waiting_.front()).empty()) {
+    begun = true;
+    ClientPut put = waiting_.pop();
     if (state_.takes_writes().ok()) {
-      start(turn, std::move(put));
+      begin(turn, std::move(put));
     } else {
       turn.out.puts.push_back({put.request, state_.takes_writes()});
     }
   }
+  return begun;
 }
 
 TimePoint PutRequests::next_tick() const {
-  TimePoint next = timers_.empty() ? TimePoint::max() : timers_.top().first;
-  for (const ClientPut& put : waiting_for_room_) next = std::min(next, put.deadline);
-  return next;
+  return timers_.empty() ? waiting_.next() : std::min(waiting_.next(), timers_.top().first);
 }
 
 }  // namespace dynamo::core

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <queue>
 #include <string>
@@ -12,6 +11,7 @@
 #include "coordinator/put_forwarding.h"
 #include "node/node_state.h"
 #include "node/put_coordinator.h"
+#include "node/waiting_room.h"
 
 namespace dynamo::core {
 
@@ -40,10 +40,10 @@ class PutRequests {
   // There may be other owners to hand puts to.
   void view_changed(const Turn& turn);
   bool cancel(const Turn& turn, std::uint64_t request);
-  // The object buffer may have room again.
-  void room(const Turn& turn);
+  // Begins those that have waited for room and have it now. Returns whether there were any.
+  bool room(const Turn& turn);
   TimePoint next_tick() const;
-  std::size_t size() const { return operations_.size() + waiting_for_room_.size(); }
+  std::size_t size() const { return operations_.size() + waiting_.size(); }
 
  private:
   struct Running {
@@ -65,6 +65,10 @@ class PutRequests {
   };
   using Operations = RecyclingMap<std::uint64_t, Running>;
 
+  // Why the put cannot begin now, in words: the object buffer is full, or the objects that are
+  // under way are as many as their ways hold. Empty if it can.
+  std::string no_room_for(const Turn& turn, const ClientPut& put) const;
+  void begin(const Turn& turn, ClientPut put);
   void draw(const Turn& turn, Running& running, HybridTime above);
   // Of the owners `all`, with the stand-ins behind them.
   NodeNames coordinators_in_order(const ClientPut& put, NodeNames all, TimePoint now) const;
@@ -88,8 +92,9 @@ class PutRequests {
   std::map<std::uint64_t, std::uint64_t> later_attempts_;  // their operations
   using Timer = std::pair<TimePoint, std::uint64_t>;
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>>
-      timers_;  // when to look at an operation
-  std::deque<ClientPut> waiting_for_room_;
+      timers_;                       // when to look at an operation
+  std::size_t bytes_under_way_ = 0;  // of objects
+  WaitingRoom<ClientPut> waiting_;   // for room
 };
 
 }  // namespace dynamo::core

@@ -214,6 +214,66 @@ TEST_CASE("a full buffer makes puts wait, not gets; room lets them go on in orde
   CHECK(cluster.done(put).ok());
 }
 
+// A burst of 128 MB went out in one turn: most of it was lost, and all of it was late.
+TEST_CASE("large objects go out as others come home, in order") {
+  MachineCluster cluster({"a", "b", "c"});
+  const std::string object(std::size_t{1} << 20, 'x');
+  std::vector<std::uint64_t> puts;
+  for (int i = 0; i < 40; ++i) {
+    puts.push_back(cluster.put("a", "k" + std::to_string(i), object, {.synced = false}));
+  }
+  const std::uint64_t late =
+      cluster.put("a", "late", object, {.synced = false, .timeout = milliseconds(50)});
+  std::size_t begun = 0;
+  for (const auto& sent : cluster.packets) begun += sent.bytes.size() / object.size();
+  CHECK(begun == 2 * 16);
+  CHECK_FALSE(cluster.finished(puts.front()));
+  cluster.now.steady += milliseconds(60);
+  cluster.step("a", Tick{});
+  CHECK(message(cluster.done(late).status()) ==
+        "put \"late\": 16777216 bytes of objects are under way, the limit is 16777216");
+  CHECK(absl::IsResourceExhausted(cluster.done(late).status()));
+  cluster.run();
+  for (const std::uint64_t put : puts) CHECK(cluster.done(put).ok());
+  // The largest there may be goes by itself.
+  const std::string larger(std::size_t{16} << 20, 'x');
+  const std::uint64_t small = cluster.put("a", "small", "x", {.synced = false});
+  const std::uint64_t large = cluster.put("a", "large", larger, {.synced = false});
+  cluster.run();
+  CHECK(cluster.done(small).ok());
+  CHECK(cluster.done(large).ok());
+}
+
+TEST_CASE("gets go out as others come home until it is known how large their answers are") {
+  MachineCluster cluster({"a", "b", "c", "d"});
+  const std::string key = cluster.key_not_owned_by("d");
+  REQUIRE(cluster.put_now("a", key, "tea", {.w = 3}).ok());
+  const auto ask = [&](int count) {
+    std::vector<std::uint64_t> gets;
+    for (int i = 0; i < count; ++i) gets.push_back(cluster.get("d", key, {.r = 1}));
+    return gets;
+  };
+  std::vector<std::uint64_t> gets = ask(300);
+  const std::uint64_t cancelled = cluster.get("d", key);
+  const std::uint64_t late = cluster.get("d", key, {.timeout = milliseconds(50)});
+  CHECK(cluster.sent<ReadRequest>() == 256);
+  cluster.step("d", Cancel{cancelled});
+  CHECK(absl::IsCancelled(cluster.got(cancelled).status()));
+  cluster.now.steady += milliseconds(60);
+  cluster.step("d", Tick{});
+  CHECK(message(cluster.got(late).status()) ==
+        "get \"" + key +
+            "\": 256 gets of about 65536 bytes are under way, the limit is 16777216 bytes");
+  cluster.run();
+  for (const std::uint64_t get : gets) CHECK(cluster.got(get)->versions.size() == 1);
+  // They are small.
+  const int sent = cluster.sent<ReadRequest>();
+  gets = ask(1000);
+  CHECK(cluster.sent<ReadRequest>() == sent + 1000);
+  cluster.run();
+  for (const std::uint64_t get : gets) CHECK(cluster.got(get).ok());
+}
+
 TEST_CASE("a failed batch makes room, too") {
   MachineCluster cluster({"a", "b", "c"});
   cluster.node("a").full_reason = "full up";
