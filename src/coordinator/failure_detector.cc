@@ -73,6 +73,11 @@ void FailureDetector::round_trip(std::string_view name, TimePoint took) {
   peer->slow = took > peer->slow ? peer->slow + 19 * part : std::max(peer->slow - part, took);
 }
 
+void FailureDetector::pinged(std::string_view name, TimePoint now) {
+  Peer* peer = find(name);
+  if (peer != nullptr) peer->pinged_at = now;
+}
+
 void FailureDetector::ping_answered(std::string_view name, TimePoint sent, TimePoint now) {
   if (sent < TimePoint{} || sent > now) return;
   round_trip(name, now - sent);
@@ -139,6 +144,11 @@ bool FailureDetector::heard_since(std::string_view name, TimePoint since) const 
 bool FailureDetector::ping_answered_since(std::string_view name, TimePoint since) const {
   const Peer* peer = find(name);
   return peer != nullptr && peer->answered_ping > since;
+}
+
+bool FailureDetector::wants_ping(std::string_view name, TimePoint since, TimePoint now) const {
+  const Peer* peer = find(name);
+  return peer != nullptr && (peer->pinged_at <= since || now - peer->pinged_at >= probe);
 }
 
 TimePoint FailureDetector::late_after(std::string_view name) const {

@@ -41,6 +41,8 @@ class FailureDetector {
   void asked(std::string_view peer, TimePoint now);
   // How long the answer to a question took, if that is believable.
   void round_trip(std::string_view peer, TimePoint took);
+  // A ping is on its way to it.
+  void pinged(std::string_view peer, TimePoint now);
   // The answer to a ping that was sent then.
   void ping_answered(std::string_view peer, TimePoint sent, TimePoint now);
 
@@ -68,6 +70,8 @@ class FailureDetector {
   // It has answered a ping that was sent after `since`: of what was sent before, it has all that
   // was not lost, unless packets have overtaken each other.
   bool ping_answered_since(std::string_view peer, TimePoint since) const;
+  // Whether that would be worth knowing: no ping has been sent since, or it seems to be lost.
+  bool wants_ping(std::string_view peer, TimePoint since, TimePoint now) const;
   // How long after a question to the peer its answer is late: 19 of 20 came sooner, lately. Never
   // less than late_min, and a guess if nothing is known.
   TimePoint late_after(std::string_view peer) const;
@@ -81,6 +85,7 @@ class FailureDetector {
     TimePoint probe_at{};       // when to ask next
     TimePoint smoothed{};
     TimePoint slow{};           // the 95th percentile of late; zero if not known
+    TimePoint pinged_at{};      // last
     TimePoint answered_ping{};  // when the latest that it has answered was sent
     int probes = 0;             // asked since waiting_since
     bool waiting = false;

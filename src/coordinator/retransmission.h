@@ -43,8 +43,12 @@ class Retransmission {
       const std::string& node = report.node;
       const bool waits = report.answer == ReplicaReport::Answer::no_answer && node != self;
       if (!waits || !detector.reachable(node)) continue;
-      const bool lost = detector.ping_answered_since(node, std::max(sent_, asked_at(node)));
-      (lost ? late.asked : late.pinged).push_back(node);
+      const TimePoint since = std::max(sent_, asked_at(node));
+      if (detector.ping_answered_since(node, since)) {
+        late.asked.push_back(node);
+      } else if (detector.wants_ping(node, since, now)) {
+        late.pinged.push_back(node);
+      }
     }
     if (!late.asked.empty()) sent_ = now;
     next_ = now + pause_;

@@ -197,6 +197,7 @@ struct NodeState {
   // The answer tells when it was asked, and anything else that its packet says.
   void ping(const std::string& peer, TimePoint now) {
     outbox.send(peer, Ping{static_cast<std::uint64_t>(now.count())});
+    detector.pinged(peer, now);
   }
   // Why `peer` is not waited for; empty if it is.
   std::string unreachable_reason(std::string_view peer, TimePoint now) const;

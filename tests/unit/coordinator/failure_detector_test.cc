@@ -298,6 +298,11 @@ TEST_CASE("detector: an answered ping says that what was sent before it has arri
   CHECK(detector.ping_answered_since("b", start + 1ms));
   detector.ping_answered("b", start + 9ms, start + 8ms);  // of a time that has not been
   CHECK_FALSE(detector.ping_answered_since("b", start + 2ms));
+  CHECK(detector.wants_ping("b", start + 1ms, start + 10ms));
+  detector.pinged("b", start + 10ms);
+  CHECK_FALSE(detector.wants_ping("b", start + 1ms, start + 20ms));
+  CHECK(detector.wants_ping("b", start + 10ms, start + 20ms));
+  CHECK(detector.wants_ping("b", start + 1ms, start + 10ms + probe));
 }
 
 TEST_CASE("an absurd round trip is not believed") {
