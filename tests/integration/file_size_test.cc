@@ -35,7 +35,7 @@ std::uintmax_t bytes_of_files(const fs::path& directory) {
 // One flush that changed most of a small data set needed its room twice over when it was one
 // commit, since a commit overwrites no page.
 TEST_CASE("the files of a buffered store that is all overwritten in each flush stay within 1.5") {
-  const std::size_t size = GENERATE(300, 1000, 4000, 60'000);
+  const auto size = GENERATE(as<std::size_t>{}, 300, 1000, 4000, 60'000);
   const test::TemporaryDirectory temporary(test::memory_directory());
   const std::size_t count = live_bytes / size;
   std::mt19937_64 random(20071014);
