@@ -24,7 +24,6 @@ enum class Mutant {
   lww_retry_redraws,           // a retry draws a clock of its own
   retry_under_new_id,          // the next coordinator is given another write id
   forward_taken_twice,         // a put that a packet brings twice is coordinated twice
-  redraw_keeps_number,         // an old answer is taken for one to a later draw
   foreign_context_accepted,    // the context of one key serves for another
   stand_in_not_found_counts,   // a stand-in's "not found" counts towards r (B1)
   stored_counts_as_synced,     // a coordinator counts memory as disk
@@ -81,7 +80,6 @@ inline constexpr std::array<std::string_view, 54> mutant_names = {
     "lww_retry_redraws",
     "retry_under_new_id",
     "forward_taken_twice",
-    "redraw_keeps_number",
     "foreign_context_accepted",
     "stand_in_not_found_counts",
     "stored_counts_as_synced",

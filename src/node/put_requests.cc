@@ -229,7 +229,6 @@ void PutRequests::reply(const Turn& turn, const std::string& from, PutForwardRep
       if (running.may_redraw) draw(turn, running, reply.clock);
       // A clock that cannot be exceeded, or an owner that is always ahead: take part as it is.
       running.may_redraw = running.clock > reply.clock && ++running.redraws < redraws_max;
-      if (mutated(Mutant::redraw_keeps_number)) return ask(turn, at->first, running, true);
       return ask_anew(turn, at);
   }
 }

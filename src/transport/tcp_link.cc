@@ -113,8 +113,10 @@ void TcpLink::sweep(TimePoint now) {
     shared_->counters.dropped += queue_.drop_before(now - timing.stale);
   } else if (channel_->writing && now - channel_->progress > timing.write_stall) {
     disconnect();
-  } else if (channel_->writing && now - channel_->progress > timing.stale) {
-    // A process that stands still: of all that is meant for it the latest is enough.
+  } else if (lane_ == Lane::request && channel_->writing &&
+             now - channel_->progress > timing.stale) {
+    // A process that stands still: of all that is meant for it the latest is enough. Transfers are
+    // few, and whoever waits for an answer to one waits for half a minute.
     shared_->counters.dropped += queue_.drop_before(now - timing.stale);
   }
 }
