@@ -67,7 +67,7 @@ enum class Mutant {
   majority_of_reachable,    // those that can be reached decide alone (F14)
 };
 
-inline constexpr std::array<std::string_view, 54> mutant_names = {
+inline constexpr std::array<std::string_view, 53> mutant_names = {
     "none",
     "no_dots",
     "context_of_record",

@@ -13,14 +13,6 @@
 
 namespace dynamo::core {
 
-namespace {
-
-// Of answers that are under way at once. What a peer sends beyond what its transport keeps for this
-// node is lost.
-constexpr std::size_t under_way_max = std::size_t{16} << 20;
-
-}  // namespace
-
 GetRequests::Owners GetRequests::choose_owners(const ClientGet& get, TimePoint now) const {
   Owners owners{.first = state_.owner_sides(get.key, get.store.n)};
   NodeNames& first = owners.first.current;
@@ -37,11 +29,11 @@ GetRequests::Owners GetRequests::choose_owners(const ClientGet& get, TimePoint n
 }
 
 void GetRequests::start(const Turn& turn, ClientGet get) {
-  const bool begins = waiting_.empty() && !crowded();
-  begins ? begin(turn, std::move(get)) : waiting_.push(std::move(get));
+  if (waiting_.empty() && !crowded()) return begin(turn, std::move(get));
+  waiting_.push(std::move(get));
 }
 
-bool GetRequests::crowded() const { return unanswered_ * answer_bytes_ >= under_way_max; }
+bool GetRequests::crowded() const { return unanswered_ * answer_bytes_ >= bytes_under_way_max; }
 
 bool GetRequests::room(const Turn& turn) {
   bool begun = false;
@@ -62,7 +54,7 @@ void GetRequests::expire_waiting(const Turn& turn) {
     turn.out.gets.push_back(
         {get.request, absl::ResourceExhaustedError(fmt::format(
                           "get {}: {} gets of about {} bytes are under way, the limit is {} bytes",
-                          quote(get.key), unanswered_, answer_bytes_, under_way_max))});
+                          quote(get.key), unanswered_, answer_bytes_, bytes_under_way_max))});
   });
 }
 

@@ -160,7 +160,7 @@ void PutCoordinator::ask_owners(const Turn& turn, Operations::iterator at, Write
   if (running.started_over) running.operation.started_over();
   const TimePoint patience = StandIns::patience(running.deadline - turn.now.steady);
   running.retransmission.begin(turn.now.steady, patience);
-  set_timer(at);
+  timers_.emplace(running.next_look(), number);
   const NodeNames all = owners.all();
   body_.clear();
   Encoder out(body_);
@@ -312,7 +312,7 @@ void PutCoordinator::tick(const Turn& turn) {
     const auto [time, number] = timers_.top();
     timers_.pop();
     const auto at = operations_.find(number);
-    if (at == operations_.end() || at->second.looked_at != time) continue;
+    if (at == operations_.end() || at->second.next_look() != time) continue;
     if (at->second.deadline > turn.now.steady) {
       look_for_silent(turn, at);
       continue;
@@ -337,14 +337,8 @@ void PutCoordinator::look_for_silent(const Turn& turn, Operations::iterator at) 
                                   turn.now.steady, [](std::string_view) { return TimePoint{0}; });
   for (const std::string& node : late.pinged) state_.ping(node, turn.now.steady);
   for (const std::string& node : late.asked) ask_again(turn, node, at->first);
-  set_timer(at);
+  timers_.emplace(running.next_look(), at->first);
   settle(turn, at);
-}
-
-void PutCoordinator::set_timer(Operations::iterator at) {
-  Running& running = at->second;
-  running.looked_at = std::min(running.deadline, running.retransmission.next());
-  timers_.emplace(running.looked_at, at->first);
 }
 
 void PutCoordinator::settle(const Turn& turn, Operations::iterator at) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <queue>
@@ -74,7 +75,6 @@ class PutCoordinator {
     TimePoint started{};
     TimePoint deadline{};
     Retransmission retransmission{};
-    TimePoint looked_at{};  // next
     int w = 1;
     bool sloppy = false;
     Role role = Role::primary;  // of this node
@@ -86,6 +86,8 @@ class PutCoordinator {
     StoreFacts store{};
     WriteRequest request{};  // for stand-ins to come; no copy is kept if there can be none
     absl::StatusCode failure_code = absl::StatusCode::kUnavailable;
+
+    TimePoint next_look() const { return std::min(deadline, retransmission.next()); }
   };
   using Operations = RecyclingMap<std::uint64_t, Running>;
 
@@ -108,7 +110,6 @@ class PutCoordinator {
   void renew(const Turn& turn, Running& running);
   // Whoever has not been heard of since the put began is not waited for any longer.
   void look_for_silent(const Turn& turn, Operations::iterator at);
-  void set_timer(Operations::iterator at);
   void settle(const Turn& turn, Operations::iterator at);
   void fail(Operations::iterator at, absl::StatusCode code, std::string_view after);
 

@@ -15,24 +15,21 @@ namespace dynamo::core {
 namespace {
 
 constexpr int redraws_max = 8;
-// Objects that are under way at once; one alone is no larger. What is sent to a peer beyond what
-// the transport keeps for it is lost, and a turn that sends without end answers nobody meanwhile.
-constexpr std::size_t under_way_max = std::size_t{16} << 20;
 
 std::size_t bytes_of(const ClientPut& put) { return put.object ? put.object->size() : 0; }
 
 }  // namespace
 
 void PutRequests::start(const Turn& turn, ClientPut put) {
-  const bool begins = waiting_.empty() && no_room_for(turn, put).empty();
-  begins ? begin(turn, std::move(put)) : waiting_.push(std::move(put));
+  if (waiting_.empty() && no_room_for(turn, put).empty()) return begin(turn, std::move(put));
+  waiting_.push(std::move(put));
 }
 
 std::string PutRequests::no_room_for(const Turn& turn, const ClientPut& put) const {
   if (std::string full = turn.own.full(); !full.empty()) return full;
-  if (bytes_under_way_ + bytes_of(put) <= under_way_max) return {};
+  if (bytes_under_way_ + bytes_of(put) <= bytes_under_way_max) return {};
   return fmt::format("{} bytes of objects are under way, the limit is {}", bytes_under_way_,
-                     under_way_max);
+                     bytes_under_way_max);
 }
 
 void PutRequests::begin(const Turn& turn, ClientPut put) {

@@ -11,6 +11,11 @@
 
 namespace dynamo::core {
 
+// Of objects that are under way at once, to peers and from them; one alone is no larger. What is
+// sent beyond what a transport keeps for a peer is lost, and a turn that sends without end answers
+// nobody meanwhile.
+inline constexpr std::size_t bytes_under_way_max = std::size_t{16} << 20;
+
 // Requests of the application that cannot begin yet, in the order in which they came.
 //
 // Thread safety: one thread at a time.

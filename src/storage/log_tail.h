@@ -56,17 +56,17 @@ class LogTail {
   };
   struct Less {
     using is_transparent = void;
-    bool operator()(const Item& a, const Item& b) const {
-      return a.beginning() != b.beginning() ? a.beginning() < b.beginning() : a.key() < b.key();
+    bool operator()(const auto& a, const auto& b) const {
+      const Beginning of_a = beginning_of(a);
+      const Beginning of_b = beginning_of(b);
+      return of_a != of_b ? of_a < of_b : key_of(a) < key_of(b);
     }
-    bool operator()(const Item& a, std::string_view b) const {
-      const Beginning beginning(b);
-      return a.beginning() != beginning ? a.beginning() < beginning : a.key() < b;
-    }
-    bool operator()(std::string_view a, const Item& b) const {
-      const Beginning beginning(a);
-      return beginning != b.beginning() ? beginning < b.beginning() : a < b.key();
-    }
+
+   private:
+    static Beginning beginning_of(const Item& item) { return item.beginning(); }
+    static Beginning beginning_of(std::string_view key) { return Beginning(key); }
+    static std::string_view key_of(const Item& item) { return item.key(); }
+    static std::string_view key_of(std::string_view key) { return key; }
   };
   using Records = absl::btree_set<Item, Less>;  // one of a key
   // What a tail was made of.

@@ -109,16 +109,14 @@ void TcpLink::redial() {
 
 void TcpLink::sweep(TimePoint now) {
   const auto& timing = shared_->timing;
-  if (state_ != State::connected) {
-    shared_->counters.dropped += queue_.drop_before(now - timing.stale);
-  } else if (channel_->writing && now - channel_->progress > timing.write_stall) {
-    disconnect();
-  } else if (lane_ == Lane::request && channel_->writing &&
-             now - channel_->progress > timing.stale) {
-    // A process that stands still: of all that is meant for it the latest is enough. Transfers are
-    // few, and whoever waits for an answer to one waits for half a minute.
-    shared_->counters.dropped += queue_.drop_before(now - timing.stale);
-  }
+  const bool writes = state_ == State::connected && channel_->writing;
+  const auto stalled = writes ? now - channel_->progress : TimePoint::duration::zero();
+  if (stalled > timing.write_stall) return disconnect();
+  // Of all that is meant for a process that stands still the latest is enough. But transfers are
+  // few, and whoever waits for an answer to one waits for half a minute.
+  const bool stands_still = lane_ == Lane::request && stalled > timing.stale;
+  if (state_ == State::connected && !stands_still) return;
+  shared_->counters.dropped += queue_.drop_before(now - timing.stale);
 }
 
 bool TcpLink::forgettable(TimePoint now) const {

@@ -1,7 +1,5 @@
 #include "storage/lmdb_records.h"
 
-#include <dynamo/storage/lmdb.h>
-
 #include <map>
 #include <random>
 #include <string>
@@ -9,6 +7,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "unit/storage/engine_access.h"
 #include "unit/storage/lmdb_pages.h"
 #include "unit/storage/temporary_directory.h"
 
@@ -22,23 +21,9 @@ using Records = std::map<std::string, std::string>;
 constexpr std::size_t page = 4096;
 
 std::unique_ptr<StorageEngine> open(const test::TemporaryDirectory& directory) {
-  auto engine = dynamo::lmdb_storage({.path = directory.path(), .log_bytes_max = 0});
+  auto engine = test::open_without_log(directory.path());
   REQUIRE(engine.ok());
   return *std::move(engine);
-}
-
-void write(StorageEngine& engine, const std::string& key, const std::optional<std::string>& value) {
-  const StorageEngine::Write write{.key = key, .record = value};
-  REQUIRE(engine.write({&write, 1}).ok());
-}
-
-std::optional<std::string> read(StorageEngine& engine, const std::string& key) {
-  std::optional<std::string> found;
-  const auto there =
-      engine.read(key, [&](std::string_view record) { found = std::string(record); });
-  REQUIRE(there.ok());
-  CHECK(*there == found.has_value());
-  return found;
 }
 
 Records all(StorageEngine& engine, const std::string& from = {}) {
@@ -95,34 +80,33 @@ TEST_CASE("records of all sizes are written over by others and erased, and read 
   for (int i = 0; i < 3000; ++i) {
     const std::string& key = keys[random() % keys.size()];
     if (random() % 4 == 0) {
-      write(*engine, key, std::nullopt);
+      REQUIRE(test::erase(*engine, key).ok());
       expected.erase(key);
     } else {
       expected[key] =
           record_of(sizes[random() % sizes.size()] + random() % 3, static_cast<char>('a' + i % 26));
-      write(*engine, key, expected[key]);
+      REQUIRE(test::put(*engine, key, expected[key]).ok());
     }
     const auto known = expected.find(key);
-    REQUIRE(read(*engine, key) ==
-            (known == expected.end() ? std::nullopt : std::optional(known->second)));
+    REQUIRE(test::get(*engine, key) == (known == expected.end() ? "(absent)" : known->second));
     if (i % 100 == 0) REQUIRE(all(*engine) == expected);
     if (i % 500 == 499) engine = open((engine.reset(), directory));
   }
   CHECK(all(*engine, "a") == expected);
-  for (const std::string& key : keys) write(*engine, key, std::nullopt);
+  for (const std::string& key : keys) REQUIRE(test::erase(*engine, key).ok());
   CHECK(all(*engine).empty());
 }
 
 TEST_CASE("a record that only looks as if it had an end is read as it is") {
   const test::TemporaryDirectory directory;
   auto engine = open(directory);
-  write(*engine, "large", record_of(page + 50, 'x'));
+  REQUIRE(test::put(*engine, "large", record_of(page + 50, 'x')).ok());
   // What the database has of it: its beginning and the mark.
   const std::string looks = record_of(66, 'x') + "\x9e\x37\xd1\x05\xc4\x6b\xfa\x82";
-  write(*engine, "small", looks);
-  CHECK(read(*engine, "small") == looks);
-  write(*engine, "large", looks);
-  CHECK(read(*engine, "large") == looks);
+  REQUIRE(test::put(*engine, "small", looks).ok());
+  CHECK(test::get(*engine, "small") == looks);
+  REQUIRE(test::put(*engine, "large", looks).ok());
+  CHECK(test::get(*engine, "large") == looks);
   CHECK(all(*engine) == Records{{"large", looks}, {"small", looks}});
 }
 
@@ -134,7 +118,7 @@ TEST_CASE("records of a little more than a page take little more than a page") {
     const auto engine = open(directory);
     std::mt19937_64 random(1);
     for (std::size_t i = 0; i < count; ++i) {
-      write(*engine, std::to_string(random()), record_of(bytes, 'x'));
+      REQUIRE(test::put(*engine, std::to_string(random()), record_of(bytes, 'x')).ok());
     }
     CHECK(all(*engine).size() == count);
   }
