@@ -285,10 +285,13 @@ void PutRequests::look_at(const Turn& turn, Operations::iterator at) {
 }
 
 void PutRequests::expire_waiting(const Turn& turn) {
+  if (waiting_.next() > turn.now.steady) return;
+  // All wait for what the first waits for, and for their turn.
+  std::string why = waiting_.empty() ? "" : no_room_for(turn, waiting_.front());
+  if (why.empty()) why = "others came before it";
   waiting_.expire(turn.now.steady, [&](const ClientPut& put) {
-    turn.out.puts.push_back(
-        {put.request, absl::ResourceExhaustedError(
-                          fmt::format("put {}: {}", quote(put.key), no_room_for(turn, put)))});
+    turn.out.puts.push_back({put.request, absl::ResourceExhaustedError(
+                                              fmt::format("put {}: {}", quote(put.key), why))});
   });
 }
 

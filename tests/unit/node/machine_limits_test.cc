@@ -233,6 +233,13 @@ TEST_CASE("large objects go out as others come home, in order") {
   CHECK(message(cluster.done(late).status()) ==
         "put \"late\": 16777216 bytes of objects are under way, the limit is 16777216");
   CHECK(absl::IsResourceExhausted(cluster.done(late).status()));
+  // One that would have room, but not before those that came before it.
+  const std::uint64_t behind =
+      cluster.put("a", "behind", "", {.synced = false, .timeout = milliseconds(50)});
+  cluster.now.steady += milliseconds(60);
+  cluster.step("a", Tick{});
+  CHECK(message(cluster.done(behind).status()) ==
+        "put \"behind\": 16777216 bytes of objects are under way, the limit is 16777216");
   cluster.run();
   for (const std::uint64_t put : puts) CHECK(cluster.done(put).ok());
   // The largest there may be goes by itself.
