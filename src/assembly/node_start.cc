@@ -22,6 +22,10 @@ absl::Status required(std::string_view field, std::string_view why) {
 }
 
 absl::Status check_parts(const NodeOptions& options, const Components& components) {
+  if (components.executor && options.threads != 1) {
+    return absl::InvalidArgumentError(
+        fmt::format("threads: {}, the limit is 1 on an application's executor", options.threads));
+  }
   if (components.storage == nullptr && options.data_dir.empty()) {
     return required("data_dir", "with the built-in LMDB engine");
   }
@@ -59,7 +63,8 @@ absl::StatusOr<Node> Node::start(NodeOptions options, Components components) {
     if (!engine.ok()) return engine.status();
     parts.storage = *std::move(engine);
   }
-  auto environment = runtime::make_asio_environment(std::move(components.executor));
+  auto environment =
+      runtime::make_asio_environment(std::move(components.executor), options.threads);
   parts.transport = std::move(components.transport);
   const bool built_in = parts.transport == nullptr;
   if (built_in) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <compare>
 #include <cstdint>
 #include <limits>
@@ -43,18 +44,26 @@ inline constexpr std::int64_t drift_max_us = 500'000;
 // would be refused until it is there again, which may take hours: the clock begins anew. What was
 // drawn meanwhile is still overwritten, for owners have what exceeds it drawn anew (clock_behind).
 //
-// Thread safety: one thread at a time.
+// Thread safety: any thread.
 class HybridClock {
  public:
   HybridTime draw(std::int64_t wall_us) {
-    const bool keeps = mutated(Mutant::clock_never_set_right);
-    if (!keeps && last_.wall_us() > HybridTime::at(wall_us).wall_us() + drift_max_us) last_ = {};
-    last_ = std::max(HybridTime::at(wall_us), last_.next());
-    return last_;
+    HybridTime last = last_.load(std::memory_order_relaxed);
+    HybridTime drawn;
+    do {
+      drawn = after(last, HybridTime::at(wall_us));
+    } while (!last_.compare_exchange_weak(last, drawn, std::memory_order_relaxed));
+    return drawn;
   }
 
  private:
-  HybridTime last_{};
+  static HybridTime after(HybridTime last, HybridTime wall) {
+    const bool keeps = mutated(Mutant::clock_never_set_right);
+    if (!keeps && last.wall_us() > wall.wall_us() + drift_max_us) last = {};
+    return std::max(wall, last.next());
+  }
+
+  std::atomic<HybridTime> last_{};
 };
 
 }  // namespace dynamo::core

@@ -15,9 +15,11 @@ namespace dynamo::core {
 class ActorSource {
  public:
   // `boot`: 64 random bits, drawn at this open of the data directory.
-  explicit ActorSource(std::uint64_t boot) : boot_(boot) {}
+  // Several sources of one boot draw sequences that are `apart`, each from another `first` below.
+  explicit ActorSource(std::uint64_t boot, std::uint64_t first = 0, std::uint64_t apart = 1)
+      : boot_(boot), apart_(apart), sequence_(first), floor_(first) {}
 
-  ActorId draw() { return {boot_, ++sequence_}; }
+  ActorId draw() { return {boot_, sequence_ += apart_}; }
   // Drawn from this source, and since the last distrust().
   bool trusts(const ActorId& actor) const {
     if (mutated(Mutant::actor_kept_over_close) || mutated(Mutant::actor_kept_after_loss)) {
@@ -32,8 +34,9 @@ class ActorSource {
 
  private:
   std::uint64_t boot_;
-  std::uint64_t sequence_ = 0;
-  std::uint64_t floor_ = 0;
+  std::uint64_t apart_;
+  std::uint64_t sequence_;
+  std::uint64_t floor_;
 };
 
 // A put, as its coordinator gets it.

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/optional_mutex.h"
 #include "base/time.h"
 
 namespace dynamo::core {
@@ -21,9 +22,11 @@ namespace dynamo::core {
 // them there are the more rarely each, so that what a node sends at rest does not grow with the
 // cluster. An unreachable peer goes on being sent requests; it is only not waited for.
 //
-// Thread safety: one thread at a time.
+// Thread safety: any thread if `shared`, else one at a time.
 class FailureDetector {
  public:
+  explicit FailureDetector(bool shared = false) : mutex_(shared) {}
+
   static constexpr TimePoint probe = std::chrono::milliseconds(200);
   static constexpr TimePoint idle_probe = std::chrono::milliseconds(1000);
   static constexpr std::int64_t idle_probes_max = 16;  // peers asked in every idle_probe, about
@@ -49,13 +52,13 @@ class FailureDetector {
   // Peers to ping now. Peers that have just become unreachable are appended to `lost`.
   std::vector<std::string> tick(TimePoint now, std::vector<std::string>& lost);
   // Or earlier: then that tick only says when the next one is.
-  TimePoint next_tick() const { return next_; }
+  TimePoint next_tick() const;
   // How long an idle peer is left alone.
   TimePoint idle_period() const;
 
   bool reachable(std::string_view peer) const;
   // How often that has changed of any of them, so that whoever looks at all need not look again.
-  std::uint64_t changes() const { return changes_; }
+  std::uint64_t changes() const;
   struct Standing {
     bool reachable = true;
     // As round_trip_of(), but no less than what a question has gone unanswered by now: whoever has
@@ -94,9 +97,13 @@ class FailureDetector {
     bool reachable = true;  // until shown otherwise: a start is no time for suspicion
   };
 
+  // REQUIRES, so do those below: mutex_ is held.
   Peer* find(std::string_view peer);
   const Peer* find(std::string_view peer) const;
+  TimePoint pause_of_idle() const;
+  static void note_round_trip(Peer& peer, TimePoint took);
 
+  OptionalMutex mutex_;  // guards the rest
   std::map<std::string, Peer, std::less<>> peers_;
   std::uint64_t changes_ = 0;
   // Not after the first probe_at: asked for in every turn, and exact only after a tick.

@@ -33,13 +33,15 @@ absl::Status Admission::admit(Kind kind, std::string_view key) {
                   core::quote(key), requests_max_, limit));
 }
 
-void Admission::adjust(core::TimePoint now) {
+void Admission::adjust(core::TimePoint now, const Load& load) {
+  const auto lock = mutex_.lock();
+  load_.waited += load.waited;
+  load_.begun += load.begun;
+  load_.answered += load.answered;
   if (now - window_ < window_length) return;
   decide(now);
   window_ = now;
-  waited_ = {};
-  begun_ = 0;
-  answered_ = 0;
+  load_ = {};
 }
 
 void Admission::decide(core::TimePoint now) {
@@ -49,10 +51,10 @@ void Admission::decide(core::TimePoint now) {
   const bool somebody_was = std::exchange(refused_before_, refused) != refused;
   if (somebody_was) last_refusal_ = now;
   int next = limit;
-  if (somebody_was && begun_ > 0 && waited_ / begun_ > late_after) {
+  if (somebody_was && load_.begun > 0 && load_.waited / load_.begun > late_after) {
     // As many as it answers in that time, at the rate of this window; but not at once, which would
     // be too few where requests wait for others.
-    const auto fits = answered_ * core::TimePoint(wanted) / (now - window_);
+    const auto fits = load_.answered * core::TimePoint(wanted) / (now - window_);
     const int least = std::min(limit, std::max(limit_min, limit / 2));
     next = static_cast<int>(std::clamp<std::int64_t>(fits, least, limit));
   } else if (somebody_was) {

@@ -7,6 +7,7 @@
 
 #include <absl/status/status.h>
 
+#include "base/optional_mutex.h"
 #include "base/time.h"
 #include "host/statistics.h"
 
@@ -21,7 +22,7 @@ namespace dynamo::host {
 // Only lateness of this node counts, and not how long requests take: when others are slow or away,
 // to let in less would make an outage of it.
 //
-// Thread safety: admit() any thread, the others one at a time.
+// Thread safety: admit() and finished() any thread; adjust() too if `shared`, else one at a time.
 class Admission {
  public:
   // If requests wait longer than this for their turn, in the mean, the node is late. A full turn of
@@ -29,23 +30,23 @@ class Admission {
   static constexpr auto late_after = std::chrono::microseconds(300);
   static constexpr auto wanted = std::chrono::milliseconds(2);
 
-  explicit Admission(int requests_max) : requests_max_(requests_max), limit_(requests_max) {}
+  // `shared`: by several loops.
+  explicit Admission(int requests_max, bool shared = false)
+      : requests_max_(requests_max), limit_(requests_max), mutex_(shared) {}
 
   enum class Kind { get, put };
   // OK: it is in flight until finished(). RESOURCE_EXHAUSTED: there are too many.
   absl::Status admit(Kind kind, std::string_view key);
-  void finished() {
-    in_flight_.fetch_sub(1, std::memory_order_relaxed);
-    ++answered_;
-  }
+  void finished() { in_flight_.fetch_sub(1, std::memory_order_relaxed); }
 
-  // One that has its turn `now` has waited for it for so long.
-  void waited(core::TimePoint duration) {
-    waited_ += duration;
-    ++begun_;
-  }
+  // What a turn has done.
+  struct Load {
+    core::TimePoint waited{};  // for it, all requests together that have begun
+    std::int64_t begun = 0;
+    std::int64_t answered = 0;
+  };
   // The turn is over.
-  void adjust(core::TimePoint now);
+  void adjust(core::TimePoint now, const Load& load);
 
   int limit() const { return limit_.load(std::memory_order_relaxed); }
   void add_to(Counts& counts) const;
@@ -59,11 +60,10 @@ class Admission {
   std::atomic<std::uint64_t> refused_gets_{0};
   std::atomic<std::uint64_t> refused_puts_{0};
 
+  core::OptionalMutex mutex_;  // guards the rest
   // Since `window_` began.
   core::TimePoint window_{};
-  core::TimePoint waited_{};
-  std::int64_t begun_ = 0;
-  std::int64_t answered_ = 0;
+  Load load_{};
 
   std::uint64_t refused_before_ = 0;  // the window
   core::TimePoint last_refusal_{};    // the end of the last window that had one

@@ -36,14 +36,15 @@ class Environment {
   // A handler was posted after stop_handlers(), or while it ran: it still gets its turn.
   virtual void run_late_handlers() {}
 
-  virtual void wake() = 0;  // turn() soon
+  virtual void wake(int desk) = 0;  // turn() of it soon
   // The same, on a thread of the environment's own: for what a turn By::caller has left.
-  virtual void wake_own_thread() { wake(); }
-  // Runs host.turn(Host::By::caller) on this thread, which is going to wait for what it has posted,
-  // and returns true; false if a turn is running elsewhere, or turns belong to threads of the
-  // application's. Then wake() has to be called.
-  virtual bool turn_here() { return false; }
-  virtual void wake_at(core::TimePoint at) = 0;  // turn() then; replaces what was asked before
+  virtual void wake_own_thread(int desk) { wake(desk); }
+  // Runs host.turn(desk, Host::By::caller) on this thread, which is going to wait for what it has
+  // posted, and returns true; false if a turn is running elsewhere, or turns belong to threads of
+  // the application's. Then wake() has to be called.
+  virtual bool turn_here(int /*desk*/) { return false; }
+  // turn() then; replaces what was asked for this desk before.
+  virtual void wake_at(int desk, core::TimePoint at) = 0;
   virtual void flush_at(
       core::TimePoint at) = 0;  // flush() then, where it may block; the earliest time asked counts
 

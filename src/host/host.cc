@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "host/every_desk.h"
 #include "host/scan.h"
 #include "node/cluster_status.h"
 #include "node/engine_keys.h"
@@ -13,6 +14,13 @@ namespace dynamo::host {
 namespace {
 
 constexpr auto retry_period = std::chrono::milliseconds(100);
+
+std::vector<std::unique_ptr<Desk>> make_desks(int loops) {
+  std::vector<std::unique_ptr<Desk>> desks;
+  const int count = loops == 1 ? 1 : loops + 1;
+  for (int i = 0; i < count; ++i) desks.push_back(std::make_unique<Desk>());
+  return desks;
+}
 
 }  // namespace
 
@@ -68,7 +76,8 @@ Host::Host(NodeOptions options, Parts parts)
               parts_.flush_part_bytes_min),
       reader_(std::make_unique<Reader>(*this)),
       local_reads_(std::make_unique<LocalReads>(*reader_, *parts_.environment)),
-      admission_(options_.requests_max) {}
+      admission_(options_.requests_max, options_.threads > 1),
+      desks_(make_desks(options_.threads)) {}
 
 Host::~Host() { stop(); }
 
@@ -88,13 +97,13 @@ absl::Status Host::open_store(const core::StoreFacts& facts) {
   Effects effects;
   absl::Status status;
   {
-    const std::lock_guard lock(machine_mutex_);
+    const EveryDesk lock(desks_);
     status = machine_->open_store(facts, effects.actions);
-    apply(effects.actions, effects);
+    apply(common(), effects);
     publish_view();
   }
   // Its messages leave with the next turn: what a turn performs belongs on the turns' thread.
-  parts_.environment->wake();
+  parts_.environment->wake(common());
   return status;
 }
 
@@ -108,11 +117,12 @@ bool Host::may_begin(Admission::Kind kind, std::string_view key, Done& done) {
 }
 
 std::uint64_t Host::get(core::ClientGet get, GetDone done, By by) {
-  const std::uint64_t number = ++last_request_;
+  const int desk = desk_for(get.key);
+  const std::uint64_t number = next_request(desk);
   if (!may_begin(Admission::Kind::get, get.key, done)) return number;
   get.request = number;
   const core::TimePoint since = get.asked;
-  post({.event = std::move(get), .number = number, .done = std::move(done), .since = since},
+  post(desk, {.event = std::move(get), .number = number, .done = std::move(done), .since = since},
        Place::last, by);
   return number;
 }
@@ -127,23 +137,26 @@ void Host::handler_given() {
 }
 
 std::uint64_t Host::put(core::ClientPut put, PutDone done, By by) {
-  const std::uint64_t number = ++last_request_;
+  const int desk = desk_for(put.key);
+  const std::uint64_t number = next_request(desk);
   if (!may_begin(Admission::Kind::put, put.key, done)) return number;
   put.request = number;
   const core::TimePoint since = put.asked;
-  post({.event = std::move(put), .number = number, .done = std::move(done), .since = since},
+  post(desk, {.event = std::move(put), .number = number, .done = std::move(done), .since = since},
        Place::last, by);
   return number;
 }
 
 std::uint64_t Host::start_wait(core::ClientWait wait, WaitDone done) {
-  const std::uint64_t number = ++last_request_;
+  const std::uint64_t number = next_request(common());
   wait.request = number;
-  post({.event = wait, .number = number, .done = std::move(done)});
+  post(common(), {.event = wait, .number = number, .done = std::move(done)});
   return number;
 }
 
-void Host::cancel(std::uint64_t request) { post({.event = core::Cancel{request}}); }
+void Host::cancel(std::uint64_t request) {
+  post(desk_of(request), {.event = core::Cancel{request}});
+}
 
 absl::Status Host::may_block() const {
   return in_child() ? usable() : parts_.environment->may_block();
@@ -153,7 +166,7 @@ ClusterStatus Host::status() const {
   if (in_child()) {
     return {.cluster = options_.cluster, .notes = {std::string(usable().message())}};
   }
-  const std::lock_guard lock(machine_mutex_);
+  const EveryDesk lock(desks_);
   ClusterStatus status = core::cluster_status(machine_->state(), now());
   if (std::string refusal = refusal_note(); !refusal.empty()) {
     status.notes.push_back(std::move(refusal));
@@ -166,7 +179,7 @@ ClusterStatus Host::status() const {
 Stats Host::stats() const {
   if (in_child()) return {};
   Counts counts;
-  statistics_.add_to(counts);
+  for (const auto& desk : desks_) desk->statistics.add_to(counts);
   local_reads_->add_to(counts);
   admission_.add_to(counts);
   return counts.summary();
@@ -174,14 +187,14 @@ Stats Host::stats() const {
 
 RingView Host::ring_view() const {
   if (in_child()) return {};
-  const std::lock_guard lock(machine_mutex_);
+  const std::lock_guard lock(desk(common()).mutex);
   const core::NodeState& state = machine_->state();
   return state.ring == nullptr ? RingView{} : state.ring->ring_view(state.largest_n());
 }
 
 std::vector<std::string> Host::owners(std::string_view key, int n) const {
   if (in_child()) return {};
-  const std::lock_guard lock(machine_mutex_);
+  const std::lock_guard lock(desk(common()).mutex);
   const core::NodeState& state = machine_->state();
   if (stopped() || state.ring == nullptr) return {};
   const core::OwnerSides sides = state.owner_sides(key, n);
@@ -191,45 +204,43 @@ std::vector<std::string> Host::owners(std::string_view key, int n) const {
 
 void Host::inspect(
     absl::FunctionRef<void(const core::NodeState&, const core::RecordReader&)> see) const {
-  const std::lock_guard lock(machine_mutex_);
+  const EveryDesk lock(desks_);
   see(machine_->state(), *reader_);
 }
 
-void Host::post(Request request, Place place, By by) {
+void Host::post(int index, Request request, Place place, By by) {
   bool wake = false;
   bool refused = in_child();
   if (!refused) {
-    const std::lock_guard lock(inbox_mutex_);
+    Desk& to = desk(index);
+    const std::lock_guard lock(to.inbox_mutex);
     refused = stopped();
     if (!refused) {
-      inbox_.insert(place == Place::first ? inbox_.begin() : inbox_.end(), std::move(request));
-      wake = !std::exchange(woken_, true);
+      to.inbox.insert(place == Place::first ? to.inbox.begin() : to.inbox.end(),
+                      std::move(request));
+      wake = !std::exchange(to.woken, true);
     }
   }
-  if (wake && !(by == By::caller && parts_.environment->turn_here())) parts_.environment->wake();
+  if (wake && !(by == By::caller && parts_.environment->turn_here(index))) {
+    parts_.environment->wake(index);
+  }
   if (!refused) return;
   const absl::Status status = usable();
   request.end(status);
   handler_given();
 }
 
-void Host::Request::end(const absl::Status& status) {
-  if (auto* get = std::get_if<GetDone>(&done)) (*get)(status);
-  if (auto* put = std::get_if<PutDone>(&done)) (*put)(status);
-  if (auto* wait = std::get_if<WaitDone>(&done)) (*wait)(status);
-}
-
 std::uint64_t Host::change(Change change, WaitDone done) {
-  const std::uint64_t number = ++last_request_;
-  post({.event = core::ClientChange{number, std::move(change)},
-        .number = number,
-        .done = std::move(done)});
+  const std::uint64_t number = next_request(common());
+  post(common(), {.event = core::ClientChange{number, std::move(change)},
+                  .number = number,
+                  .done = std::move(done)});
   return number;
 }
 
 bool Host::can_stop() const {
   if (in_child() || stopped()) return true;
-  const std::lock_guard lock(machine_mutex_);
+  const EveryDesk lock(desks_);
   return core::can_stop(machine_->state());
 }
 
@@ -262,12 +273,12 @@ absl::Status Host::write(const ObjectBuffer::Batch& batch) {
 
 void Host::end_flush(const ObjectBuffer::Batch& batch, const absl::Status& written) {
   if (written.ok()) {
-    post({.event = core::BatchWritten{buffer_.written(batch)}});
+    post_written(buffer_.written(batch));
   } else {
     if (absl::IsDataLoss(written)) engine_failed_ = true;
     // No request may find the lost records gone before the machine has heard of it: it would
     // write on under the name that the lost dots were given by (trap A2).
-    const std::lock_guard lock(machine_mutex_);
+    const EveryDesk lock(desks_);
     std::vector<std::uint64_t> lost =
         engine_failed_
             ? buffer_.abandoned()
@@ -275,34 +286,37 @@ void Host::end_flush(const ObjectBuffer::Batch& batch, const absl::Status& writt
     // A copy that shares nothing: the count of those who share a status is in Abseil's library,
     // where the thread sanitizer does not see it.
     absl::Status reason(written.code(), written.message());
-    post({.event = core::WriteFailed{std::move(lost), std::move(reason)}}, Place::first);
+    others_wait_ = common() > 0;
+    post(common(), {.event = core::WriteFailed{std::move(lost), std::move(reason)}}, Place::first);
   }
   if (!engine_failed_) parts_.environment->flush_at(buffer_.due());
 }
 
-void Host::cancel_all(std::vector<Request> inbox) {
-  const absl::Status status = absl::CancelledError(fmt::format(
+void Host::cancel(std::vector<Request> requests) const {
+  for (Request& request : requests) request.end(stopped_meanwhile());
+}
+
+absl::Status Host::stopped_meanwhile() const {
+  return absl::CancelledError(fmt::format(
       "node \"{}\" stopped; the operation may or may not have happened", options_.name));
-  for (Request& request : inbox) request.end(status);
-  for (auto& [number, pending] : gets_) pending.done(status);
-  for (auto& [number, pending] : puts_) pending.done(status);
-  gets_.clear();
-  puts_.clear();
+}
+
+// REQUIRES: every desk's mutex is held.
+void Host::cancel_pending() {
+  const absl::Status status = stopped_meanwhile();
+  for (const auto& desk : desks_) {
+    for (auto& [number, pending] : desk->gets) pending.done(status);
+    for (auto& [number, pending] : desk->puts) pending.done(status);
+    desk->gets.clear();
+    desk->puts.clear();
+  }
   for (auto& [number, done] : std::exchange(waits_, {})) done(status);
 }
 
 void Host::stop() {
   if (in_child()) return;
-  std::vector<Request> inbox;
-  bool elsewhere = false;
-  {
-    const std::lock_guard lock(inbox_mutex_);
-    elsewhere = stopped_.exchange(true);
-    if (!elsewhere) {
-      stopping_on_ = std::this_thread::get_id();
-      inbox.swap(inbox_);
-    }
-  }
+  const bool elsewhere = stopped_.exchange(true);
+  if (!elsewhere) stopping_on_ = std::this_thread::get_id();
   if (elsewhere) {
     const bool here = stopping_on_ == std::this_thread::get_id();  // the log has called back
     if (!here && !stop_done_.done() && may_block().ok()) stop_done_.wait();
@@ -312,8 +326,12 @@ void Host::stop() {
   parts_.environment->stop();
   if (membership_started_) parts_.membership->stop();
   {
-    const std::lock_guard lock(machine_mutex_);
-    cancel_all(std::move(inbox));
+    const EveryDesk lock(desks_);
+    for (const auto& desk : desks_) {
+      take_inbox(*desk);
+      cancel(std::exchange(desk->taken, {}));
+    }
+    cancel_pending();
     local_reads_->publish(nullptr);  // the engine goes
   }
   // What was acknowledged from memory is synced before the directory is let go.

@@ -22,23 +22,26 @@
 #include <dynamo/node.h>
 
 #include "base/process_generation.h"
-#include "base/recycling_allocator.h"
 #include "host/admission.h"
+#include "host/desk.h"
 #include "host/environment.h"
 #include "host/local_reads.h"
 #include "host/object_buffer.h"
-#include "host/statistics.h"
 #include "node/machine.h"
+#include "node/strand_router.h"
 
 namespace dynamo::host {
 
 // A node at work: a Machine, its object buffer, and the parts that do its I/O. It belongs to the
 // Node handle; stores share it and may outlive that.
 //
-// All that happens to the machine goes through one inbox and happens in a turn: everything that has
+// All that happens to the machine goes through an inbox and happens in a turn: everything that has
 // come in is stepped, then at once the packets leave, and the answers. Turns run one at a time, on
 // a thread of the environment. Nothing foreign (transport, membership, handlers, log) is called
 // under the lock of the machine.
+//
+// With several loops there is a desk for each strand of the machine, with an inbox and turns of its
+// own, and one for what is common, whose turns run while no others do (host/desk.h).
 //
 // In the child of a fork the node is dead: its threads are not there, and its mutexes may be locked
 // for ever. Every call says so and touches nothing; the child's copy is never destroyed (trap H9).
@@ -59,9 +62,9 @@ class Host {
     // simulator, whose stores are small, has small ones.
     std::size_t flush_part_bytes_min = ObjectBuffer::part_bytes_usual;
   };
-  using GetDone = absl::AnyInvocable<void(absl::StatusOr<core::GetAnswer>)>;
-  using PutDone = absl::AnyInvocable<void(absl::StatusOr<core::PutAnswer>)>;
-  using WaitDone = absl::AnyInvocable<void(absl::Status)>;
+  using GetDone = host::GetDone;
+  using PutDone = host::PutDone;
+  using WaitDone = host::WaitDone;
 
   // As Node::start(), once options and parts are complete. All parts are required but `log`.
   static absl::StatusOr<std::shared_ptr<Host>> start(NodeOptions options, Parts parts);
@@ -113,12 +116,15 @@ class Host {
   void stop();
   asio::any_io_executor stopping_executor() { return parts_.environment->stopping_executor(); }
 
-  // For the environment. flush() is the three below in one: it blocks while the engine writes, and
-  // returns whether there was something to write.
-  // One turn at a time. What is foreign and not thread-safe (the membership, and the log, which
-  // expects no thread of the application's) is left by a caller to the next turn of the
-  // environment.
-  void turn(By by = By::environment);
+  // For the environment. How many desks there are: one, or one for each loop and the common one,
+  // which is the last.
+  int desks() const { return static_cast<int>(desks_.size()); }
+  // One turn at a time of each desk. What is foreign and not thread-safe (the membership, and the
+  // log, which expects no thread of the application's) is left by a caller, and by other desks, to
+  // the environment's next turn of the common one.
+  void turn(int desk, By by = By::environment);
+  // The three below in one: it blocks while the engine writes, and returns whether there was
+  // something to write.
   bool flush();
   // Takes what is due to be written; empty if nothing is, a batch is out, or the engine has failed.
   // An environment that has no thread to block lets time pass between this and what follows; what
@@ -134,25 +140,6 @@ class Host {
 
  private:
   class Reader;
-  struct Request {
-    core::Event event;
-    std::uint64_t number = 0;  // 0: no answer is wanted
-    std::variant<std::monostate, GetDone, PutDone, WaitDone> done{};
-    core::TimePoint since{};  // when it was asked for
-
-    // Answers it without having run it.
-    void end(const absl::Status& status);
-  };
-  // What a turn does once the machine is unlocked.
-  struct Effects {
-    core::Actions actions{};
-    std::vector<std::pair<GetDone, absl::StatusOr<core::GetAnswer>>> gets{};
-    std::vector<std::pair<PutDone, absl::StatusOr<core::PutAnswer>>> puts{};
-    std::vector<std::pair<WaitDone, absl::Status>> waits{};
-    bool membership_due = false;  // its tick
-
-    void clear();
-  };
 
   Host(NodeOptions options, Parts parts);
   absl::Status open_identity();
@@ -166,17 +153,40 @@ class Host {
 
   template <class Done>
   bool may_begin(Admission::Kind kind, std::string_view key, Done& done);
+  Desk& desk(int index) const { return *desks_[static_cast<std::size_t>(index)]; }
+  // The desk of what concerns the node as a whole; the only one if there is one loop.
+  int common() const { return desks() - 1; }
+  int desk_for(std::string_view key) const;
+  // That has drawn the number, and knows who waits.
+  int desk_of(std::uint64_t request) const;
+  std::uint64_t next_request(int desk) {
+    return ++last_request_ * core::Strand::numbers_apart + static_cast<std::uint64_t>(desk);
+  }
   enum class Place { first, last };  // in the inbox
-  void post(Request request, Place place = Place::last, By by = By::environment);
-  bool run_inbox(Effects& effects);
-  void expect(std::size_t from);
-  void apply(core::Actions& actions, Effects& effects);
+  void post(int desk, Request request, Place place = Place::last, By by = By::environment);
+  void receive(std::string packet, std::string_view peer);
+  void post_written(std::vector<std::uint64_t> writes);
+  bool run_all();
+  bool run_strand(int index);
+  bool take_inbox(Desk& own);
+  void wait_for(Desk& own, Request& request, const core::Now& at);
+  void expect(int index, std::size_t from);
+  void apply(int index, Effects& effects);
+  template <class Done>
+  std::optional<Desk::Pending<Done>> answered(int index, Desk::Waiting<Done> Desk::*waiting,
+                                              std::uint64_t request, core::TimePoint now);
+  void leave_answers(core::Actions& actions);
   void complete(Effects& effects);
-  void perform(Effects& effects, By by);
+  void perform(int index, By by);
+  void pass_on(Effects& effects);
+  void wake_common_at(core::TimePoint at);
+  void release_others();
   void leave_behind(Effects& effects);
   void take_left(core::Actions& actions);
   void publish_view();
-  void cancel_all(std::vector<Request> inbox);
+  void cancel(std::vector<Request> requests) const;
+  void cancel_pending();
+  absl::Status stopped_meanwhile() const;
   std::string refusal_note() const;
   void log(LogLevel level, std::string_view text) const;
 
@@ -189,7 +199,6 @@ class Host {
   ObjectBuffer buffer_;
   std::unique_ptr<core::RecordReader> reader_;
   std::unique_ptr<LocalReads> local_reads_;
-  Statistics statistics_;
   Admission admission_;
   std::atomic<std::uint64_t> last_request_{0};
   std::atomic<bool> stopped_{false};
@@ -198,34 +207,29 @@ class Host {
 
   std::mutex engine_mutex_;  // StorageEngine::write() takes one caller at a time
 
-  std::mutex inbox_mutex_;
-  std::vector<Request> inbox_;  // guarded by inbox_mutex_
-  bool woken_ = false;          // guarded by inbox_mutex_: a turn is on its way
+  const std::vector<std::unique_ptr<Desk>> desks_;
+  // How to hand out what comes in; null before the first view, and if there is one desk.
+  std::atomic<const core::StrandRouter*> router_{nullptr};
+  std::unique_ptr<const core::StrandRouter> router_owned_;  // guarded by the common desk's mutex
+  // The common desk has to have its turn before any other goes on. Changed while all are locked.
+  std::atomic<bool> others_wait_{false};
+  // When that desk is to be woken, as far as was asked for.
+  std::atomic<core::TimePoint> common_wake_{core::TimePoint::max()};
 
-  mutable std::mutex machine_mutex_;
-  core::NodeIdentity identity_;             // guarded by machine_mutex_
-  std::unique_ptr<core::Machine> machine_;  // guarded by machine_mutex_
-  template <class Done>
-  struct Pending {
-    Done done;
-    core::TimePoint since{};
-  };
-  core::RecyclingMap<std::uint64_t, Pending<GetDone>> gets_;  // guarded by machine_mutex_
-  core::RecyclingMap<std::uint64_t, Pending<PutDone>> puts_;  // guarded by machine_mutex_
-  std::map<std::uint64_t, WaitDone> waits_;                   // guarded by machine_mutex_
-  std::atomic<bool> flush_all_{false};                        // the next batch is everything
-  core::TimePoint next_membership_tick_{};                    // guarded by machine_mutex_
-  std::vector<std::string> membership_notes_;                 // guarded by machine_mutex_
-  // What callers have left to the environment's turns; guarded by machine_mutex_.
+  // Guarded by the common desk's mutex, and so is what follows.
+  core::NodeIdentity identity_;
+  // Changed in turns of the common desk, but for what strands have for themselves.
+  std::unique_ptr<core::Machine> machine_;
+  std::map<std::uint64_t, WaitDone> waits_;
+  core::TimePoint next_membership_tick_{};
+  std::vector<std::string> membership_notes_;
+  // What other turns have left to the environment's of the common desk.
   std::vector<std::string> membership_left_;
   std::vector<core::AskChange> changes_left_;
   std::vector<core::LogLine> log_left_;
-  // Memory that one turn leaves to the next.
-  std::vector<Request> taken_;  // guarded by machine_mutex_
-  Effects effects_;             // of the one turn that runs
-  // What local_reads_ has; guarded by machine_mutex_.
-  std::shared_ptr<const core::LocalView> local_view_;
+  std::shared_ptr<const core::LocalView> local_view_;  // what local_reads_ has
 
+  std::atomic<bool> flush_all_{false};  // the next batch is everything
   std::atomic<bool> engine_failed_{false};
 };
 

@@ -34,17 +34,18 @@ absl::StatusOr<std::shared_ptr<Host>> Host::start(NodeOptions options, Parts par
                          .background_bytes_per_second = host->options_.background_bytes_per_second,
                          .hint_bytes_max = host->options_.hint_bytes_max,
                          .context_secrets = context_secrets(host->options_),
-                         .seed = host->parts_.environment->random()});
+                         .seed = host->parts_.environment->random(),
+                         .strands = host->options_.threads});
   if (absl::Status status = host->restore_records(); !status.ok()) return status;
   absl::StatusOr<std::string> address =
       host->parts_.transport->start([raw = host.get()](std::string packet, std::string_view peer) {
-        raw->post({.event = core::PacketReceived{std::move(packet), std::string(peer)}});
+        raw->receive(std::move(packet), peer);
       });
   if (!address.ok()) return address.status();
   host->address_ = *std::move(address);
   if (absl::Status status = host->start_membership(); !status.ok()) return status;
   host->parts_.environment->start(*host);
-  host->parts_.environment->wake();
+  host->parts_.environment->wake(host->common());
   return host;
 }
 
@@ -139,9 +140,11 @@ absl::Status Host::start_membership() {
               .zone = options_.zone,
               .weight = options_.weight};
   Membership::Callbacks callbacks;
-  callbacks.publish = [this](View view) { post({.event = core::ViewChanged{std::move(view)}}); };
+  callbacks.publish = [this](View view) {
+    post(common(), {.event = core::ViewChanged{std::move(view)}});
+  };
   callbacks.send = [this](std::string_view address, std::string payload) {
-    post({.event = core::MembershipSends{std::string(address), std::move(payload)}});
+    post(common(), {.event = core::MembershipSends{std::string(address), std::move(payload)}});
   };
   callbacks.persist = [this](std::string bytes) {
     return write_now(core::membership_key(), bytes);
@@ -157,8 +160,9 @@ absl::Status Host::start_membership() {
 absl::Status Host::adopt_cluster() {
   std::optional<Identity> cluster;
   {
-    const std::lock_guard lock(inbox_mutex_);
-    for (const Request& request : inbox_) {
+    Desk& own = desk(common());
+    const std::lock_guard lock(own.inbox_mutex);
+    for (const Request& request : own.inbox) {
       if (const auto* changed = std::get_if<core::ViewChanged>(&request.event)) {
         cluster = core::cluster_identity(options_.cluster, changed->view.cluster);
       }

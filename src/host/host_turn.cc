@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "host/every_desk.h"
 #include "host/host.h"
 
 namespace dynamo::host {
@@ -16,81 +17,104 @@ constexpr auto membership_period = std::chrono::milliseconds(200);
 
 }  // namespace
 
-void Host::turn(By by) {
+void Host::turn(int index, By by) {
+  Effects& effects = desk(index).effects;
   // Once only: what comes in meanwhile wakes us again, after the sockets have had their turn.
-  if (run_inbox(effects_)) perform(effects_, by);
-  effects_.clear();  // at once: handlers keep their executors busy
+  if (index == common() ? run_all() : run_strand(index)) perform(index, by);
+  effects.clear();  // at once: handlers keep their executors busy
 }
 
-void Host::Effects::clear() {
-  actions.clear();
-  gets.clear();
-  puts.clear();
-  waits.clear();
-  membership_due = false;
-}
-
-bool Host::run_inbox(Effects& effects) {
-  const std::lock_guard lock(machine_mutex_);
-  {
-    const std::lock_guard inbox_lock(inbox_mutex_);
-    taken_.swap(inbox_);
-    woken_ = false;
-  }
+// Returns whether there is something to perform.
+bool Host::run_all() {
+  const EveryDesk lock(desks_);
+  Desk& own = desk(common());
+  core::Actions& actions = own.effects.actions;
+  const bool left = take_inbox(own);
   if (stopped()) {
-    cancel_all(std::move(taken_));
+    cancel(std::exchange(own.taken, {}));
     return false;
   }
   const core::Now at = now();
-  for (std::size_t i = 0; i < taken_.size(); ++i) {
-    if (i % core::RecordReader::expected_max == 0) expect(i);
-    Request& request = taken_[i];
-    if (request.since != core::TimePoint{}) admission_.waited(at.steady - request.since);
-    if (auto* get = std::get_if<GetDone>(&request.done)) {
-      gets_.try_emplace(gets_.end(), request.number,
-                        Pending<GetDone>{std::move(*get), request.since});
-    }
-    if (auto* put = std::get_if<PutDone>(&request.done)) {
-      puts_.try_emplace(puts_.end(), request.number,
-                        Pending<PutDone>{std::move(*put), request.since});
-    }
-    if (auto* wait = std::get_if<WaitDone>(&request.done)) {
-      waits_.emplace(request.number, std::move(*wait));
-    }
-    machine_->step(at, std::move(request.event), *reader_, effects.actions);
-    apply(effects.actions, effects);
+  if (left) apply(common(), own.effects);
+  for (std::size_t i = 0; i < own.taken.size(); ++i) {
+    if (i % core::RecordReader::expected_max == 0) expect(common(), i);
+    wait_for(own, own.taken[i], at);
+    machine_->step(at, std::move(own.taken[i].event), *reader_, actions);
+    apply(common(), own.effects);
   }
-  const bool due = machine_->next_tick() <= at.steady;
+  const bool due = machine_->next_tick_in_strand(common()) <= at.steady;
   if (due) {
-    machine_->step(at, core::Tick{}, *reader_, effects.actions);
-    apply(effects.actions, effects);
+    machine_->step(at, core::Tick{}, *reader_, actions);
+    apply(common(), own.effects);
   }
-  machine_->end_turn(at, effects.actions);
-  admission_.adjust(at.steady);
+  machine_->end_turn(at, actions);
+  admission_.adjust(at.steady, std::exchange(own.effects.load, {}));
   publish_view();
-  parts_.environment->wake_at(std::min(machine_->next_tick(), next_membership_tick_));
-  const bool empty = taken_.empty();
-  taken_.clear();
-  effects.membership_due = at.steady >= next_membership_tick_;
-  return !empty || due || effects.membership_due || !effects.actions.packets.empty() ||
-         !membership_left_.empty() || !changes_left_.empty() || !log_left_.empty();
+  wake_common_at(std::min(machine_->next_tick_in_strand(common()), next_membership_tick_));
+  release_others();
+  const bool empty = own.taken.empty();
+  own.taken.clear();
+  own.effects.membership_due = at.steady >= next_membership_tick_;
+  return !empty || due || own.effects.membership_due || !actions.packets.empty() ||
+         !own.effects.gets.empty() || !own.effects.puts.empty() || !membership_left_.empty() ||
+         !changes_left_.empty() || !log_left_.empty();
 }
 
-// REQUIRES: machine_mutex_ is held.
-void Host::expect(std::size_t from) {
-  const std::size_t to = std::min(taken_.size(), from + core::RecordReader::expected_max);
-  for (std::size_t i = from; i < to; ++i) machine_->expect(taken_[i].event);
-  machine_->bring(*reader_);
+// Returns whether other desks have left answers as well. REQUIRES: its mutex is held, and so for
+// what follows.
+bool Host::take_inbox(Desk& own) {
+  const std::lock_guard lock(own.inbox_mutex);
+  own.taken.swap(own.inbox);
+  own.woken = false;
+  if (own.left.gets.empty() && own.left.puts.empty()) return false;
+  std::ranges::move(own.left.gets, std::back_inserter(own.effects.actions.gets));
+  std::ranges::move(own.left.puts, std::back_inserter(own.effects.actions.puts));
+  own.left.clear();
+  return true;
 }
 
-// REQUIRES: machine_mutex_ is held.
+void Host::wait_for(Desk& own, Request& request, const core::Now& at) {
+  if (request.since != core::TimePoint{}) {
+    own.effects.load.waited += at.steady - request.since;
+    ++own.effects.load.begun;
+  }
+  if (auto* get = std::get_if<GetDone>(&request.done)) {
+    own.gets.try_emplace(own.gets.end(), request.number,
+                         Desk::Pending<GetDone>{std::move(*get), request.since});
+  }
+  if (auto* put = std::get_if<PutDone>(&request.done)) {
+    own.puts.try_emplace(own.puts.end(), request.number,
+                         Desk::Pending<PutDone>{std::move(*put), request.since});
+  }
+  // Only the common desk's.
+  if (auto* wait = std::get_if<WaitDone>(&request.done)) {
+    waits_.emplace(request.number, std::move(*wait));
+  }
+}
+
+void Host::expect(int index, std::size_t from) {
+  const std::vector<Request>& taken = desk(index).taken;
+  const std::size_t to = std::min(taken.size(), from + core::RecordReader::expected_max);
+  for (std::size_t i = from; i < to; ++i) machine_->expect(index, taken[i].event);
+  machine_->bring(index, *reader_);
+}
+
+// REQUIRES: every desk's mutex is held.
 void Host::publish_view() {
-  if (stopped() || core::LocalView::is_current(local_view_.get(), machine_->state())) return;
-  local_view_ = core::LocalView::of(machine_->state());
+  if (stopped()) return;
+  const core::NodeState& state = machine_->state();
+  if (router_ == nullptr && state.ring != nullptr && common() > 0) {
+    router_owned_ = std::make_unique<const core::StrandRouter>(core::cluster_seed(state.cluster),
+                                                               options_.partitions, common());
+    router_ = router_owned_.get();
+  }
+  if (core::LocalView::is_current(local_view_.get(), state)) return;
+  local_view_ = core::LocalView::of(state);
   local_reads_->publish(local_view_);
 }
 
-void Host::apply(core::Actions& actions, Effects& effects) {
+void Host::apply(int index, Effects& effects) {
+  core::Actions& actions = effects.actions;
   if (parts_.observe) parts_.observe(actions);
   if (!actions.writes.empty()) {
     const core::TimePoint at = steady_now();
@@ -103,25 +127,20 @@ void Host::apply(core::Actions& actions, Effects& effects) {
   const bool completes = !actions.gets.empty() || !actions.puts.empty();
   const core::TimePoint finished = completes ? steady_now() : core::TimePoint{};
   for (core::CompleteGet& get : actions.gets) {
-    const auto done = gets_.find(get.request);
-    if (done == gets_.end()) continue;
-    machine_->note_latency(finished, finished - done->second.since);
-    statistics_.get_finished(
-        finished - done->second.since,
+    auto pending = answered(index, &Desk::gets, get.request, finished);
+    if (!pending) continue;
+    desk(index).statistics.get_finished(
+        finished - pending->since,
         {.ok = get.answer.ok(), .versions = get.answer.ok() ? get.answer->versions.size() : 0});
-    effects.gets.emplace_back(std::move(done->second.done), std::move(get.answer));
-    gets_.erase(done);
-    admission_.finished();
+    effects.gets.emplace_back(std::move(pending->done), std::move(get.answer));
   }
   for (core::CompletePut& put : actions.puts) {
-    const auto done = puts_.find(put.request);
-    if (done == puts_.end()) continue;
-    machine_->note_latency(finished, finished - done->second.since);
-    statistics_.put_finished(finished - done->second.since, put.answer.ok());
-    effects.puts.emplace_back(std::move(done->second.done), std::move(put.answer));
-    puts_.erase(done);
-    admission_.finished();
+    auto pending = answered(index, &Desk::puts, put.request, finished);
+    if (!pending) continue;
+    desk(index).statistics.put_finished(finished - pending->since, put.answer.ok());
+    effects.puts.emplace_back(std::move(pending->done), std::move(put.answer));
   }
+  if (index != common()) leave_answers(actions);
   for (core::CompleteWait& wait : actions.waits) {
     const auto done = waits_.find(wait.request);
     if (done == waits_.end()) continue;
@@ -133,18 +152,37 @@ void Host::apply(core::Actions& actions, Effects& effects) {
   actions.waits.clear();
 }
 
+// Whoever has waited for it; nullopt if nobody does, or if another desk knows.
+template <class Done>
+std::optional<Desk::Pending<Done>> Host::answered(int index, Desk::Waiting<Done> Desk::*waiting,
+                                                  std::uint64_t request, core::TimePoint now) {
+  const int knows = desk_of(request);
+  if (knows != index && index != common()) return std::nullopt;
+  Desk::Waiting<Done>& all = desk(knows).*waiting;
+  const auto at = all.find(request);
+  if (at == all.end()) return std::nullopt;
+  Desk::Pending<Done> pending = std::move(at->second);
+  all.erase(at);
+  machine_->note_latency(now, now - pending.since);
+  admission_.finished();
+  ++desk(index).effects.load.answered;
+  return pending;
+}
+
 void Host::complete(Effects& effects) {
   for (auto& [done, answer] : effects.gets) done(std::move(answer));
   for (auto& [done, answer] : effects.puts) done(std::move(answer));
   for (auto& [done, status] : effects.waits) done(std::move(status));
 }
 
-void Host::perform(Effects& effects, By by) {
+void Host::perform(int index, By by) {
+  Effects& effects = desk(index).effects;
   for (const std::string& address : effects.actions.redials) parts_.transport->redial(address);
   for (core::SendPacket& packet : effects.actions.packets) {
     parts_.transport->send(packet.address, packet.lane, std::move(packet.packet));
   }
   complete(effects);
+  if (index != common()) return pass_on(effects);
   if (by == By::caller) return leave_behind(effects);
   take_left(effects.actions);
   for (const core::LogLine& line : effects.actions.log) log(line.level, line.text);
@@ -158,14 +196,14 @@ void Host::perform(Effects& effects, By by) {
   const core::TimePoint at = steady_now();
   bool tick = false;
   {
-    const std::lock_guard lock(machine_mutex_);
+    const std::lock_guard lock(desk(common()).mutex);
     tick = at >= next_membership_tick_;
     if (tick) next_membership_tick_ = at + membership_period;
   }
   if (!tick) return;
   parts_.membership->tick(std::chrono::steady_clock::time_point(at));
   std::vector<std::string> notes = parts_.membership->notes();
-  const std::lock_guard lock(machine_mutex_);
+  const std::lock_guard lock(desk(common()).mutex);
   membership_notes_ = std::move(notes);
 }
 
@@ -176,7 +214,7 @@ void Host::changed(std::uint64_t request, const absl::Status& status) {
   }
   WaitDone done;
   {
-    const std::lock_guard lock(machine_mutex_);
+    const std::lock_guard lock(desk(common()).mutex);
     auto waiting = waits_.extract(request);
     if (waiting.empty()) return;
     done = std::move(waiting.mapped());
@@ -189,17 +227,17 @@ void Host::leave_behind(Effects& effects) {
   const bool nothing = actions.membership.empty() && actions.changes.empty() && actions.log.empty();
   if (nothing && !effects.membership_due) return;
   {
-    const std::lock_guard lock(machine_mutex_);
+    const std::lock_guard lock(desk(common()).mutex);
     std::ranges::move(actions.membership, std::back_inserter(membership_left_));
     std::ranges::move(actions.changes, std::back_inserter(changes_left_));
     std::ranges::move(actions.log, std::back_inserter(log_left_));
   }
-  parts_.environment->wake_own_thread();
+  parts_.environment->wake_own_thread(common());
 }
 
 // What was left comes before what this turn has brought.
 void Host::take_left(core::Actions& actions) {
-  const std::lock_guard lock(machine_mutex_);
+  const std::lock_guard lock(desk(common()).mutex);
   std::ranges::move(actions.membership, std::back_inserter(membership_left_));
   std::ranges::move(actions.log, std::back_inserter(log_left_));
   actions.membership = std::exchange(membership_left_, {});

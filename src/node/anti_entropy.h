@@ -45,6 +45,8 @@ class AntiEntropy {
   // Returns whether the message was one of ours.
   bool take(const Turn& turn, const std::string& from, const Message& message);
   void synced(const Turn& turn, const std::vector<std::uint64_t>& writes);
+  // Whether it wants to hear of writes that it has not made itself.
+  bool awaits_disk() const { return service_.awaits_disk(); }
   // To be called before anything else hears of it: the trees follow what the engine now holds.
   void failed(const Turn& turn, const std::vector<std::uint64_t>& writes,
               const absl::Status& status);

@@ -6,6 +6,7 @@
 namespace dynamo::core {
 
 void Background::foreground(TimePoint now, TimePoint took) {
+  const auto lock = mutex_.lock();
   if (now >= window_end_) close_window(now);
   ++requests_;
   if (took > slowest_) second_ = std::exchange(slowest_, took);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/optional_mutex.h"
 #include "base/time.h"
 
 namespace dynamo::core {
@@ -20,7 +21,8 @@ namespace dynamo::core {
 // Nothing ever stops: what waits for background work, a transfer or a delete, goes on slowly at the
 // worst.
 //
-// Thread safety: one thread at a time.
+// Thread safety: one thread at a time; but if `shared`, any thread may call foreground() while none
+// calls anything else.
 class Background {
  public:
   enum class Work { exchange, hints, walk, reaping };
@@ -33,7 +35,8 @@ class Background {
   static constexpr TimePoint noise = std::chrono::milliseconds(1);
 
   // 0: no limit.
-  explicit Background(std::uint64_t bytes_per_second = 0) : bytes_per_second_(bytes_per_second) {}
+  explicit Background(std::uint64_t bytes_per_second = 0, bool shared = false)
+      : bytes_per_second_(bytes_per_second), mutex_(shared) {}
 
   // A request of the application has been answered.
   void foreground(TimePoint now, TimePoint took);
@@ -56,6 +59,7 @@ class Background {
   void close_window(TimePoint now);
 
   const std::uint64_t bytes_per_second_;
+  OptionalMutex mutex_;  // guards the rest
   std::array<TimePoint, kinds> next_{};
   TimePoint bytes_until_{};  // what has been sent is paid for by then
   int slowdown_ = 1;

@@ -30,7 +30,9 @@ bool Departure::cancel(const Turn& turn, std::uint64_t request) {
 }
 
 std::size_t Departure::in_flight() const {
-  return gets_.size() + puts_.size() + coordinator_.size();
+  std::size_t count = 0;
+  for (const auto& strand : strands_) count += strand->size();
+  return count;
 }
 
 std::string Departure::left_to_drain() const {

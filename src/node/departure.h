@@ -2,14 +2,14 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "node/event.h"
-#include "node/get_requests.h"
 #include "node/handoff.h"
 #include "node/node_state.h"
-#include "node/put_coordinator.h"
-#include "node/put_requests.h"
+#include "node/strand_work.h"
 
 namespace dynamo::core {
 
@@ -31,9 +31,9 @@ class Departure {
   static constexpr TimePoint again = std::chrono::milliseconds(500);
   static constexpr TimePoint look_again = std::chrono::milliseconds(10);
 
-  Departure(NodeState& state, Handoff& handoff, GetRequests& gets, PutRequests& puts,
-            PutCoordinator& coordinator)
-      : state_(state), handoff_(handoff), gets_(gets), puts_(puts), coordinator_(coordinator) {}
+  using Strands = std::vector<std::unique_ptr<StrandWork>>;
+  Departure(NodeState& state, Handoff& handoff, const Strands& strands)
+      : state_(state), handoff_(handoff), strands_(strands) {}
 
   void start(const Turn& turn, const ClientWait& wait);
   bool cancel(const Turn& turn, std::uint64_t request);
@@ -57,9 +57,7 @@ class Departure {
 
   NodeState& state_;
   Handoff& handoff_;
-  GetRequests& gets_;
-  PutRequests& puts_;
-  PutCoordinator& coordinator_;
+  const Strands& strands_;
   std::map<std::uint64_t, ClientWait> waiting_;  // by request
   std::uint64_t flushing_ = 0;                   // the write that is the last one; 0: not yet
   bool flushed_ = false;

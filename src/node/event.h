@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -17,9 +19,11 @@
 #include <dynamo/transport.h>
 #include <dynamo/version.h>
 
+#include "base/spare_buffers.h"
 #include "base/time.h"
 #include "node/engine_keys.h"
 #include "wire/message.h"
+#include "wire/packet.h"
 
 // What goes into a Machine and what comes out of it.
 namespace dynamo::core {
@@ -75,6 +79,21 @@ struct PacketReceived {
   std::string packet{};
   std::string peer{};
 };
+// The same, read already: some messages of a packet, or all. Messages may lie in its bytes.
+struct PacketOpened {
+  struct Bytes {
+    explicit Bytes(std::string packet) : bytes(std::move(packet)) {}
+    Bytes(const Bytes&) = delete;
+    Bytes& operator=(const Bytes&) = delete;
+    ~Bytes() { SpareBuffers::give(std::move(bytes)); }
+
+    std::string bytes;
+  };
+
+  Packet packet{};
+  std::string peer{};
+  std::shared_ptr<const Bytes> bytes{};  // shared by all parts of the packet
+};
 // These writes, or later ones of the same keys, are on stable storage.
 struct BatchWritten {
   std::vector<std::uint64_t> writes{};
@@ -96,8 +115,9 @@ struct MembershipSends {
 };
 struct Tick {};
 
-using Event = std::variant<ClientGet, ClientPut, ClientWait, ClientChange, Cancel, PacketReceived,
-                           BatchWritten, WriteFailed, ViewChanged, MembershipSends, Tick>;
+using Event =
+    std::variant<ClientGet, ClientPut, ClientWait, ClientChange, Cancel, PacketReceived,
+                 PacketOpened, BatchWritten, WriteFailed, ViewChanged, MembershipSends, Tick>;
 
 // What a get found, before any reconciler of the application.
 struct GetAnswer {

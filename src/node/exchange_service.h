@@ -29,6 +29,8 @@ class ExchangeService {
   // The engine's word on a write; that of others is ignored.
   void synced(std::uint64_t write);
   void failed(std::uint64_t write, const absl::Status& status);
+  // Whether answers wait for it.
+  bool awaits_disk() const { return !by_write_.empty(); }
 
  private:
   using AnyReply = std::variant<TreeReply, LeafReply, SetsReply>;

@@ -47,21 +47,27 @@ absl::Status Generations::restore(std::string_view record) {
 }
 
 bool Generations::heard(const Turn& turn, const PacketHeader& header) {
-  Generation& mine = state_.generation;
+  bool lost = false;
+  const Generation before = std::exchange(state_.generation, after(header, &lost));
+  if (state_.generation != before) store(turn);
+  return lost;
+}
+
+Generation Generations::after(const PacketHeader& header, bool* lost) const {
+  Generation mine = state_.generation;
   // A new member is as far as the first that it hears of, and may refuse at once what that one
   // refuses. Whoever was there before has been waited for, so it makes no difference to it.
-  const Generation before = mine;
   if (mine == Generation{}) mine.floor = header.generation;
   const bool replaced = header.replaced && header.receiver == state_.self.identity.high;
-  const bool lost = replaced && mine.rebuild(header.generation);
+  const bool rebuilds = replaced && mine.rebuild(header.generation);
+  if (lost != nullptr) *lost = rebuilds;
   mine.raise(header.generation);
   // Only what is on the disk here counts: who has sealed has promised to refuse.
   const Generation& stored = state_.stored_generation;
   if (std::max(stored.settled, stored.floor) >= header.sealed) {
     mine.seal(header.sealed);
   }
-  if (mine != before) store(turn);
-  return lost;
+  return mine;
 }
 
 void Generations::take(const Turn& turn, const std::string& from, const GenerationReport& report) {

@@ -33,6 +33,8 @@ class Generations {
   // An accepted packet's header. Returns whether it says that this node has lost its disk, which is
   // news.
   bool heard(const Turn& turn, const PacketHeader& header);
+  // Whether it would say nothing new.
+  bool has_heard(const PacketHeader& header) const { return after(header) == state_.generation; }
   void take(const Turn& turn, const std::string& from, const GenerationReport& report);
 
   // Asks that the cluster moves on until this one is sealed.
@@ -52,6 +54,8 @@ class Generations {
     Hash128 members{};
   };
 
+  // What the header makes of this node's.
+  Generation after(const PacketHeader& header, bool* lost = nullptr) const;
   bool busy() const;
   const std::string& first() const;
   Hash128 members() const;

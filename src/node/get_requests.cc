@@ -59,7 +59,7 @@ void GetRequests::expire_waiting(const Turn& turn) {
 }
 
 void GetRequests::begin(const Turn& turn, ClientGet get) {
-  const std::uint64_t number = state_.next_number();
+  const std::uint64_t number = turn.strand.next_number();
   const auto at = operations_.try_emplace(operations_.end(), number);
   at->second.get = std::move(get);
   at->second.started = turn.now.steady;
@@ -130,7 +130,7 @@ void GetRequests::set_timer(const Turn& turn, Operations::iterator at) {
 void GetRequests::ask(const Turn& turn, std::uint64_t number, Running& running,
                       const std::string& node, bool stand_in) {
   if (!state_.is_self(node)) {
-    state_.outbox.send(node, message_type<ReadRequest>(), [&](Encoder& out) {
+    turn.strand.outbox.send(node, message_type<ReadRequest>(), [&](Encoder& out) {
       encode_read_request(number, running.get.store, running.get.key, stand_in, out);
     });
     state_.detector.asked(node, turn.now.steady);
@@ -231,7 +231,7 @@ void GetRequests::ask_the_late(const Turn& turn, Operations::iterator at) {
   const Retransmission::Late late = running.retransmission.look(
       running.operation->tally(), state_.self.name, state_.detector, turn.now.steady,
       [&](std::string_view node) { return running.asked_at(node); });
-  for (const std::string& node : late.pinged) state_.ping(node, turn.now.steady);
+  for (const std::string& node : late.pinged) state_.ping(turn.strand, node, turn.now.steady);
   for (const std::string& node : late.asked) ask_again(turn, node, number);
 }
 
@@ -303,8 +303,8 @@ void GetRequests::repair(const Turn& turn, const Running& running) {
       if (mutated(Mutant::repair_by_timestamp)) {
         latest.merge(running.operation->merged(), Conflict::last_write_wins);
       }
-      state_.outbox.send(
-          owner, WriteRequest{.operation = state_.next_number(),
+      turn.strand.outbox.send(
+          owner, WriteRequest{.operation = turn.strand.next_number(),
                               .store = running.get.store,
                               .key = running.get.key,
                               .synced = false,

@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "base/mutant.h"
 #include "coordinator/outcome.h"
 #include "node/engine_keys.h"
 #include "wire/codec.h"
@@ -14,18 +13,27 @@
 
 namespace dynamo::core {
 
+namespace {
+
+std::vector<std::unique_ptr<StrandWork>> work_of_strands(NodeState& state, Replica& replica) {
+  std::vector<std::unique_ptr<StrandWork>> strands;
+  for (const auto& strand : state.strands) {
+    strands.push_back(std::make_unique<StrandWork>(state, *strand, replica));
+  }
+  return strands;
+}
+
+}  // namespace
+
 Machine::Machine(NodeIdentity identity, NodeSettings settings)
     : state_(std::move(identity), std::move(settings)),
       views_(state_),
       replica_(state_),
-      service_(state_, replica_),
+      strands_(work_of_strands(state_, replica_)),
       handoff_(state_, replica_),
-      gets_(state_, replica_),
-      coordinator_(state_, replica_),
-      puts_(state_, coordinator_),
       generations_(state_),
-      anti_entropy_(state_, replica_, service_, generations_),
-      departure_(state_, handoff_, gets_, puts_, coordinator_) {}
+      anti_entropy_(state_, replica_, work(state_.common).service(), generations_),
+      departure_(state_, handoff_, strands_) {}
 
 absl::Status Machine::restore(std::string_view key, std::string_view record) {
   if (is_kind(key, RecordKind::peer)) {
@@ -47,42 +55,11 @@ absl::Status Machine::restore(std::string_view key, std::string_view record) {
 }
 
 void Machine::step(const Now& now, Event&& event, const RecordReader& own, Actions& out) {
-  written_.clear();
-  const Turn turn{now, own, out, written_};
+  StrandWork& common = work(state_.common);
+  common.written().clear();
+  const Turn turn{now, own, out, common.written(), state_.common};
   std::visit([&](auto&& e) { on(turn, std::forward<decltype(e)>(e)); }, std::move(event));
-  for (bool begun = true; begun;) {
-    deliver_finished(turn);
-    begun = gets_.room(turn);
-    begun |= puts_.room(turn);
-  }
-}
-
-void Machine::expect(const Event& event) {
-  if (const auto* get = std::get_if<ClientGet>(&event)) expect_read(*get);
-  if (const auto* put = std::get_if<ClientPut>(&event)) expect_write(*put);
-}
-
-void Machine::bring(const RecordReader& own) {
-  state_.trees.prefetch(expected_writes_);
-  expected_.clear();
-  for (std::vector<ObjectKey>* keys : {&expected_reads_, &expected_writes_}) {
-    for (const ObjectKey& key : *keys) expected_.push_back(object_key_in_place(key));
-    keys->clear();
-  }
-  own.expect(expected_);
-}
-
-void Machine::deliver_finished(const Turn& turn) {
-  // A put that one owner did not take goes to the next, which may be this node again.
-  while (coordinator_.take_finished(finished_)) {
-    for (PutCoordinator::Finished& one : finished_) {
-      if (state_.is_self(one.to)) {
-        puts_.reply(turn, one.to, std::move(one.reply));
-      } else {
-        state_.outbox.send(one.to, std::move(one.reply));
-      }
-    }
-  }
+  for (const auto& strand : strands_) strand->end_step(turn.in(strand->strand()));
 }
 
 PacketHeader Machine::header_to(const std::string& name) const {
@@ -128,9 +105,18 @@ void Machine::announce(const StoreTable::Entry& entry) {
 }
 
 TimePoint Machine::next_tick() const {
+  TimePoint next = TimePoint::max();
+  for (const auto& strand : state_.strands) {
+    next = std::min(next, next_tick_in_strand(strand->index));
+  }
+  return next;
+}
+
+TimePoint Machine::next_tick_in_strand(int strand) const {
+  const TimePoint own = strands_[static_cast<std::size_t>(strand)]->next_tick();
+  if (strand != state_.common.index) return own;
   TimePoint next =
-      std::min({gets_.next_tick(), coordinator_.next_tick(), puts_.next_tick(),
-                state_.detector.next_tick(), handoff_.next_tick(), anti_entropy_.next_tick(),
+      std::min({own, state_.detector.next_tick(), handoff_.next_tick(), anti_entropy_.next_tick(),
                 generations_.next_tick(), views_.next_tick(), departure_.next_tick()});
   for (const auto& request : waiting_for_view_) {
     next = std::min(next, std::visit([](const auto& r) { return r.deadline; }, request));
@@ -138,60 +124,20 @@ TimePoint Machine::next_tick() const {
   return next;
 }
 
-template <class Request, class Complete>
-bool Machine::may_start(const Request& request, std::vector<Complete>& completions) const {
-  absl::Status refusal =
-      std::is_same_v<Request, ClientPut> ? state_.takes_writes() : state_.out_of_service;
-  if (refusal.ok()) refusal = state_.stores.check(request.store);
-  if (refusal.ok() && state_.draining) {
-    refusal = absl::FailedPreconditionError(
-        fmt::format("{}: node \"{}\" is draining", quote(request.key), state_.self.name));
-  }
-  if (refusal.ok()) return true;
-  completions.push_back({request.request, std::move(refusal)});
-  return false;
-}
-
-// A context is checked here and not in the handle, because only the machine knows its cluster.
-absl::Status Machine::check_context(const Context& context, const StoreFacts& store,
-                                    std::string_view key) const {
-  if (context.empty()) return absl::OkStatus();
-  absl::Status bound =
-      check_binding(context, bind_context(state_.cluster, store.name, key), store.name, key);
-  if (!bound.ok() && !mutated(Mutant::foreign_context_accepted)) return bound;
-  const ContextSecrets* const secrets = state_.settings.context_secrets.get();
-  if (secrets == nullptr) return absl::OkStatus();  // before names are copied for nothing
-  return check_seal(context, secrets,
-                    {.cluster = state_.cluster, .store = store.name, .key = std::string(key)});
-}
-
-void Machine::on(const Turn& turn, ClientGet get) {
-  if (!may_start(get, turn.out.gets)) return;
+template <class Request>
+void Machine::begin(const Turn& turn, Request request) {
+  if (!work(state_.common).may_start(request, turn.out)) return;
   if (state_.ring == nullptr) {
-    waiting_for_view_.emplace_back(std::move(get));
+    waiting_for_view_.emplace_back(std::move(request));
     return;
   }
-  absl::Status bound = check_context(get.at_least, get.store, get.key);
-  if (!bound.ok()) {
-    turn.out.gets.push_back({get.request, std::move(bound)});
-    return;
-  }
-  gets_.start(turn, std::move(get));
+  StrandWork& strand = work(state_.strand_of(request.key));
+  strand.start(turn.in(strand.strand()), std::move(request));
 }
 
-void Machine::on(const Turn& turn, ClientPut put) {
-  if (!may_start(put, turn.out.puts)) return;
-  if (state_.ring == nullptr) {
-    waiting_for_view_.emplace_back(std::move(put));
-    return;
-  }
-  absl::Status bound = check_context(put.context, put.store, put.key);
-  if (!bound.ok()) {
-    turn.out.puts.push_back({put.request, std::move(bound)});
-    return;
-  }
-  puts_.start(turn, std::move(put));
-}
+void Machine::on(const Turn& turn, ClientGet get) { begin(turn, std::move(get)); }
+
+void Machine::on(const Turn& turn, ClientPut put) { begin(turn, std::move(put)); }
 
 void Machine::on(const Turn& turn, const ClientWait& wait) {
   if (wait.goal == ClientWait::Goal::converged) return anti_entropy_.start(turn, wait);
@@ -213,7 +159,9 @@ void Machine::on(const Turn& turn, const ClientChange& change) {
 void Machine::on(const Turn& turn, const Cancel& cancel) {
   if (anti_entropy_.cancel(turn, cancel.request)) return;
   if (departure_.cancel(turn, cancel.request)) return;
-  if (gets_.cancel(turn, cancel.request) || puts_.cancel(turn, cancel.request)) return;
+  for (const auto& strand : strands_) {
+    if (strand->cancel(turn.in(strand->strand()), cancel.request)) return;
+  }
   const auto at = std::ranges::find_if(waiting_for_view_, [&](const auto& waiting) {
     return std::visit([&](const auto& r) { return r.request == cancel.request; }, waiting);
   });
@@ -232,7 +180,9 @@ void Machine::on(const Turn& turn, const BatchWritten& written) {
     generations_.synced(write);
     views_.synced(write);
     departure_.synced(turn, write);
-    if (!service_.synced(write) && !handoff_.synced(turn, write)) coordinator_.synced(turn, write);
+    if (handoff_.synced(turn, write)) continue;
+    Strand* const strand = state_.strand_of_number(write);
+    if (strand != nullptr) work(*strand).synced(turn.in(*strand), write);
   }
   anti_entropy_.synced(turn, written.writes);
 }
@@ -240,7 +190,7 @@ void Machine::on(const Turn& turn, const BatchWritten& written) {
 void Machine::on(const Turn& turn, const WriteFailed& failed) {
   turn.log(LogLevel::error, fmt::format("{} records could not be written: {}", failed.writes.size(),
                                         failed.status.ToString()));
-  state_.actors.distrust();
+  for (const auto& strand : state_.strands) strand->actors.distrust();
   anti_entropy_.failed(turn, failed.writes, failed.status);
   if (absl::IsDataLoss(failed.status)) {
     state_.storage_failed =
@@ -251,8 +201,9 @@ void Machine::on(const Turn& turn, const WriteFailed& failed) {
     generations_.failed(write);
     views_.failed(write, turn.now.steady);
     departure_.failed(write);
-    if (service_.failed(write, failed.status) || handoff_.failed(write)) continue;
-    coordinator_.failed(turn, write, failed.status);
+    if (handoff_.failed(write)) continue;
+    Strand* const strand = state_.strand_of_number(write);
+    if (strand != nullptr) work(*strand).failed(turn.in(*strand), write, failed.status);
   }
   // What names a store is written once, and may be among it; these are tried until there is room.
   for (const auto& [name, entry] : state_.stores.entries()) {
@@ -275,10 +226,7 @@ void Machine::on(const Turn& turn, const Tick&) {
   generations_.tick(turn);
   views_.tick(turn);
   expire_waiting(turn);
-  gets_.tick(turn);
-  coordinator_.tick(turn);
-  deliver_finished(turn);  // what the coordinator knows beats what the request can say
-  puts_.tick(turn);
+  for (const auto& strand : strands_) strand->tick(turn.in(strand->strand()));
   if (state_.ring != nullptr && state_.takes_writes().ok()) handoff_.tick(turn);
   departure_.tick(turn);
   std::vector<std::string> lost;
@@ -288,10 +236,7 @@ void Machine::on(const Turn& turn, const Tick&) {
   for (const std::string& peer : lost) {
     turn.log(LogLevel::warning, fmt::format("{} is unreachable: {}", peer,
                                             state_.unreachable_reason(peer, turn.now.steady)));
-    gets_.peer_lost(turn, peer);
-    coordinator_.peer_lost(turn, peer);
-    deliver_finished(turn);
-    puts_.peer_lost(turn, peer);
+    for (const auto& strand : strands_) strand->peer_lost(turn.in(strand->strand()), peer);
   }
 }
 

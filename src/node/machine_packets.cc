@@ -21,10 +21,14 @@ constexpr std::size_t messages_kept_max = 256;  // as room for those of the next
 void Machine::on(const Turn& turn, PacketReceived received) {
   Packet packet = std::move(packet_);  // a view in it brings those that waited for one
   const absl::Status read = read_packet(received.packet, packet);
-  if (read.ok()) {
-    take(turn, received, packet);
-  } else {
+  const bool early = state_.ring == nullptr && !packet.header.cluster.is_zero();
+  if (!read.ok()) {
     log_drop(turn, received.peer, std::string(read.message()));
+  } else if (!early) {
+    take(turn, received.peer, packet);
+  } else if (early_packets_.size() < early_packets_max) {
+    // Others heard of the first view a moment earlier. What they ask would be asked for nothing.
+    early_packets_.push_back(received);
   }
   packet.messages.clear();
   if (packet.messages.capacity() > messages_kept_max) packet.messages = {};
@@ -32,16 +36,13 @@ void Machine::on(const Turn& turn, PacketReceived received) {
   SpareBuffers::give(std::move(received.packet));
 }
 
-void Machine::take(const Turn& turn, const PacketReceived& received, Packet& packet) {
+void Machine::on(const Turn& turn, PacketOpened opened) { take(turn, opened.peer, opened.packet); }
+
+void Machine::take(const Turn& turn, const std::string& peer, Packet& packet) {
   const PacketHeader& header = packet.header;
-  if (state_.ring == nullptr && !header.cluster.is_zero()) {
-    // Others heard of the first view a moment earlier. What they ask would be asked for nothing.
-    if (early_packets_.size() < early_packets_max) early_packets_.push_back(received);
-    return;
-  }
-  const Turn received_in{turn.now, turn.own, turn.out, turn.written, header.view};
+  const Turn received_in{turn.now, turn.own, turn.out, turn.written, turn.strand, header.view};
   hear_view(received_in, packet);
-  if (!accepts(received_in, received, packet)) return;
+  if (!accepts(received_in, peer, packet)) return;
   const std::string& from = header.from;
   if (!state_.detector.reachable(from)) {
     turn.out.redials.push_back(state_.member(from)->address);
@@ -60,25 +61,9 @@ void Machine::take(const Turn& turn, const PacketReceived& received, Packet& pac
              fmt::format("{} messages from {} are of types that this version does not know",
                          packet.unknown, from));
   }
-  const std::span<Message> messages(packet.messages);
-  for (std::size_t i = 0; i < messages.size(); ++i) {
-    if (i % RecordReader::expected_max == 0) {
-      const std::size_t end = std::min(messages.size(), i + RecordReader::expected_max);
-      for (std::size_t next = i; next < end; ++next) expect(messages[next]);
-      bring(turn.own);
-    }
-    on_message(received_in, from, std::move(messages[i]));
-  }
-}
-
-void Machine::expect(const Message& message) {
-  if (const auto* read = std::get_if<ReadRequest>(&message)) {
-    expect_read(*read);
-  } else if (const auto* write = std::get_if<WriteRequest>(&message)) {
-    expect_write(*write);
-  } else if (const auto* forward = std::get_if<PutForward>(&message)) {
-    expect_write(*forward);
-  }
+  work(turn.strand).each(packet.messages, turn.own, [&](Message&& message) {
+    on_message(received_in, from, std::move(message));
+  });
 }
 
 // One of the two is behind. Whatever is sent to it tells it, or makes it tell.
@@ -96,7 +81,7 @@ void Machine::log_drop(const Turn& turn, const std::string& from, const std::str
   turn.log(LogLevel::warning, fmt::format("packet from \"{}\" dropped: {}", from, why));
 }
 
-bool Machine::accepts(const Turn& turn, const PacketReceived& received, const Packet& packet) {
+bool Machine::accepts(const Turn& turn, const std::string& peer, const Packet& packet) {
   const PacketHeader& header = packet.header;
   const auto refuse = [&](const std::string& why) {
     log_drop(turn, header.from, why);
@@ -125,8 +110,8 @@ bool Machine::accepts(const Turn& turn, const PacketReceived& received, const Pa
         fmt::format("it is for \"{}\", this node is \"{}\"", header.to, state_.self.name));
   }
   if (state_.is_self(header.from)) return refuse("it claims to come from this node itself");
-  if (!received.peer.empty() && received.peer != header.from) {
-    return refuse(fmt::format("the transport authenticated \"{}\"", received.peer));
+  if (!peer.empty() && peer != header.from) {
+    return refuse(fmt::format("the transport authenticated \"{}\"", peer));
   }
   const auto index = state_.ring->find(header.from);
   if (!index) return refuse("no member of the cluster has that name");
@@ -167,6 +152,14 @@ void Machine::hear_refusals(const Turn& turn, const Packet& packet) {
 }
 
 void Machine::on_message(const Turn& turn, const std::string& from, Message&& message) {
+  if (Strand* const strand = StrandWork::strand_of(state_, message)) {
+    const auto* write_reply = std::get_if<WriteReply>(&message);
+    const bool handed_off =
+        write_reply != nullptr &&
+        handoff_.reply(turn, from, *write_reply, StrandWork::counts(state_, turn));
+    if (!handed_off) work(*strand).take(turn.in(*strand), from, std::move(message));
+    return;
+  }
   if (anti_entropy_.take(turn, from, message)) return;
   if (auto* ping = std::get_if<Ping>(&message)) {
     state_.outbox.send(from, Pong{ping->nonce});
@@ -177,45 +170,11 @@ void Machine::on_message(const Turn& turn, const std::string& from, Message&& me
     on_boot_refused(turn, from, *refused);
   } else if (auto* report = std::get_if<GenerationReport>(&message)) {
     generations_.take(turn, from, *report);
-  } else if (auto* read = std::get_if<ReadRequest>(&message)) {
-    service_.read(turn, from, *read);
-  } else if (auto* read_reply = std::get_if<ReadReply>(&message)) {
-    // Answers count only in the view that they were given in (semantics.md 6).
-    if (counts_here(turn)) return gets_.reply(turn, from, std::move(*read_reply));
-    if (is_behind(turn)) gets_.ask_again(turn, from, read_reply->operation);
-  } else if (auto* write = std::get_if<WriteRequest>(&message)) {
-    service_.write(turn, from, std::move(*write));
-  } else if (auto* write_reply = std::get_if<WriteReply>(&message)) {
-    if (handoff_.reply(turn, from, *write_reply, counts_here(turn))) return;
-    if (counts_here(turn)) return coordinator_.reply(turn, from, std::move(*write_reply));
-    if (is_behind(turn)) coordinator_.ask_again(turn, from, write_reply->operation);
-  } else if (auto* forward = std::get_if<PutForward>(&message)) {
-    on_forward(turn, from, std::move(*forward));
-  } else if (auto* forward_reply = std::get_if<PutForwardReply>(&message)) {
-    puts_.reply(turn, from, std::move(*forward_reply));
   } else if (auto* announce = std::get_if<StoreAnnounce>(&message)) {
     on_announce(turn, *announce);
   } else if (auto* membership = std::get_if<MembershipMessage>(&message)) {
     turn.out.membership.push_back(std::move(membership->payload));
   }
-}
-
-void Machine::on_forward(const Turn& turn, const std::string& from, PutForward forward) {
-  absl::Status admitted = service_
-                              .admit(turn, from, forward.store, forward.key, forward.sloppy,
-                                     ReplicaService::Access::write)
-                              .status();
-  if (admitted.ok()) {
-    if (std::string full = turn.own.full(); !full.empty()) admitted = absl::UnavailableError(full);
-  }
-  if (admitted.ok() && state_.draining) admitted = absl::UnavailableError("it is draining");
-  if (admitted.ok()) return coordinator_.start(turn, from, std::move(forward));
-  const bool final = absl::IsFailedPrecondition(admitted);
-  state_.outbox.send(from, PutForwardReply{.operation = forward.operation,
-                                           .answer = final ? PutForwardReply::Answer::failed
-                                                           : PutForwardReply::Answer::not_taken,
-                                           .code = static_cast<int>(admitted.code()),
-                                           .message = std::string(admitted.message())});
 }
 
 void Machine::on_announce(const Turn& turn, const StoreAnnounce& announce) {

@@ -46,10 +46,7 @@ void Machine::adopt(const Turn& turn, View view) {
   state_.detector.set_peers(peers, turn.now.steady);
   note_own_end(turn);
   for (const auto& [name, entry] : state_.stores.entries()) announce(entry);
-  gets_.view_changed(turn);
-  coordinator_.view_changed(turn);
-  deliver_finished(turn);
-  puts_.view_changed(turn);
+  for (const auto& strand : strands_) strand->view_changed(turn.in(strand->strand()));
   if (!first) return;
   fill_waiting(turn);
   for (const PacketReceived& packet : std::exchange(early_packets_, {})) on(turn, packet);
@@ -114,7 +111,11 @@ void Machine::expire_waiting(const Turn& turn) {
 }
 
 void Machine::seal_messages(const Now& now, Actions& out) {
-  state_.outbox.take([&](const Outbox::Queue& queue) {
+  for (const auto& strand : state_.strands) seal(*strand, now, out);
+}
+
+void Machine::seal(Strand& strand, const Now& now, Actions& out) {
+  strand.outbox.take([&](const Outbox::Queue& queue) {
     const Member* member = state_.member(queue.peer);
     if (member == nullptr) return;
     const PacketHeader header = header_to(queue.peer);

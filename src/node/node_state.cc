@@ -10,15 +10,30 @@
 
 namespace dynamo::core {
 
+namespace {
+
+std::vector<std::unique_ptr<Strand>> make_strands(const NodeSettings& settings,
+                                                  const NodeIdentity& self) {
+  std::vector<std::unique_ptr<Strand>> strands;
+  const int count = settings.strands == 1 ? 1 : settings.strands + 1;
+  for (int strand = 0; strand < count; ++strand) {
+    strands.push_back(std::make_unique<Strand>(strand, count, self, settings.seed));
+  }
+  return strands;
+}
+
+}  // namespace
+
 NodeState::NodeState(NodeIdentity identity, NodeSettings node_settings)
     : settings(std::move(node_settings)),
       self(std::move(identity)),
-      trees(settings.partitions),
-      background(settings.background_bytes_per_second),
-      actors(self.boot_random),
-      prng(settings.seed),
-      // Replies to an earlier life of this node must not meet an operation of this one.
-      last_number(self.boot_random & ~std::uint64_t{0xffffffff}) {}
+      detector(settings.strands > 1),
+      hints(settings.strands > 1),
+      trees(settings.partitions, settings.strands),
+      background(settings.background_bytes_per_second, settings.strands > 1),
+      strands(make_strands(settings, self)),
+      common(*strands.back()),
+      outbox(common.outbox) {}
 
 std::vector<std::string> NodeState::names(std::span<const MemberIndex> members) const {
   std::vector<std::string> names;
@@ -118,6 +133,11 @@ WriteRecord NodeState::store_record(std::string_view name, bool synced) {
           .key = store_key(name),
           .record = encode_store(*stores.find(name)),
           .synced = synced};
+}
+
+bool NodeState::is_settled(const StoreFacts& store) const {
+  const StoreTable::Entry* entry = stores.find(store.name);
+  return entry != nullptr && entry->established && entry->facts == store;
 }
 
 std::string_view NodeState::not_rebuilt(std::string_view key) const {

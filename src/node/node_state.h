@@ -13,10 +13,8 @@
 
 #include "base/hybrid_time.h"
 #include "base/key_hash.h"
-#include "base/prng.h"
 #include "base/recycling_allocator.h"
 #include "causality/context_body.h"
-#include "causality/replica_key.h"
 #include "coordinator/failure_detector.h"
 #include "coordinator/replica_tally.h"
 #include "node/background.h"
@@ -27,6 +25,7 @@
 #include "node/record_trees.h"
 #include "node/repair_horizon.h"
 #include "node/store_table.h"
+#include "node/strand.h"
 #include "repair/generation.h"
 #include "repair/hint_log.h"
 #include "ring/partition_map.h"
@@ -47,7 +46,11 @@ struct Turn {
   const RecordReader& own;
   Actions& out;
   Written& written;
+  Strand& strand;               // that it is done in
   std::uint64_t peer_view = 0;  // which the packet that is dealt with was sent in
+
+  // The same step for another strand. REQUIRES: no strand works.
+  Turn in(Strand& other) const { return {now, own, out, written, other, peer_view}; }
 
   void write(WriteRecord record) const {
     written.insert_or_assign(end_of(record.key), out.writes.size());
@@ -90,11 +93,13 @@ struct NodeSettings {
   bool with_trees = true;  // off only in the benchmark that measures what they cost
   std::shared_ptr<const ContextSecrets> context_secrets{};  // shared with contexts; null: none
   std::uint64_t seed = 0;                                   // of write ids and operation numbers
+  int strands = 1;                                          // of loops that work at the same time
 };
 
 // What the parts of a node share: who it is, what it knows of ring, peers and stores.
 //
-// Thread safety: one thread at a time.
+// Thread safety: one thread at a time. While strands work, they may read all of it, and change
+// nothing but what says for itself that strands may.
 struct NodeState {
   NodeState(NodeIdentity identity, NodeSettings node_settings);
 
@@ -129,10 +134,10 @@ struct NodeState {
   };
   std::map<int, Transfer> transfers;  // of partitions that this node gets
   std::uint64_t reaped = 0;           // records dropped, since the start
-  Outbox outbox;
-  ActorSource actors;
   HybridClock clock;
-  Prng prng;
+  std::vector<std::unique_ptr<Strand>> strands;  // of the loops, and the common one
+  Strand& common;
+  Outbox& outbox;                 // the common one's
   absl::Status out_of_service{};  // not OK: why this node serves nothing any more
   // Not OK: why this node takes no more writes. It is still read, and what it then sends is stamped
   // with the generation that is on its disk. That stays acceptable to all for as long as this
@@ -142,12 +147,20 @@ struct NodeState {
   // no higher than its stamp. Nothing is reaped meanwhile.
   absl::Status storage_failed{};
   bool draining = false;  // this node coordinates nothing any more
-  std::uint64_t last_number = 0;
 
   const absl::Status& takes_writes() const {
     return out_of_service.ok() ? storage_failed : out_of_service;
   }
-  std::uint64_t next_number() { return ++last_number; }
+  std::uint64_t next_number() { return common.next_number(); }
+  // That deals with the key, and that draws such numbers; null: none of this node's.
+  Strand& strand_of(std::string_view key) const {
+    const auto partition = settings.strands == 1 ? 0 : ring->partition_of(hash(key));
+    return *strands[static_cast<std::size_t>(partition % settings.strands)];
+  }
+  Strand* strand_of_number(std::uint64_t number) const {
+    const auto index = static_cast<std::size_t>(Strand::of_number(number));
+    return index < strands.size() ? strands[index].get() : nullptr;
+  }
   KeyHash hash(std::string_view key) const { return key_hash(key, cluster_seed(cluster)); }
   ObjectKey place(std::string_view store, std::string_view key) const {
     return {store_place(store), hash(key)};
@@ -186,6 +199,8 @@ struct NodeState {
   void deepen_ring();
   // What is to be written of a store that is in the table.
   WriteRecord store_record(std::string_view name, bool synced = true);
+  // What is to be read of it, or written, changes nothing of the table.
+  bool is_settled(const StoreFacts& store) const;
   // Of what this node reads now.
   std::uint64_t stamp() const { return stored_generation.stamp(); }
   // Why this node cannot say what it owns of the key; empty if it can.
@@ -195,8 +210,9 @@ struct NodeState {
   std::string not_introduced() const;
   bool is_self(std::string_view name) const { return name == self.name; }
   // The answer tells when it was asked, and anything else that its packet says.
-  void ping(const std::string& peer, TimePoint now) {
-    outbox.send(peer, Ping{static_cast<std::uint64_t>(now.count())});
+  void ping(const std::string& peer, TimePoint now) { ping(common, peer, now); }
+  void ping(Strand& strand, const std::string& peer, TimePoint now) {
+    strand.outbox.send(peer, Ping{static_cast<std::uint64_t>(now.count())});
     detector.pinged(peer, now);
   }
   // Why `peer` is not waited for; empty if it is.

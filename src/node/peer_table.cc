@@ -70,6 +70,13 @@ PeerTable::Verdict PeerTable::check(const PacketHeader& header, const Identity& 
   return {.changed = changed};
 }
 
+bool PeerTable::is_known(const PacketHeader& header, const Identity& known) const {
+  const Peer* peer = find(header.from);
+  return peer != nullptr && peer->identity == header.sender &&
+         (known.is_zero() || known == header.sender) && peer->boot == header.boot &&
+         peer->boot_random == header.boot_random && refusal(header.from).empty();
+}
+
 void PeerTable::note_refusal(const std::string& name, std::string why) {
   constexpr std::size_t names_max = 4096;  // strangers make names up
   if (refusals_.size() < names_max) refusals_.insert_or_assign(name, std::move(why));

@@ -43,6 +43,8 @@ class PeerTable {
   // `known`: the identity that the view gives this name, zero if none. `reachable`: whether the
   // identity that is pinned has lately been heard of.
   Verdict check(const PacketHeader& header, const Identity& known, bool reachable);
+  // Whether that would accept it and learn nothing.
+  bool is_known(const PacketHeader& header, const Identity& known) const;
 
   // Something else is wrong with the packets of that name.
   void note_refusal(const std::string& name, std::string why);

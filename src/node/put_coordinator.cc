@@ -106,7 +106,7 @@ PutForwardReply PutCoordinator::apply(const Turn& turn, const std::string& from,
                                       .written_at_us = forward.written_at_us,
                                       .expires_at_us = forward.expires_at_us,
                                       .object = std::move(forward.object)},
-                                     forward.store.conflict, state_.actors);
+                                     forward.store.conflict, turn.strand.actors);
   if (const absl::Status bounds = Replica::check_bounds(record); !bounds.ok()) {
     return failed_reply(absl::Status(bounds.code(), fmt::format("put {}: {}", quote(forward.key),
                                                                 std::string(bounds.message()))));
@@ -116,7 +116,7 @@ PutForwardReply PutCoordinator::apply(const Turn& turn, const std::string& from,
 
 void PutCoordinator::replicate(const Turn& turn, const std::string& from, PutForward forward,
                                Record record, const PutForwardReply& applied, Role role) {
-  const std::uint64_t number = state_.next_number();
+  const std::uint64_t number = turn.strand.next_number();
   const auto at = operations_.try_emplace(
       operations_.end(), number,
       Running{.from = from,
@@ -221,7 +221,8 @@ void PutCoordinator::ask_again(const Turn& turn, const std::string& from, std::u
 
 // The body of a WriteRequest.
 void PutCoordinator::send(const Turn& turn, const std::string& to, std::string_view body) {
-  state_.outbox.send(to, message_type<WriteRequest>(), [body](Encoder& out) { out.raw(body); });
+  turn.strand.outbox.send(to, message_type<WriteRequest>(),
+                          [body](Encoder& out) { out.raw(body); });
   state_.detector.asked(to, turn.now.steady);
 }
 
@@ -335,7 +336,7 @@ void PutCoordinator::look_for_silent(const Turn& turn, Operations::iterator at) 
   const Retransmission::Late late =
       running.retransmission.look(running.operation.tally(), state_.self.name, state_.detector,
                                   turn.now.steady, [](std::string_view) { return TimePoint{0}; });
-  for (const std::string& node : late.pinged) state_.ping(node, turn.now.steady);
+  for (const std::string& node : late.pinged) state_.ping(turn.strand, node, turn.now.steady);
   for (const std::string& node : late.asked) ask_again(turn, node, at->first);
   timers_.emplace(running.next_look(), at->first);
   settle(turn, at);

@@ -42,7 +42,7 @@ void PutRequests::begin(const Turn& turn, ClientPut put) {
     return;
   }
   NodeNames coordinators = coordinators_in_order(put, owners.all(), turn.now.steady);
-  const std::uint64_t number = state_.next_number();
+  const std::uint64_t number = turn.strand.next_number();
   const TimePoint deadline = put.deadline;
   bytes_under_way_ += bytes_of(put);
   const std::int64_t expires_at_us =
@@ -73,7 +73,7 @@ void PutRequests::draw(const Turn& turn, Running& running, HybridTime above) {
   running.clock =
       std::max({given.value_or(state_.clock.draw(turn.now.wall_us)), seen.next(), above.next()});
   running.may_redraw = !given.has_value();
-  if (running.own_id) running.put.id = make_write_id(running.clock, state_.prng.next());
+  if (running.own_id) running.put.id = make_write_id(running.clock, turn.strand.prng.next());
 }
 
 NodeNames PutRequests::coordinators_in_order(const ClientPut& put, NodeNames all,
@@ -116,7 +116,7 @@ void PutRequests::attempt(const Turn& turn, Operations::iterator at) {
   running.attempt_at = turn.now.steady;
   running.attempt_owner = attempt->owner;
   if (mutated(Mutant::retry_under_new_id) && !attempt->first) {
-    running.put.id = make_write_id(running.clock, state_.prng.next());
+    running.put.id = make_write_id(running.clock, turn.strand.prng.next());
   }
   running.asked_again = false;
   if (attempt->first) return ask(turn, at->first, running, true);
@@ -126,7 +126,7 @@ void PutRequests::attempt(const Turn& turn, Operations::iterator at) {
 // Who is asked now may have been handed many puts since this one began, and takes a number from
 // before them for one that has come before (SeenOnce).
 void PutRequests::ask_later(const Turn& turn, Operations::iterator at) {
-  const std::uint64_t number = state_.next_number();
+  const std::uint64_t number = turn.strand.next_number();
   later_attempts_.emplace(number, at->first);
   at->second.later_numbers.push_back(number);
   ask(turn, number, at->second, false);
@@ -172,7 +172,7 @@ void PutRequests::ask(const Turn& turn, std::uint64_t number, Running& running, 
   if (here) {
     coordinator_.start(turn, state_.self.name, std::move(forward));
   } else {
-    state_.outbox.send(running.attempt_owner, std::move(forward));
+    turn.strand.outbox.send(running.attempt_owner, std::move(forward));
     state_.detector.asked(running.attempt_owner, turn.now.steady);
   }
 }
@@ -189,7 +189,7 @@ void PutRequests::ask_anew(const Turn& turn, Operations::iterator at) {
   // Not by extract(): the node handle of libstdc++ 12 never destroys its copy of an allocator.
   Running running = std::move(at->second);
   operations_.erase(at);
-  const auto moved = operations_.emplace(state_.next_number(), std::move(running)).first;
+  const auto moved = operations_.emplace(turn.strand.next_number(), std::move(running)).first;
   timers_.emplace(moved->second.forwarding.deadline(), moved->first);
   timers_.emplace(moved->second.forwarding.give_up(), moved->first);
   ask(turn, moved->first, moved->second, true);

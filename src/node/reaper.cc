@@ -49,23 +49,29 @@ bool Reaper::leads(int partition) const {
 // One slice. The deletes are in the order of their hashes, so a slice is of few partitions.
 std::size_t Reaper::gather(const Turn& turn) {
   std::map<std::pair<std::uint64_t, int>, std::vector<KeyDigest>> records;
-  const std::set<ObjectKey>& deletes = state_.trees.deletes();
-  auto at = gathering_from_ ? deletes.lower_bound(*gathering_from_) : deletes.begin();
+  std::optional<ObjectKey> left;  // the first of them
   std::size_t read = 0;
-  for (std::size_t seen = 0; at != deletes.end() && read < slice && seen < seen_max; ++at, ++seen) {
-    const int partition = state_.ring->partition_of(at->hash);
-    if (state_.ring->is_moving(partition) || !leads(partition)) continue;
-    ++read;
-    if (const auto record = reapable(turn, *at)) {
-      records[{at->store, partition}].push_back(*record);
+  std::size_t seen = 0;
+  state_.trees.each_delete(gathering_from_.value_or(ObjectKey{}), [&](const ObjectKey& at) {
+    if (read >= slice || seen >= seen_max) {
+      left = at;
+      return false;
     }
-  }
+    ++seen;
+    const int partition = state_.ring->partition_of(at.hash);
+    if (state_.ring->is_moving(partition) || !leads(partition)) return true;
+    ++read;
+    if (const auto record = reapable(turn, at)) {
+      records[{at.store, partition}].push_back(*record);
+    }
+    return true;
+  });
   gathered_ += read;
   gathered_at_ = turn.now.steady;
-  const bool more = at != deletes.end() && gathered_ < gathered_max;
-  gathering_from_ = more ? std::optional(*at) : std::nullopt;
+  const bool more = left && gathered_ < gathered_max;
+  gathering_from_ = more ? left : std::nullopt;
   // Those that are left need not wait.
-  if (at != deletes.end() && !more) gathered_at_ -= period;
+  if (left && !more) gathered_at_ -= period;
   if (!more) gathered_ = 0;
   for (auto& [place, list] : records) {
     const StoreFacts* store = store_at(place.first);
@@ -175,7 +181,7 @@ void Reaper::tick(const Turn& turn) {
 }
 
 TimePoint Reaper::next_tick() const {
-  const bool idle = batches_.empty() && requests_.empty() && state_.trees.deletes().empty();
+  const bool idle = batches_.empty() && requests_.empty() && !state_.trees.has_deletes();
   if (idle || state_.ring == nullptr || !state_.takes_writes().ok()) return TimePoint::max();
   if (state_.generation.rebuilding || !state_.trees.complete()) return TimePoint::max();
   const bool rests = batches_.empty() && requests_.empty() && !gathering_from_;

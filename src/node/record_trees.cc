@@ -23,8 +23,9 @@ constexpr std::size_t deletes_max = 65536;
 
 }  // namespace
 
-RecordTrees::RecordTrees(int partitions)
-    : bits_(std::countr_zero(static_cast<unsigned>(partitions))) {}
+RecordTrees::RecordTrees(int partitions, int shards)
+    : bits_(std::countr_zero(static_cast<unsigned>(partitions))),
+      shards_(static_cast<std::size_t>(shards)) {}
 
 void RecordTrees::begin(std::uint64_t seed, TimePoint now) {
   if (begun_) return;
@@ -52,29 +53,32 @@ bool RecordTrees::built(const Place& place) const {
 }
 
 MerkleTree& RecordTrees::tree_at(const Place& place) {
-  MerkleTree*& tree = tree_at_[place];
-  if (tree == nullptr) tree = &trees_.try_emplace(place, place.partition, bits_).first->second;
+  Shard& shard = shard_of(place);
+  MerkleTree*& tree = shard.tree_at[place];
+  if (tree == nullptr) tree = &shard.trees.try_emplace(place, place.partition, bits_).first->second;
   return *tree;
 }
 
 const MerkleTree* RecordTrees::tree(std::uint64_t store, std::uint32_t partition) {
   const Place place{store, partition};
-  return built(place) && !doubtful_.contains(place) ? &tree_at(place) : nullptr;
+  return built(place) && !is_doubtful(place) ? &tree_at(place) : nullptr;
 }
 
 std::optional<Hash128> RecordTrees::root(std::uint64_t store, std::uint32_t partition) const {
   const Place place{store, partition};
-  if (!built(place) || doubtful_.contains(place)) return std::nullopt;
-  const auto at = trees_.find(place);
-  return at == trees_.end() ? Hash128{} : at->second.root();
+  if (!built(place) || is_doubtful(place)) return std::nullopt;
+  const auto& trees = shard_of(place).trees;
+  const auto at = trees.find(place);
+  return at == trees.end() ? Hash128{} : at->second.root();
 }
 
 bool RecordTrees::holds(std::uint64_t store, std::uint32_t partition) const {
   const Place place{store, partition};
-  const auto tree = trees_.find(place);
-  if (tree != trees_.end() && tree->second.root() != Hash128{}) return true;
-  const auto damaged = damaged_.lower_bound(first_of(place));
-  return damaged != damaged_.end() && place_of(*damaged) == place;
+  const Shard& shard = shard_of(place);
+  const auto tree = shard.trees.find(place);
+  if (tree != shard.trees.end() && tree->second.root() != Hash128{}) return true;
+  const auto damaged = shard.damaged.lower_bound(first_of(place));
+  return damaged != shard.damaged.end() && place_of(*damaged) == place;
 }
 
 void RecordTrees::apply(const ObjectKey& key, const Hash128& before, const Hash128& now) {
@@ -89,9 +93,10 @@ void RecordTrees::apply(const ObjectKey& key, const Hash128& before, const Hash1
 void RecordTrees::prefetch(std::span<const ObjectKey> keys) const {
   absl::InlinedVector<MerkleTree::Descent, RecordReader::expected_max> descents;
   for (const ObjectKey& key : keys) {
-    pending_.prefetch(key);
-    const auto at = tree_at_.find(place_of(key));
-    if (at != tree_at_.end()) descents.emplace_back(*at->second, key.hash);
+    const Shard& shard = shard_of(key);
+    shard.pending.prefetch(key);
+    const auto at = shard.tree_at.find(place_of(key));
+    if (at != shard.tree_at.end()) descents.emplace_back(*at->second, key.hash);
   }
   for (bool more = true; more;) {
     more = false;
@@ -103,50 +108,88 @@ void RecordTrees::written(const ObjectKey& key, std::uint64_t write, const Hash1
                           const Hash128& now) {
   if (!begun_) return;
   // Whoever has it in memory may still read what the disk has lost, and the tree with it.
-  const bool lost = damaged_.erase(key) > 0;
+  Shard& shard = shard_of(key);
+  const bool lost = shard.damaged.erase(key) > 0;
   apply(key, lost ? Hash128{} : before, now);
-  Pending& pending = pending_[key];
+  Pending& pending = shard.pending[key];
   pending.digest = now;
   ++pending.writes;
-  by_write_[write] = key;
+  shard.by_write[write] = key;
 }
 
 void RecordTrees::note_deletes(const ObjectKey& key, bool only) {
+  std::set<ObjectKey>& deletes = shard_of(key).deletes;
   if (!only) {
-    deletes_.erase(key);
-  } else if (deletes_.size() < deletes_max) {
-    deletes_.insert(key);
+    deletes.erase(key);
+  } else if (deletes.size() < deletes_max) {
+    deletes.insert(key);
   }
+}
+
+// Of each shard what is next; the least of them all is it.
+void RecordTrees::each_delete(const ObjectKey& from,
+                              absl::FunctionRef<bool(const ObjectKey&)> see) const {
+  using Range = std::pair<std::set<ObjectKey>::const_iterator, std::set<ObjectKey>::const_iterator>;
+  std::vector<Range> left;
+  for (const Shard& shard : shards_) {
+    const Range range(shard.deletes.lower_bound(from), shard.deletes.end());
+    if (range.first != range.second) left.push_back(range);
+  }
+  while (!left.empty()) {
+    const auto next =
+        std::ranges::min_element(left, {}, [](const Range& range) { return *range.first; });
+    if (!see(*next->first)) return;
+    if (++next->first == next->second) left.erase(next);
+  }
+}
+
+bool RecordTrees::has_deletes() const {
+  return std::ranges::any_of(shards_, [](const Shard& shard) { return !shard.deletes.empty(); });
+}
+
+std::size_t RecordTrees::damaged_records() const {
+  std::size_t records = 0;
+  for (const Shard& shard : shards_) records += shard.damaged.size();
+  return records;
 }
 
 std::vector<std::uint64_t> RecordTrees::pending(std::uint64_t store,
                                                 std::uint32_t partition) const {
   std::vector<std::uint64_t> writes;
-  by_write_.for_each([&](std::uint64_t write, const ObjectKey& key) {
-    if (place_of(key) == Place{store, partition}) writes.push_back(write);
+  const Place place{store, partition};
+  shard_of(place).by_write.for_each([&](std::uint64_t write, const ObjectKey& key) {
+    if (place_of(key) == place) writes.push_back(write);
   });
   std::ranges::sort(writes);
   return writes;
 }
 
-void RecordTrees::settled(const std::vector<std::uint64_t>& writes) {
+void RecordTrees::settled(std::span<const std::uint64_t> writes) {
+  for (std::size_t shard = 0; shard < shards_.size(); ++shard) {
+    settled_in(static_cast<int>(shard), writes);
+  }
+}
+
+void RecordTrees::settled_in(int index, std::span<const std::uint64_t> writes) {
+  Shard& shard = shards_[static_cast<std::size_t>(index)];
   for (const std::uint64_t write : writes) {
-    const ObjectKey* const key = by_write_.find(write);
+    const ObjectKey* const key = shard.by_write.find(write);
     if (key == nullptr) continue;
-    if (--pending_.find(*key)->writes == 0) pending_.erase(*key);
-    by_write_.erase(write);
+    if (--shard.pending.find(*key)->writes == 0) shard.pending.erase(*key);
+    shard.by_write.erase(write);
   }
 }
 
 void RecordTrees::failed(const Turn& turn, const std::vector<std::uint64_t>& writes) {
   for (const std::uint64_t write : writes) {
-    const ObjectKey* const at = by_write_.find(write);
+    const ObjectKey* at = nullptr;
+    for (Shard& shard : shards_) at = at == nullptr ? shard.by_write.find(write) : at;
     if (at == nullptr) continue;
     const ObjectKey key = *at;
     Hash128 now;
     const absl::StatusOr<bool> read = turn.read(
         object_key(key), [&](std::string_view record) { now = digest_of(turn, key, record); });
-    Pending& pending = *pending_.find(key);
+    Pending& pending = *shard_of(key).pending.find(key);
     if (read.ok()) {
       apply(key, pending.digest, now);
       pending.digest = now;
@@ -158,14 +201,15 @@ void RecordTrees::failed(const Turn& turn, const std::vector<std::uint64_t>& wri
 }
 
 bool RecordTrees::damaged(const ObjectKey& key) {
-  if (damaged_.size() >= damaged_max || !damaged_.insert(key).second) return false;
+  std::set<ObjectKey>& damaged = shard_of(key).damaged;
+  if (damaged.size() >= damaged_max || !damaged.insert(key).second) return false;
   doubt(key);
   return true;
 }
 
 void RecordTrees::doubt(const ObjectKey& key) {
   const Place place = place_of(key);
-  doubtful_.insert(place);
+  shard_of(place).doubtful.insert(place);
   // A tree that is being made anew may have what is in doubt in it already.
   for (std::optional<Walk>* walk : {&whole_walk_, &urgent_walk_}) {
     if (!*walk || (*walk)->current != place) continue;
@@ -185,25 +229,39 @@ Hash128 RecordTrees::digest_of(const Turn& turn, const ObjectKey& key, std::stri
 }
 
 void RecordTrees::note_damage(const Turn& turn, const ObjectKey& key, std::string_view why) {
-  if (damaged_.size() >= damaged_max || !damaged_.insert(key).second) return;
-  doubtful_.insert(place_of(key));  // until the walk that has found it has passed, or another one
+  Shard& shard = shard_of(key);
+  if (shard.damaged.size() >= damaged_max || !shard.damaged.insert(key).second) return;
+  // Until the walk that has found it has passed, or another one.
+  shard.doubtful.insert(place_of(key));
   turn.log(LogLevel::error,
            fmt::format("a record of partition {} is damaged and will be repaired from its other "
                        "owners: {}",
                        place_of(key).partition, why));
 }
 
-bool RecordTrees::awaited() const { return walks_ == 0 || urgent_walk_ || !doubtful_.empty(); }
+std::optional<RecordTrees::Place> RecordTrees::first_doubtful() const {
+  std::optional<Place> first;
+  for (const Shard& shard : shards_) {
+    if (shard.doubtful.empty()) continue;
+    first = first ? std::min(*first, *shard.doubtful.begin()) : *shard.doubtful.begin();
+  }
+  return first;
+}
+
+bool RecordTrees::awaited() const {
+  return walks_ == 0 || urgent_walk_ ||
+         std::ranges::any_of(shards_, [](const Shard& shard) { return !shard.doubtful.empty(); });
+}
 
 void RecordTrees::tick(const Turn& turn, Background& background) {
   // The reader does not know yet what this very step has written.
   if (turn.now.steady < next_chunk_ || !turn.written.empty()) return;
-  if (walks_ > 0 && !urgent_walk_ && !doubtful_.empty()) {
-    const Place place = *doubtful_.begin();
-    urgent_walk_.emplace(Walk{.cursor = object_key(first_of(place)),
+  const std::optional<Place> doubtful = first_doubtful();
+  if (walks_ > 0 && !urgent_walk_ && doubtful) {
+    urgent_walk_.emplace(Walk{.cursor = object_key(first_of(*doubtful)),
                               .whole = false,
-                              .current = place,
-                              .fresh = MerkleTree(place.partition, bits_)});
+                              .current = *doubtful,
+                              .fresh = MerkleTree(doubtful->partition, bits_)});
   }
   if (urgent_walk_) {
     if (go_on(turn, *urgent_walk_)) urgent_walk_.reset();
@@ -256,26 +314,32 @@ bool RecordTrees::go_on(const Turn& turn, Walk& walk) {
 // walk is empty.
 void RecordTrees::pass(const Turn& turn, Walk& walk, const std::optional<Place>& next) {
   const auto note_change = [&](const Place& place, const Hash128& root) {
-    const auto live = trees_.find(place);
-    const Hash128 before = live == trees_.end() ? Hash128{} : live->second.root();
-    if (!built(place) || doubtful_.contains(place) || before == root) return;
+    const auto& trees = shard_of(place).trees;
+    const auto live = trees.find(place);
+    const Hash128 before = live == trees.end() ? Hash128{} : live->second.root();
+    if (!built(place) || is_doubtful(place) || before == root) return;
     ++corrected_;
     turn.log(LogLevel::warning,
              fmt::format("the tree of partition {} was wrong, and is right now", place.partition));
   };
   if (walk.current) {
     note_change(*walk.current, walk.fresh->root());
-    doubtful_.erase(*walk.current);
-    trees_.insert_or_assign(*walk.current, *std::move(walk.fresh));
+    shard_of(*walk.current).doubtful.erase(*walk.current);
+    shard_of(*walk.current).trees.insert_or_assign(*walk.current, *std::move(walk.fresh));
   }
-  if (walk.whole) {
-    const auto from = walk.current ? trees_.upper_bound(*walk.current) : trees_.begin();
-    const auto to = next ? trees_.lower_bound(*next) : trees_.end();
+  // Those of `places` that lie between.
+  const auto between = [&](auto& places) {
+    return std::pair(walk.current ? places.upper_bound(*walk.current) : places.begin(),
+                     next ? places.lower_bound(*next) : places.end());
+  };
+  for (Shard& shard : shards_) {
+    if (!walk.whole) break;
+    const auto [from, to] = between(shard.trees);
     for (auto at = from; at != to; ++at) note_change(at->first, {});
-    if (from != to) tree_at_.clear();
-    trees_.erase(from, to);
-    doubtful_.erase(walk.current ? doubtful_.upper_bound(*walk.current) : doubtful_.begin(),
-                    next ? doubtful_.lower_bound(*next) : doubtful_.end());
+    if (from != to) shard.tree_at.clear();
+    shard.trees.erase(from, to);
+    const auto [first, last] = between(shard.doubtful);
+    shard.doubtful.erase(first, last);
   }
   walk.current = next;
   if (next) {
@@ -287,7 +351,9 @@ void RecordTrees::pass(const Turn& turn, Walk& walk, const std::optional<Place>&
 
 std::size_t RecordTrees::bytes() const {
   std::size_t bytes = 0;
-  for (const auto& [place, tree] : trees_) bytes += 64 + tree.bytes();
+  for (const Shard& shard : shards_) {
+    for (const auto& [place, tree] : shard.trees) bytes += 64 + tree.bytes();
+  }
   return bytes;
 }
 

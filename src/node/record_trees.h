@@ -11,6 +11,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include <absl/functional/function_ref.h>
+
 #include "base/flat_table.h"
 #include "base/time.h"
 #include "node/background.h"
@@ -37,7 +39,11 @@ struct Turn;
 // does not have, and so the peers bring it back. As its old digest is lost with it, the tree is in
 // doubt, and not shown, until it has been made anew.
 //
-// Thread safety: one thread at a time.
+// What is kept of a partition lies in the shard of the strand that it belongs to (node/strand.h).
+//
+// Thread safety: one thread at a time; but what prefetch(), digest(), written(), note_deletes(),
+// damaged() and settled_in() touch is one shard, and strands may call them at the same time, each
+// of its own partitions.
 class RecordTrees {
  public:
   // The pause between two chunks: of a walk that somebody waits for, and of one that nobody does;
@@ -47,7 +53,7 @@ class RecordTrees {
   static constexpr TimePoint scrub_pause = std::chrono::seconds(1);
   static constexpr TimePoint scrub_rest = std::chrono::minutes(10);
 
-  explicit RecordTrees(int partitions);
+  explicit RecordTrees(int partitions, int shards = 1);
 
   // The cluster is known, and with it the key of all digests. Before, there are no trees.
   void begin(std::uint64_t seed, TimePoint now);
@@ -60,15 +66,18 @@ class RecordTrees {
                const Hash128& now);
   // The record holds, or no longer holds, nothing but deletes and what has expired.
   void note_deletes(const ObjectKey& key, bool only);
-  // Of these records, as many as are kept in mind; the walks find the others.
-  const std::set<ObjectKey>& deletes() const { return deletes_; }
+  // Of these records, as many as are kept in mind; the walks find the others. Calls `see` with
+  // those from `from` on, in order, until it returns false.
+  void each_delete(const ObjectKey& from, absl::FunctionRef<bool(const ObjectKey&)> see) const;
+  bool has_deletes() const;
   // The record is on its way to the disk.
-  bool pending(const ObjectKey& key) const { return pending_.contains(key); }
+  bool pending(const ObjectKey& key) const { return shard_of(key).pending.contains(key); }
   // The writes of records of that tree that are.
   std::vector<std::uint64_t> pending(std::uint64_t store, std::uint32_t partition) const;
 
   // What became of writes; those of others are ignored.
-  void settled(const std::vector<std::uint64_t>& writes);
+  void settled(std::span<const std::uint64_t> writes);
+  void settled_in(int shard, std::span<const std::uint64_t> writes);
   void failed(const Turn& turn, const std::vector<std::uint64_t>& writes);
 
   // The record cannot be read. Returns whether that is news.
@@ -90,7 +99,7 @@ class RecordTrees {
 
   // For status and tests. Nullopt: the tree is not ready.
   std::optional<Hash128> root(std::uint64_t store, std::uint32_t partition) const;
-  std::size_t damaged_records() const { return damaged_.size(); }
+  std::size_t damaged_records() const;
   std::uint64_t trees_corrected() const { return corrected_; }
   std::uint64_t walks() const { return walks_; }
   std::size_t bytes() const;
@@ -112,8 +121,36 @@ class RecordTrees {
     Hash128 digest{};  // as the tree has it
     int writes = 0;
   };
+  struct HashOfPlace {  // a store's is a hash itself
+    std::size_t operator()(const Place& place) const { return place.store + place.partition; }
+  };
+  struct HashOfKey {  // of which it is made
+    std::size_t operator()(const ObjectKey& key) const { return key.hash.low; }
+  };
+  struct HashOfWrite {  // the numbers ascend
+    std::size_t operator()(std::uint64_t write) const { return write * 0x9e3779b97f4a7c15 >> 24; }
+  };
+  struct Shard {
+    std::map<Place, MerkleTree> trees{};
+    // Of those, found by a write before.
+    std::unordered_map<Place, MerkleTree*, HashOfPlace> tree_at{};
+    std::set<Place> doubtful{};
+    std::set<ObjectKey> damaged{};
+    // Records on their way to the disk: all that were written since the last flush.
+    FlatTable<ObjectKey, Pending, HashOfKey> pending{};
+    FlatTable<std::uint64_t, ObjectKey, HashOfWrite> by_write{};  // the same
+    std::set<ObjectKey> deletes{};
+  };
 
   Place place_of(const ObjectKey& key) const;
+  std::size_t shard_index(std::uint32_t partition) const { return partition % shards_.size(); }
+  Shard& shard_of(const Place& place) { return shards_[shard_index(place.partition)]; }
+  const Shard& shard_of(const Place& place) const { return shards_[shard_index(place.partition)]; }
+  Shard& shard_of(const ObjectKey& key) { return shard_of(place_of(key)); }
+  const Shard& shard_of(const ObjectKey& key) const { return shard_of(place_of(key)); }
+  // In doubt, the first of all.
+  std::optional<Place> first_doubtful() const;
+  bool is_doubtful(const Place& place) const { return shard_of(place).doubtful.contains(place); }
   ObjectKey first_of(const Place& place) const;
   bool built(const Place& place) const;
   bool awaited() const;
@@ -130,24 +167,8 @@ class RecordTrees {
 
   bool begun_ = false;
   std::uint64_t seed_ = 0;
-  std::map<Place, MerkleTree> trees_;
-  struct HashOfPlace {  // a store's is a hash itself
-    std::size_t operator()(const Place& place) const { return place.store + place.partition; }
-  };
-  std::unordered_map<Place, MerkleTree*, HashOfPlace>
-      tree_at_;  // of those, found by a write before
-  std::set<Place> doubtful_;
-  std::set<ObjectKey> damaged_;
-  struct HashOfKey {  // of which it is made
-    std::size_t operator()(const ObjectKey& key) const { return key.hash.low; }
-  };
-  struct HashOfWrite {  // the numbers ascend
-    std::size_t operator()(std::uint64_t write) const { return write * 0x9e3779b97f4a7c15 >> 24; }
-  };
-  // Records on their way to the disk: all that were written since the last flush.
-  FlatTable<ObjectKey, Pending, HashOfKey> pending_;
-  FlatTable<std::uint64_t, ObjectKey, HashOfWrite> by_write_;  // the same
-  std::set<ObjectKey> deletes_;
+  std::vector<Shard> shards_;
+  // Between two steps of a walk, only its place is asked for; the rest belongs to that one's shard.
   std::optional<Walk> whole_walk_;
   std::optional<Walk> urgent_walk_;
   TimePoint next_chunk_ = TimePoint::max();

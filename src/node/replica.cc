@@ -36,8 +36,13 @@ absl::Status Replica::read_into(const Turn& turn, absl::StatusOr<Record>& record
     }
   });
   // Hints are in no tree.
-  if (role == Role::primary && absl::IsDataLoss(record.status())) state_.trees.damaged(at);
+  if (role == Role::primary && absl::IsDataLoss(record.status())) note_damage(turn, at);
   return found.status();
+}
+
+void Replica::note_damage(const Turn& turn, const ObjectKey& at) const {
+  state_.trees.damaged(at);
+  turn.strand.common_is_due = true;
 }
 
 void Replica::note_digest(absl::StatusOr<Record>& record) const {
@@ -65,7 +70,7 @@ absl::Status Replica::read_versions(const Turn& turn, const StoreFacts& store, s
       status = set.status();
     }
   });
-  if (absl::IsDataLoss(status)) state_.trees.damaged(at);
+  if (absl::IsDataLoss(status)) note_damage(turn, at);
   if (!found.ok()) return found.status();
   if (!*found) see(EncodedSet());
   return status;
@@ -95,26 +100,29 @@ std::uint64_t Replica::write(const Turn& turn, const Record& record, bool synced
     turn.write(state_.store_record(record.store, synced));
   }
   const ObjectKey at = place_of(record);
-  const std::uint64_t write = state_.next_number();
+  const std::uint64_t write = turn.strand.next_number();
   std::string key(view(engine_key(role, at)));
   std::string bytes = encode_record(record);
   if (role == Role::stand_in) {
     state_.hints.put(key, record.owed, record.store, key.size() + bytes.size(), turn.now.wall_us,
                      record.generation);
+    turn.strand.common_is_due = true;
   } else {
     const bool forgets =
         mutated(Mutant::tree_forgets_merges) && record.replica.set.versions().size() > 1;
     const Hash128 before = digest_before(turn, record);
     state_.trees.written(at, write, before,
                          forgets ? before : state_.trees.digest(at.hash, record.replica.set));
-    state_.trees.note_deletes(at, record.replica.set.only_deletes_at(turn.now.wall_us));
+    const bool deletes = record.replica.set.only_deletes_at(turn.now.wall_us);
+    state_.trees.note_deletes(at, deletes);
+    if (deletes) turn.strand.common_is_due = true;
   }
   turn.write({.write = write, .key = std::move(key), .record = std::move(bytes), .synced = synced});
   return write;
 }
 
 void Replica::erase(const Turn& turn, const ObjectKey& at, const Hash128& digest) {
-  const std::uint64_t write = state_.next_number();
+  const std::uint64_t write = turn.strand.next_number();
   state_.trees.written(at, write, digest, {});
   state_.trees.note_deletes(at, false);
   turn.write({.write = write, .key = object_key(at), .synced = false});

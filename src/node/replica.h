@@ -59,6 +59,7 @@ class Replica {
  private:
   ObjectKey place_of(const Record& record) const;
   absl::Status read_into(const Turn& turn, absl::StatusOr<Record>& record, Role role) const;
+  void note_damage(const Turn& turn, const ObjectKey& at) const;
   void note_digest(absl::StatusOr<Record>& record) const;
   Hash128 digest_before(const Turn& turn, const Record& record) const;
 

@@ -20,7 +20,7 @@ absl::Status ReplicaService::admit_store(const Turn& turn, const std::string& fr
   if (!verdict.status.ok()) {
     // The sender learns what we have, and either yields or says why not.
     const StoreTable::Entry* entry = state_.stores.find(store.name);
-    state_.outbox.send(from, StoreAnnounce{entry->facts, entry->established});
+    turn.strand.outbox.send(from, StoreAnnounce{entry->facts, entry->established});
     return verdict.status;
   }
   if (verdict.changed) {
@@ -46,13 +46,13 @@ absl::StatusOr<Replica::Role> ReplicaService::admit(const Turn& turn, const std:
 
 void ReplicaService::read(const Turn& turn, const std::string& from, const ReadRequest& request) {
   const auto answer = [&](std::uint64_t generation, const EncodedSet& set) {
-    state_.outbox.send(from, message_type<ReadReply>(), [&](Encoder& out) {
+    turn.strand.outbox.send(from, message_type<ReadReply>(), [&](Encoder& out) {
       encode_read_reply(request.operation, generation, set, out);
     });
   };
   const auto refuse = [&](std::string_view reason) {
-    state_.outbox.send(from,
-                       ReadReply{.operation = request.operation, .reason = std::string(reason)});
+    turn.strand.outbox.send(
+        from, ReadReply{.operation = request.operation, .reason = std::string(reason)});
   };
   const absl::StatusOr<Role> role =
       admit(turn, from, request.store, request.key, request.stand_in, Access::read);
@@ -77,8 +77,8 @@ void ReplicaService::read(const Turn& turn, const std::string& from, const ReadR
 
 void ReplicaService::write(const Turn& turn, const std::string& from, WriteRequest request) {
   const auto refuse = [&](std::string reason) {
-    state_.outbox.send(from,
-                       WriteReply{.operation = request.operation, .reason = std::move(reason)});
+    turn.strand.outbox.send(
+        from, WriteReply{.operation = request.operation, .reason = std::move(reason)});
   };
   const absl::StatusOr<Role> role =
       admit(turn, from, request.store, request.key, !request.owed.empty(), Access::write);
@@ -106,7 +106,7 @@ void ReplicaService::write(const Turn& turn, const std::string& from, WriteReque
     record->owe(request.owed);
     if (absl::Status room = replica_.check_hint_room(*record); !room.ok()) {
       if (mutated(Mutant::hint_dropped_when_full)) {
-        state_.outbox.send(
+        turn.strand.outbox.send(
             from, WriteReply{.operation = request.operation, .answer = WriteReply::Answer::synced});
         return;
       }
@@ -117,12 +117,12 @@ void ReplicaService::write(const Turn& turn, const std::string& from, WriteReque
   // and the answer says that it is.
   const std::uint64_t write = replica_.write(turn, *record, request.synced, *role);
   if (request.synced && mutated(Mutant::answered_before_synced)) {
-    state_.outbox.send(
+    turn.strand.outbox.send(
         from, WriteReply{.operation = request.operation, .answer = WriteReply::Answer::synced});
   } else if (request.synced) {
     waiting_.emplace(write, Waiting{from, request.operation, *role});
   } else {
-    state_.outbox.send(
+    turn.strand.outbox.send(
         from, WriteReply{.operation = request.operation, .answer = WriteReply::Answer::stored});
   }
 }
@@ -134,23 +134,23 @@ bool ReplicaService::under_way(const std::string& from, std::uint64_t operation)
   });
 }
 
-bool ReplicaService::synced(std::uint64_t write) {
+bool ReplicaService::synced(const Turn& turn, std::uint64_t write) {
   const auto at = waiting_.find(write);
   if (at == waiting_.end()) return false;
-  state_.outbox.send(at->second.from, WriteReply{.operation = at->second.operation,
-                                                 .answer = WriteReply::Answer::synced});
+  turn.strand.outbox.send(at->second.from, WriteReply{.operation = at->second.operation,
+                                                      .answer = WriteReply::Answer::synced});
   waiting_.erase(at);
   return true;
 }
 
-bool ReplicaService::failed(std::uint64_t write, const absl::Status& status) {
+bool ReplicaService::failed(const Turn& turn, std::uint64_t write, const absl::Status& status) {
   const auto at = waiting_.find(write);
   if (at == waiting_.end()) return false;
   // "Refused" says that nothing was written. After any other failure nobody knows, and silence is
   // the true answer.
   if (absl::IsResourceExhausted(status)) {
-    state_.outbox.send(at->second.from, WriteReply{.operation = at->second.operation,
-                                                   .reason = std::string(status.message())});
+    turn.strand.outbox.send(at->second.from, WriteReply{.operation = at->second.operation,
+                                                        .reason = std::string(status.message())});
   }
   waiting_.erase(at);
   return true;

@@ -34,8 +34,8 @@ class ReplicaService {
   void write(const Turn& turn, const std::string& from, WriteRequest request);
 
   // The engine's word on a write. Returns whether the write was one of ours.
-  bool synced(std::uint64_t write);
-  bool failed(std::uint64_t write, const absl::Status& status);
+  bool synced(const Turn& turn, std::uint64_t write);
+  bool failed(const Turn& turn, std::uint64_t write, const absl::Status& status);
 
  private:
   struct Waiting {

@@ -44,7 +44,7 @@ StoreTable::Verdict StoreTable::claimed(const StoreFacts& facts, bool establishe
   if (added) ++changes_;
   if (entry.facts == facts) {
     const bool news = established && !entry.established;
-    entry.established = entry.established || established;
+    if (news) entry.established = true;  // strands read it
     return {.changed = added || news};
   }
   const bool yields = established == entry.established ? smaller(facts, entry.facts) : established;

@@ -74,8 +74,15 @@ TimePoint Views::next_tick() const {
 
 void Views::heard(const std::string& peer, std::uint64_t view) { peers_[peer] = {.view = view}; }
 
+bool Views::has_heard(const std::string& peer, std::uint64_t view) const {
+  const auto lock = mutex_.lock();
+  const auto at = peers_.find(peer);
+  return at != peers_.end() && at->second.view == view;
+}
+
 const View* Views::news_for(const std::string& peer, TimePoint now) {
   if (state_.ring == nullptr || state_.view.number <= first_view) return nullptr;
+  const auto lock = mutex_.lock();
   Peer& known = peers_[peer];
   if (known.view >= state_.view.number) return nullptr;
   if (known.told_at != TimePoint{} && now - known.told_at < again) return nullptr;

@@ -8,6 +8,7 @@
 
 #include <absl/status/status.h>
 
+#include "base/optional_mutex.h"
 #include "node/node_state.h"
 
 namespace dynamo::core {
@@ -19,7 +20,8 @@ namespace dynamo::core {
 // A node goes on only: the view is stored, and a node that is started again is in it, though its
 // membership may have been told of less.
 //
-// Thread safety: one thread at a time.
+// Thread safety: one thread at a time; strands may call has_heard() and news_for() at the same
+// time.
 class Views {
  public:
   // A peer that is behind is told again after so long.
@@ -27,7 +29,7 @@ class Views {
   // A write of the view that failed is made again after so long.
   static constexpr TimePoint store_again = std::chrono::milliseconds(500);
 
-  explicit Views(NodeState& state) : state_(state) {}
+  explicit Views(NodeState& state) : state_(state), mutex_(state.settings.strands > 1) {}
 
   // From the engine, at start. DATA_LOSS if it is damaged.
   absl::Status restore(std::string_view record);
@@ -46,6 +48,8 @@ class Views {
 
   // A packet of that peer, in that view.
   void heard(const std::string& peer, std::uint64_t view);
+  // Whether heard() would say nothing new.
+  bool has_heard(const std::string& peer, std::uint64_t view) const;
   // What to put in front of what is sent to it now; null: nothing.
   const View* news_for(const std::string& peer, TimePoint now);
 
@@ -63,7 +67,8 @@ class Views {
   std::optional<View> restored_;
   std::optional<Write> write_;             // on its way to the disk
   TimePoint store_at_ = TimePoint::max();  // when it is made again
-  std::map<std::string, Peer, std::less<>> peers_;
+  OptionalMutex mutex_;
+  std::map<std::string, Peer, std::less<>> peers_;  // guarded
 };
 
 }  // namespace dynamo::core

@@ -7,6 +7,7 @@
 namespace dynamo::core {
 
 bool HintLog::has_room(std::string_view key, std::size_t bytes, std::size_t bytes_max) const {
+  const auto lock = mutex_.lock();
   const Hint* held = find(key);
   const std::size_t before = held == nullptr ? 0 : held->bytes;
   const std::size_t after = bytes + overhead;
@@ -36,6 +37,7 @@ void HintLog::count(const Hint& hint, bool add) {
 
 void HintLog::put(std::string_view key, std::vector<Identity> owed, std::string_view store,
                   std::size_t bytes, std::int64_t since_us, std::uint64_t stamp) {
+  const auto lock = mutex_.lock();
   const auto [at, added] = hints_.try_emplace(std::string(key));
   Hint& hint = at->second;
   hint.revision = ++last_revision_;

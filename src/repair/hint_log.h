@@ -10,6 +10,7 @@
 
 #include <dynamo/membership.h>
 
+#include "base/optional_mutex.h"
 #include "base/time.h"
 
 namespace dynamo::core {
@@ -22,9 +23,12 @@ namespace dynamo::core {
 // is owed to an identity, never to an address or a name (trap E2). The zero identity stands for an
 // owner that the coordinator had never heard of; it has its due once all owners have the set.
 //
-// Thread safety: one thread at a time.
+// Thread safety: one thread at a time; but if `shared`, any thread may call has_room(), put() and
+// bytes() while none calls anything else.
 class HintLog {
  public:
+  explicit HintLog(bool shared = false) : mutex_(shared) {}
+
   struct Hint {
     std::vector<Identity> owed{};  // sorted
     std::string store{};
@@ -63,7 +67,10 @@ class HintLog {
 
   const Hint* find(std::string_view key) const;
   const Hints& hints() const { return hints_; }
-  std::size_t bytes() const { return bytes_; }
+  std::size_t bytes() const {
+    const auto lock = mutex_.lock();
+    return bytes_;
+  }
   std::size_t owed_to(const Identity& identity) const;
   // The lowest; the highest number if there are none.
   std::uint64_t oldest_stamp() const { return stamps_.empty() ? UINT64_MAX : *stamps_.begin(); }
@@ -79,6 +86,7 @@ class HintLog {
  private:
   void count(const Hint& hint, bool add);
 
+  OptionalMutex mutex_;  // guards the rest
   Hints hints_;
   std::size_t bytes_ = 0;
   std::uint64_t last_revision_ = 0;

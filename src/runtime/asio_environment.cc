@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
 #include <asio/execution/outstanding_work.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
@@ -42,8 +44,9 @@ int usable_processors() {
 // this, and this lets go of the host at stop().
 class HostGate {
  public:
-  // `loop`: that runs the turns, or null: the application does. Outlives every turn.
-  explicit HostGate(const Loop* loop) : loop_(loop) {}
+  // Of the turns of that desk. `loop`: that runs them, or null: the application does. Outlives
+  // every turn.
+  HostGate(int desk, const Loop* loop) : desk_(desk), loop_(loop) {}
 
   void open(host::Host& host) {
     const std::lock_guard lock(mutex_);
@@ -63,7 +66,7 @@ class HostGate {
     running_on_ = std::this_thread::get_id();
     if (host::Host* host = host_) {
       const bool lent = loop_ != nullptr && !loop_->runs_here();
-      host->turn(lent ? host::Host::By::caller : host::Host::By::environment);
+      host->turn(desk_, lent ? host::Host::By::caller : host::Host::By::environment);
     }
     running_on_ = std::thread::id();
   }
@@ -74,13 +77,14 @@ class HostGate {
     host::Host* const host = lock.owns_lock() ? host_.load() : nullptr;
     if (host == nullptr) return false;
     running_on_ = std::this_thread::get_id();
-    host->turn(host::Host::By::caller);
+    host->turn(desk_, host::Host::By::caller);
     running_on_ = std::thread::id();
     return true;
   }
   bool runs_here() const { return running_on_ == std::this_thread::get_id(); }
 
  private:
+  const int desk_;
   const Loop* const loop_;
   std::mutex mutex_;  // held during a turn, so that turns run one at a time
   std::atomic<std::thread::id> running_on_{};
@@ -124,14 +128,22 @@ bool runs_on_this_thread(const asio::any_io_executor& executor) {
 
 class Environment final : public AsioEnvironment {
  public:
-  explicit Environment(asio::any_io_executor executor) : given_(std::move(executor)) {
+  Environment(asio::any_io_executor executor, int loops) : given_(std::move(executor)) {
     const bool has_sockets = given_ && given_.target<asio::io_context::executor_type>() != nullptr;
-    if (!has_sockets) loop_ = std::make_shared<Loop>("dyn-loop");
+    for (int i = 0; i < loops && !has_sockets; ++i) {
+      loops_.push_back(std::make_shared<Loop>(i == 0 ? "dyn-loop" : fmt::format("dyn-loop-{}", i)));
+    }
     if (!given_) calls_ = std::make_shared<Loop>("dyn-call");
-    turns_ = given_ ? given_ : loop_->executor();
-    io_ = has_sockets ? given_ : loop_->executor();
-    timer_ = std::make_shared<Timer>(io_);
-    gate_ = std::make_shared<HostGate>(given_ ? nullptr : loop_.get());
+    // The common desk, if it is not the only one, has its turns on the first loop.
+    const int desks = loops == 1 ? 1 : loops + 1;
+    for (int desk = 0; desk < desks; ++desk) {
+      Loop* const loop = loops_.empty() ? nullptr : loop_of(desk).get();
+      desks_.push_back({
+          .turns = given_ ? given_ : loop->executor(),
+          .gate = std::make_shared<HostGate>(desk, given_ ? nullptr : loop),
+          .timer = std::make_shared<Timer>(has_sockets ? given_ : loop->executor()),
+      });
+    }
   }
   ~Environment() override {
     stop();
@@ -151,19 +163,19 @@ class Environment final : public AsioEnvironment {
 
   void start(host::Host& host) override {
     flusher_.emplace(host::steady_now, [&host] { host.flush(); });
-    gate_->open(host);
+    for (const Desk& desk : desks_) desk.gate->open(host);
   }
 
   void stop() override {
     if (stopped_.exchange(true)) return;
-    gate_->close();
-    {
-      const std::lock_guard lock(timer_->mutex);
-      timer_->armed = TimePoint::max();
-      timer_->timer.cancel();
+    for (const Desk& desk : desks_) {
+      desk.gate->close();
+      const std::lock_guard lock(desk.timer->mutex);
+      desk.timer->armed = TimePoint::max();
+      desk.timer->timer.cancel();
     }
     if (flusher_) flusher_->stop();
-    if (loop_) loop_->stop();
+    for (const auto& loop : loops_) loop->stop();
   }
 
   void stop_handlers() override {
@@ -182,34 +194,36 @@ class Environment final : public AsioEnvironment {
     if (late_wanted_) resume_calls();
   }
 
-  void wake() override {
-    asio::post(turns_, [gate = gate_] { gate->turn(); });
+  void wake(int index) override {
+    const Desk& desk = this->desk(index);
+    asio::post(desk.turns, [gate = desk.gate] { gate->turn(); });
   }
 
-  void wake_own_thread() override {
-    wake();
-    if (!given_) loop_->come_back();
+  void wake_own_thread(int index) override {
+    wake(index);
+    if (!given_) loop_of(index)->come_back();
   }
 
-  bool turn_here() override { return !given_ && gate_->try_turn(); }
+  bool turn_here(int index) override { return !given_ && desk(index).gate->try_turn(); }
 
-  void wake_at(TimePoint at) override {
-    const std::lock_guard lock(timer_->mutex);
+  void wake_at(int index, TimePoint at) override {
+    const Desk& desk = this->desk(index);
+    const std::lock_guard lock(desk.timer->mutex);
     // A timer that fires too early costs one idle turn; one that is re-armed at every turn costs a
     // system call each.
-    if (stopped_ || (timer_->armed <= at && timer_->armed > steady_now())) return;
-    timer_->armed = at;
+    TimePoint& armed = desk.timer->armed;
+    if (stopped_ || (armed <= at && armed > steady_now())) return;
+    armed = at;
     if (at == TimePoint::max()) return;
-    timer_->timer.expires_at(std::chrono::steady_clock::time_point(at));
-    timer_->timer.async_wait(
-        [timer = timer_, gate = gate_, turns = turns_](asio::error_code error) {
-          if (error) return;
-          {
-            const std::lock_guard timer_lock(timer->mutex);
-            timer->armed = TimePoint::max();
-          }
-          asio::post(turns, [gate] { gate->turn(); });
-        });
+    desk.timer->timer.expires_at(std::chrono::steady_clock::time_point(at));
+    desk.timer->timer.async_wait([desk](asio::error_code error) {
+      if (error) return;
+      {
+        const std::lock_guard timer_lock(desk.timer->mutex);
+        desk.timer->armed = TimePoint::max();
+      }
+      asio::post(desk.turns, [gate = desk.gate] { gate->turn(); });
+    });
   }
 
   void flush_at(TimePoint at) override {
@@ -227,7 +241,9 @@ class Environment final : public AsioEnvironment {
       late_wanted_ = handlers_stopped_;
     }
   }
-  asio::any_io_executor io_executor() const override { return io_; }
+  asio::any_io_executor io_executor() const override {
+    return loops_.empty() ? given_ : loops_.front()->executor();
+  }
 
   asio::any_io_executor stopping_executor() override {
     const std::lock_guard lock(late_mutex_);
@@ -236,7 +252,9 @@ class Environment final : public AsioEnvironment {
 
   absl::Status may_block() const override {
     const bool ours =
-        (loop_ && loop_->runs_here()) || (calls_ && calls_->runs_here()) || gate_->runs_here();
+        std::ranges::any_of(loops_, [](const auto& loop) { return loop->runs_here(); }) ||
+        (calls_ && calls_->runs_here()) ||
+        std::ranges::any_of(desks_, [](const Desk& desk) { return desk.gate->runs_here(); });
     if (!ours && !(given_ && runs_on_this_thread(given_))) return absl::OkStatus();
     return absl::FailedPreconditionError(
         "a blocking call on a thread that runs the node would wait for itself; use the async form "
@@ -247,8 +265,10 @@ class Environment final : public AsioEnvironment {
     const TimePoint began = steady_now();
     const bool quick = calls_are_quick_.load(std::memory_order_relaxed);
     const TimePoint spin_until = processors_ > 1 && quick ? began + spin_max : began;
-    const bool done = given_ ? spin_and_wait(waiter, spin_until, until)
-                             : loop_->wait(waiter, began, spin_until, until);
+    // With several loops nobody knows on which of them the answer comes.
+    const bool drives = !given_ && loops_.size() == 1;
+    const bool done = drives ? loops_.front()->wait(waiter, began, spin_until, until)
+                             : spin_and_wait(waiter, spin_until, until);
     calls_are_quick_.store(steady_now() - began < spin_max, std::memory_order_relaxed);
     return done;
   }
@@ -269,13 +289,21 @@ class Environment final : public AsioEnvironment {
     TimePoint armed = TimePoint::max();  // guarded
   };
 
+  struct Desk {
+    asio::any_io_executor turns;
+    std::shared_ptr<HostGate> gate;  // shared with what is posted
+    std::shared_ptr<Timer> timer;    // shared with its own wait
+  };
+  const Desk& desk(int index) const { return desks_[static_cast<std::size_t>(index)]; }
+  const std::shared_ptr<Loop>& loop_of(int desk) const {
+    const auto index = static_cast<std::size_t>(desk);
+    return loops_[index < loops_.size() ? index : 0];
+  }
+
   const asio::any_io_executor given_;
-  std::shared_ptr<Loop> loop_;
+  std::vector<std::shared_ptr<Loop>> loops_;
   std::shared_ptr<Loop> calls_;
-  asio::any_io_executor turns_;
-  asio::any_io_executor io_;
-  std::shared_ptr<HostGate> gate_;  // shared with what is posted
-  std::shared_ptr<Timer> timer_;    // shared with its own wait
+  std::vector<Desk> desks_;
   std::optional<Flusher> flusher_;
   std::atomic<bool> stopped_{false};
   const int processors_ = usable_processors();
@@ -290,8 +318,8 @@ class Environment final : public AsioEnvironment {
 
 }  // namespace
 
-std::unique_ptr<AsioEnvironment> make_asio_environment(asio::any_io_executor executor) {
-  return std::make_unique<Environment>(std::move(executor));
+std::unique_ptr<AsioEnvironment> make_asio_environment(asio::any_io_executor executor, int loops) {
+  return std::make_unique<Environment>(std::move(executor), loops);
 }
 
 }  // namespace dynamo::runtime

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <utility>
 
 #include <asio/post.hpp>
 
@@ -74,10 +75,10 @@ void Loop::State::step_aside() {
   aside = needed = called = false;
 }
 
-Loop::Loop(const char* name)
+Loop::Loop(std::string name)
     : state_(std::make_shared<State>()),
       work_(std::make_unique<WorkGuard>(state_->context.get_executor())),
-      name_(name) {
+      name_(std::move(name)) {
   run();
 }
 
@@ -86,7 +87,7 @@ Loop::~Loop() { stop(); }
 asio::any_io_executor Loop::executor() { return state_->context.get_executor(); }
 
 void Loop::run() {
-  thread_ = named_thread(name_, [state = state_] { state->run(); });
+  thread_ = named_thread(name_.c_str(), [state = state_] { state->run(); });
   thread_id_ = thread_.get_id();
 }
 

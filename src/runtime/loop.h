@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <string>
 #include <thread>
 
 #include <asio/any_io_executor.hpp>
@@ -28,7 +29,7 @@ bool spin_and_wait(host::Waiter& waiter, core::TimePoint spin_until, core::TimeP
 // Thread safety: any thread, but for resume() and stop(), one at a time.
 class Loop {
  public:
-  explicit Loop(const char* name);
+  explicit Loop(std::string name);
   ~Loop();
 
   asio::any_io_executor executor();
@@ -57,7 +58,7 @@ class Loop {
 
   const std::shared_ptr<State> state_;  // shared with the thread, which may outlive us
   std::unique_ptr<WorkGuard> work_;
-  const char* const name_;
+  const std::string name_;
   std::thread thread_;
   std::atomic<std::thread::id> thread_id_{};  // asked for by any thread, also while stop() joins
 };

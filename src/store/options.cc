@@ -23,6 +23,7 @@ constexpr std::size_t buffer_bytes_min = std::size_t{1} << 20;
 constexpr int siblings_limit = 64;
 constexpr std::size_t secrets_accepted_max = 8;
 constexpr std::size_t secret_bytes_max = 4096;
+constexpr int threads_max = 32;
 
 template <class... Args>
 absl::Status invalid(fmt::format_string<Args...> format, Args&&... args) {
@@ -81,7 +82,9 @@ absl::Status NodeOptions::validate() const {
       !std::has_single_bit(static_cast<unsigned>(partitions))) {
     return invalid("partitions: {}, the limit is a power of two from 8 to 65536", partitions);
   }
-  if (threads != 1) return invalid("threads: {}, the limit is 1 in this version", threads);
+  if (threads < 1 || threads > threads_max) {
+    return invalid("threads: {}, the limit is 1 to {}", threads, threads_max);
+  }
   if (flush_interval < milliseconds(1) || flush_interval > timeout_max) {
     return invalid("flush_interval: {} ms, the limit is 1 to {} ms", flush_interval.count(),
                    timeout_max.count());

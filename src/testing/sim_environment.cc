@@ -71,14 +71,16 @@ void SimEnvironment::resume() {
   }
 }
 
-void SimEnvironment::wake() {
-  schedule(now().steady, [](host::Host& host) { host.turn(); });
+void SimEnvironment::wake(int desk) {
+  schedule(now().steady, [desk](host::Host& host) { host.turn(desk); });
 }
 
-void SimEnvironment::wake_at(TimePoint at) {
-  context_->scheduler().cancel(turn_);
-  turn_ = {};
-  if (at != TimePoint::max()) turn_ = schedule(at, [](host::Host& host) { host.turn(); });
+void SimEnvironment::wake_at(int desk, TimePoint at) {
+  SimScheduler::Ticket& ticket = turns_[desk];
+  context_->scheduler().cancel(ticket);
+  ticket = {};
+  if (at == TimePoint::max()) return;
+  ticket = schedule(at, [desk](host::Host& host) { host.turn(desk); });
 }
 
 void SimEnvironment::flush_at(TimePoint at) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -34,8 +35,8 @@ class SimEnvironment final : public host::Environment {
   void stop() override;
   // The executor is the whole cluster's, and so not this node's to end.
   void stop_handlers() override {}
-  void wake() override;
-  void wake_at(core::TimePoint at) override;
+  void wake(int desk) override;
+  void wake_at(int desk, core::TimePoint at) override;
   void flush_at(core::TimePoint at) override;
   asio::any_io_executor executor() const override;
   asio::any_io_executor stopping_executor() override { return executor(); }
@@ -80,7 +81,7 @@ class SimEnvironment final : public host::Environment {
   core::Prng prng_;
   const std::shared_ptr<Life> life_ = std::make_shared<Life>();
   std::chrono::microseconds wall_offset_{0};
-  SimScheduler::Ticket turn_{};
+  std::map<int, SimScheduler::Ticket> turns_;  // by desk
   SimScheduler::Ticket flush_{};
   core::TimePoint flush_at_{};  // of flush_, by this process's clock
 };

@@ -79,6 +79,9 @@ NodeOptions SimWorld::options_of(int index) const {
   if (!options_.zones.empty()) {
     node.zone = options_.zones[static_cast<std::size_t>(index) % options_.zones.size()];
   }
+  if (!options_.threads.empty()) {
+    node.threads = options_.threads[static_cast<std::size_t>(index) % options_.threads.size()];
+  }
   for (int i = 0; i < size(); ++i) {
     if (i != index || !founded_) node.seeds.push_back(name_of(i));
   }

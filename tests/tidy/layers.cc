@@ -50,6 +50,8 @@ const std::vector<Restricted> kRestricted = {
 
 // The one file of the core that asks the system for something: to be told of a fork.
 constexpr std::string_view kForkWatch = "src/base/process_generation.cc";
+// And the one that locks: what strands that work at the same time share.
+constexpr std::string_view kStrandsLock = "src/base/optional_mutex.h";
 
 // Nothing of this in the core.
 const std::vector<std::string_view> kNotInCore = {
@@ -107,6 +109,7 @@ std::string bracket_error(const SourceFile& file, const std::string& target,
   if (!contains(kCore, file.layer)) return "";
   for (const std::string_view banned : kNotInCore) {
     if (target == "pthread.h" && file.path == kForkWatch) continue;
+    if (target == "mutex" && file.path == kStrandsLock) continue;
     if (fits(target, banned)) return file.layer + " may not include <" + target + ">";
   }
   if (with_asio.contains(target)) {

@@ -78,6 +78,9 @@ struct SimOptions {
   NodeOptions node{};
   // The zone of node i is zones[i % size]; none: the template's.
   std::vector<std::string> zones{};
+  // And its NodeOptions::threads is threads[i % size]; none: the template's. They take turns here,
+  // so what is found is the same every time.
+  std::vector<int> threads{};
   SimNetwork network{};
   SimDisk disk{};
   // Steady clocks run that much too fast or too slow at most, each by its own share. 0 to 0.01.

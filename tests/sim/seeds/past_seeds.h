@@ -26,6 +26,7 @@ inline constexpr std::array past_seeds = {
              "the harness brought a backup back of a directory that had been replaced meanwhile"},
     PastSeed{790844, 10,
              "a node settled before its disk knew of the generation, and kept older hints"},
+    PastSeed{883002, 3, "with several loops an answer lay in a packet that was there no more"},
     PastSeed{751967, 10, "the harness wanted three disks of a cluster that had two owners left"},
     PastSeed{830000, 10,
              "the harness wanted what a member had taken alone that did not know of its removal"},

@@ -67,6 +67,11 @@ struct SeedOptions {
   std::size_t hint_bytes_max = std::size_t{1} << 20;
   // By turns: everything is read from the disk, a little is in memory, all is.
   std::size_t record_cache_bytes() const { return seed % 3 * (std::size_t{32} << 10); }
+  // By turns as well: how many loops each node has. Where nodes differ, packets are divided.
+  std::vector<int> threads() const {
+    if (seed % 4 < 2) return {1};
+    return seed % 4 == 2 ? std::vector{2} : std::vector{3, 1, 2};
+  }
   double clock_drift = 0;
 
   int keys = 10;

@@ -44,6 +44,7 @@ class SeedRun {
                            .hint_bytes_max = options.hint_bytes_max,
                            .record_cache_bytes = options.record_cache_bytes()},
                   .zones = zones(options.zones),
+                  .threads = options.threads(),
                   .network = options.network,
                   .disk = options.disk,
                   .clock_drift = options.clock_drift}),

@@ -30,13 +30,16 @@ struct Overload {
         if (!admitted) ++refused_lately;
       }
       now += 1ms;
+      Admission::Load load;
       for (int k = 0; k < answers && !in_flight.empty(); ++k) {
-        admission.waited(now - in_flight.front());
+        load.waited += now - in_flight.front();
+        ++load.begun;
+        ++load.answered;
         longest_lately = now - in_flight.front();
         in_flight.erase(in_flight.begin());
         admission.finished();
       }
-      admission.adjust(now);
+      admission.adjust(now, load);
     }
   }
 
@@ -99,11 +102,14 @@ TEST_CASE("admission: that requests take long is no reason to let in less") {
   Admission admission(1000);
   TimePoint now = 1s;
   for (int i = 0; i < 100; ++i) {
+    Admission::Load load;
     for (int k = 0; k < 100; ++k) {
-      if (admission.admit(Admission::Kind::get, "k").ok()) admission.waited(50us);
+      if (!admission.admit(Admission::Kind::get, "k").ok()) continue;
+      load.waited += 50us;
+      ++load.begun;
     }
     now += window / 5;
-    admission.adjust(now);
+    admission.adjust(now, load);
   }
   CHECK_FALSE(admission.admit(Admission::Kind::get, "k").ok());
   CHECK(admission.limit() == 1000);

@@ -33,7 +33,7 @@ class ManualEnvironment final : public dynamo::host::Environment {
     void turn() {
       woken = false;
       in_turn = true;
-      if (host != nullptr) host->turn();
+      if (host != nullptr) host->turn(0);
       in_turn = false;
     }
     void flush() {
@@ -73,8 +73,8 @@ class ManualEnvironment final : public dynamo::host::Environment {
   void start(dynamo::host::Host& host) override { hands_->host = &host; }
   void stop() override { hands_->host = nullptr; }
   void stop_handlers() override { hands_->run_handlers(); }
-  void wake() override { hands_->woken = true; }
-  void wake_at(dynamo::core::TimePoint at) override { hands_->turn_due = at; }
+  void wake(int) override { hands_->woken = true; }
+  void wake_at(int, dynamo::core::TimePoint at) override { hands_->turn_due = at; }
   void flush_at(dynamo::core::TimePoint at) override {
     hands_->flush_due = std::min(hands_->flush_due, at);
   }

@@ -76,7 +76,7 @@ class InProcessTransport final : public dynamo::Transport {
 inline absl::StatusOr<dynamo::Node> start_node(
     const std::shared_ptr<Exchange>& exchange, const std::string& name,
     const std::vector<std::string>& members, asio::any_io_executor executor = {},
-    std::chrono::milliseconds flush_interval = std::chrono::seconds(1)) {
+    std::chrono::milliseconds flush_interval = std::chrono::seconds(1), int threads = 1) {
   std::vector<dynamo::Member> list;
   for (const std::string& member : members) list.push_back({.name = member, .address = member});
   dynamo::Components components;
@@ -84,7 +84,10 @@ inline absl::StatusOr<dynamo::Node> start_node(
   components.membership = dynamo::fixed_membership(std::move(list));
   components.storage = dynamo::memory_storage();
   components.executor = std::move(executor);
-  return dynamo::Node::start({.name = name, .partitions = 8, .flush_interval = flush_interval},
+  return dynamo::Node::start({.name = name,
+                              .partitions = 8,
+                              .threads = threads,
+                              .flush_interval = flush_interval},
                              std::move(components));
 }
 

@@ -60,6 +60,13 @@ TEST_CASE("node options: names") {
         "zone: 256 bytes, the limit is 255");
 }
 
+TEST_CASE("node options: threads") {
+  CHECK(node_refusal([](NodeOptions& o) { o.threads = 32; }).empty());
+  CHECK(node_refusal([](NodeOptions& o) { o.threads = 0; }) == "threads: 0, the limit is 1 to 32");
+  CHECK(node_refusal([](NodeOptions& o) { o.threads = 33; }) ==
+        "threads: 33, the limit is 1 to 32");
+}
+
 TEST_CASE("node options: weight") {
   CHECK(node_refusal([](NodeOptions& o) { o.weight = 0; }).empty());
   CHECK(node_refusal([](NodeOptions& o) { o.weight = -1; }) ==
