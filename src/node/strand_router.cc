@@ -36,9 +36,8 @@ std::vector<std::pair<int, PacketOpened>> StrandRouter::divide(PacketOpened open
   for (std::size_t i = 0; i < messages.size(); ++i) {
     auto part = std::ranges::find(parts, strands[i], [](const auto& entry) { return entry.first; });
     if (part == parts.end()) {
-      PacketOpened begun{.packet = {.header = opened.packet.header},
-                         .peer = opened.peer,
-                         .bytes = opened.bytes};
+      PacketOpened begun{
+          .packet = {.header = opened.packet.header}, .peer = opened.peer, .bytes = opened.bytes};
       part = parts.insert(parts.end(), {strands[i], std::move(begun)});
     }
     part->second.packet.messages.push_back(std::move(messages[i]));

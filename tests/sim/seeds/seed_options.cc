@@ -234,7 +234,8 @@ std::string describe(const SeedOptions& options) {
   }
   return fmt::format(
       "seed {}: {} s\n"
-      "  cluster   {} nodes, loops {}, Q={}, n={} r={} w={}, {}, {}, {}, timeout {} ms, hints {} KiB\n"
+      "  cluster   {} nodes, loops {}, Q={}, n={} r={} w={}, {}, {}, {}, timeout {} ms, hints {} "
+      "KiB\n"
       "  workload  {} keys, {} clients, think {} ms, puts {:.2f}, erases {:.2f}, blind {:.2f}, "
       "ttl {:.2f}, retries {:.2f}, objects to {} B\n"
       "  network   loss {:.3f}, duplication {:.3f}, reordering {:.3f}, replay {:.3f}, latency {} "
@@ -242,8 +243,9 @@ std::string describe(const SeedOptions& options) {
       "  disk      write errors {:.4f}, torn {:.2f}\n"
       "  faults   {}; {} nodes down at most, drift {}\n"
       "{}",
-      options.seed, options.duration.count(), options.nodes, fmt::join(options.threads(), "+"), options.partitions, store.quorum.n,
-      store.quorum.r, store.quorum.w, store.sloppy ? "sloppy" : "strict",
+      options.seed, options.duration.count(), options.nodes, fmt::join(options.threads(), "+"),
+      options.partitions, store.quorum.n, store.quorum.r, store.quorum.w,
+      store.sloppy ? "sloppy" : "strict",
       store.durability == dynamo::Durability::synced ? "synced" : "buffered",
       options.last_write_wins ? "last write wins" : "siblings", store.timeout.count(),
       options.hint_bytes_max >> 10, options.keys, options.clients, options.think.count(),

@@ -84,11 +84,9 @@ inline absl::StatusOr<dynamo::Node> start_node(
   components.membership = dynamo::fixed_membership(std::move(list));
   components.storage = dynamo::memory_storage();
   components.executor = std::move(executor);
-  return dynamo::Node::start({.name = name,
-                              .partitions = 8,
-                              .threads = threads,
-                              .flush_interval = flush_interval},
-                             std::move(components));
+  return dynamo::Node::start(
+      {.name = name, .partitions = 8, .threads = threads, .flush_interval = flush_interval},
+      std::move(components));
 }
 
 inline std::size_t count_entries(const char* directory) {

@@ -172,6 +172,70 @@ TEST_CASE("loops: concurrent writers of one key lose nothing") {
   CHECK(found.size() == 30);
 }
 
+// Hints, comparisons, deletes and a disk that is new, all while loops are at work.
+TEST_CASE("loops: a node goes, and another comes in its place") {
+  const auto exchange = std::make_shared<Exchange>();
+  const auto start = [&](const std::string& name, int loops) {
+    return start_node(exchange, name, abc, {}, milliseconds(20), loops).value();
+  };
+  Node a = start("a", 2);
+  Node b = start("b", 3);
+  std::optional<Node> c = start("c", 3);
+  std::atomic<bool> over{false};
+  std::atomic<int> done{0};
+  std::atomic<int> failed{0};
+  std::vector<std::thread> writers;
+  constexpr int keys = 40;
+  for (int writer = 0; writer < 3; ++writer) {
+    const Store store = (writer == 0 ? b : a).open("carts", {.quorum = two_of_three}).value();
+    writers.emplace_back([&, writer, store] {
+      for (int i = 0; !over; ++i) {
+        const std::string key = "key" + std::to_string(i % keys) + "." + std::to_string(writer);
+        const auto got = store.get(key);
+        const Context context = got.ok() ? got->context : Context();
+        const bool ok = i % 5 == 4 ? store.erase(key, context).ok()
+                                   : store.put(key, context, std::to_string(i)).ok();
+        if (!ok) ++failed;
+        ++done;
+      }
+    });
+  }
+  const auto wait_for = [&](int more) {
+    const int until = done + more;
+    while (done < until) std::this_thread::yield();
+  };
+  wait_for(300);
+  c.reset();
+  wait_for(600);
+  c = start("c", 2);
+  wait_for(600);
+  over = true;
+  for (std::thread& writer : writers) writer.join();
+  CHECK(failed == 0);
+  REQUIRE(a.await_converged(seconds(60)).ok());
+  const Store there = c->open("carts", {.quorum = two_of_three}).value();
+  const Store here = a.open("carts", {.quorum = two_of_three}).value();
+  // It has everything by now, and says so of a partition at a time.
+  const auto until = std::chrono::steady_clock::now() + seconds(60);
+  while (!c->status().notes.empty() && std::chrono::steady_clock::now() < until) {
+    std::this_thread::yield();
+  }
+  int found = 0;
+  for (int writer = 0; writer < 3; ++writer) {
+    for (int i = 0; i < keys; ++i) {
+      const std::string key = "key" + std::to_string(i) + "." + std::to_string(writer);
+      const auto all = here.get(key, {.r = 3});
+      const auto own = there.get(key, {.r = 1});
+      INFO(all.status().ToString() << " " << own.status().ToString());
+      REQUIRE((all.ok() && own.ok()));
+      CHECK(all->found() == own->found());
+      if (all->found() && own->found()) CHECK(all->object() == own->object());
+      if (own->found()) ++found;
+    }
+  }
+  CHECK(found > keys);
+}
+
 TEST_CASE("loops: a cancelled operation ends, whichever loop has it") {
   // Nobody answers: the other owner is not there.
   Node node = start_node(std::make_shared<Exchange>(), "a", {"a", "b"}, {}, seconds(1), 3).value();
