@@ -120,9 +120,10 @@ void Host::apply(int index, Effects& effects) {
     const core::TimePoint at = steady_now();
     // First: of what was in the buffer before, none may be written after these.
     if (std::exchange(actions.flush, false)) flush_all_ = true;
-    for (core::WriteRecord& write : actions.writes) buffer_.put(std::move(write), at);
+    core::TimePoint due = core::TimePoint::max();
+    for (core::WriteRecord& write : actions.writes) due = buffer_.put(std::move(write), at);
     actions.writes.clear();
-    parts_.environment->flush_at(buffer_.due());
+    parts_.environment->flush_at(due);
   }
   const bool completes = !actions.gets.empty() || !actions.puts.empty();
   const core::TimePoint finished = completes ? steady_now() : core::TimePoint{};

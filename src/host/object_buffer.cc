@@ -27,7 +27,7 @@ ObjectBuffer::~ObjectBuffer() {
   });
 }
 
-void ObjectBuffer::put(core::WriteRecord write, core::TimePoint now) {
+core::TimePoint ObjectBuffer::put(core::WriteRecord write, core::TimePoint now) {
   Content content(write.key, std::move(write.record));
   const std::uint64_t hash = RecordTable::hash_of(write.key);
   const std::lock_guard lock(mutex_);
@@ -51,6 +51,7 @@ void ObjectBuffer::put(core::WriteRecord write, core::TimePoint now) {
   } else {
     make_wait(record, now + flush_interval_);
   }
+  return next_due();
 }
 
 std::unique_ptr<Unwritten> ObjectBuffer::take_spare() {
@@ -240,8 +241,13 @@ std::string ObjectBuffer::refusal() const {
   return refused_ > 0 ? reason_ : std::string();
 }
 
-core::TimePoint ObjectBuffer::due() {
+core::TimePoint ObjectBuffer::due() const {
   const std::lock_guard lock(mutex_);
+  return next_due();
+}
+
+// REQUIRES: mutex_ is held.
+core::TimePoint ObjectBuffer::next_due() const {
   if (batch_out_) return core::TimePoint::max();
   if (part_bytes_ > 0) return {};
   return std::min(urgent_due_, waiting_due_);

@@ -63,7 +63,8 @@ class ObjectBuffer {
   ObjectBuffer(const ObjectBuffer&) = delete;
   ObjectBuffer& operator=(const ObjectBuffer&) = delete;
 
-  void put(core::WriteRecord write, core::TimePoint now);
+  // Returns due().
+  core::TimePoint put(core::WriteRecord write, core::TimePoint now);
 
   // As RecordTable::read() and keep().
   RecordTable::Answer read(std::uint64_t hash, std::string_view key,
@@ -96,13 +97,14 @@ class ObjectBuffer {
   std::string refusal() const;
 
   // When the next entry is due; TimePoint::max() if there is none or a batch is out.
-  core::TimePoint due();
+  core::TimePoint due() const;
   // Of what is newer than the engine's.
   std::size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
  private:
   using State = Unwritten::State;
 
+  core::TimePoint next_due() const;
   void make_urgent(Unwritten& record, core::TimePoint now);
   void make_wait(Unwritten& record, core::TimePoint due);
   static Item take_out(Unwritten& record);

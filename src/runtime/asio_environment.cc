@@ -61,32 +61,57 @@ class HostGate {
     const std::lock_guard lock(mutex_);
     host_ = nullptr;
   }
-  void turn() {
-    const std::lock_guard lock(mutex_);
-    running_on_ = std::this_thread::get_id();
-    if (host::Host* host = host_) {
-      const bool lent = loop_ != nullptr && !loop_->runs_here();
-      host->turn(desk_, lent ? host::Host::By::caller : host::Host::By::environment);
+  // Returns false if there has to be another one soon.
+  bool turn() {
+    const bool lent = loop_ != nullptr && !loop_->runs_here();
+    const auto by = lent ? host::Host::By::caller : host::Host::By::environment;
+    {
+      const std::lock_guard lock(mutex_);
+      run(by);
     }
-    running_on_ = std::thread::id();
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    return !again_ || take_turns(by);
   }
-  // By a thread that is going to wait; false if another one is at it, or this one is.
+  // The same, for a thread that is going to wait. If another one is at it, that one takes one more
+  // turn: to wake a third for it costs more than the turn. Returns false also if this one is.
   bool try_turn() {
-    if (runs_here()) return false;
-    const std::unique_lock lock(mutex_, std::try_to_lock);
-    host::Host* const host = lock.owns_lock() ? host_.load() : nullptr;
-    if (host == nullptr) return false;
-    running_on_ = std::this_thread::get_id();
-    host->turn(desk_, host::Host::By::caller);
-    running_on_ = std::thread::id();
-    return true;
+    if (runs_here() || host_ == nullptr) return false;
+    again_ = true;
+    return take_turns(host::Host::By::caller);
   }
   bool runs_here() const { return running_on_ == std::this_thread::get_id(); }
 
  private:
+  // Of others' turns, before they have to do without this thread.
+  static constexpr int turns_max = 4;
+
+  // Until nobody wants another, or another thread is at it: whoever says so before he finds the
+  // mutex locked is seen by whoever unlocks it before he looks.
+  bool take_turns(host::Host::By by) {
+    for (int i = 0; i < turns_max; ++i) {
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+      {
+        const std::unique_lock lock(mutex_, std::try_to_lock);
+        if (!lock.owns_lock()) return true;
+        run(by);
+      }
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+      if (!again_) return true;
+    }
+    return false;
+  }
+  // REQUIRES: mutex_ is held.
+  void run(host::Host::By by) {
+    again_ = false;
+    running_on_ = std::this_thread::get_id();
+    if (host::Host* host = host_) host->turn(desk_, by);
+    running_on_ = std::thread::id();
+  }
+
   const int desk_;
   const Loop* const loop_;
   std::mutex mutex_;  // held during a turn, so that turns run one at a time
+  std::atomic<bool> again_{false};
   std::atomic<std::thread::id> running_on_{};
   std::atomic<host::Host*> host_{nullptr};
 };
@@ -194,10 +219,7 @@ class Environment final : public AsioEnvironment {
     if (late_wanted_) resume_calls();
   }
 
-  void wake(int index) override {
-    const Desk& desk = this->desk(index);
-    asio::post(desk.turns, [gate = desk.gate] { gate->turn(); });
-  }
+  void wake(int index) override { post_turn(desk(index)); }
 
   void wake_own_thread(int index) override {
     wake(index);
@@ -222,7 +244,7 @@ class Environment final : public AsioEnvironment {
         const std::lock_guard timer_lock(desk.timer->mutex);
         desk.timer->armed = TimePoint::max();
       }
-      asio::post(desk.turns, [gate = desk.gate] { gate->turn(); });
+      post_turn(desk);
     });
   }
 
@@ -294,6 +316,11 @@ class Environment final : public AsioEnvironment {
     std::shared_ptr<HostGate> gate;  // shared with what is posted
     std::shared_ptr<Timer> timer;    // shared with its own wait
   };
+  static void post_turn(const Desk& desk) {
+    asio::post(desk.turns, [desk] {
+      if (!desk.gate->turn()) post_turn(desk);
+    });
+  }
   const Desk& desk(int index) const { return desks_[static_cast<std::size_t>(index)]; }
   const std::shared_ptr<Loop>& loop_of(int desk) const {
     const auto index = static_cast<std::size_t>(desk);

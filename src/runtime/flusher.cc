@@ -12,8 +12,11 @@ Flusher::Flusher(std::function<core::TimePoint()> now, std::function<void()> flu
       thread_(named_thread("dyn-flush", [this] { run(); })) {}
 
 void Flusher::flush_at(core::TimePoint at) {
+  // Asked for with every write, and most are due later than one before them. What has just been
+  // begun instead finds what this is about.
+  if (at >= next_.load()) return;
   const std::lock_guard lock(mutex_);
-  if (at >= next_) return;
+  if (at >= next_.load()) return;
   next_ = at;
   changed_.notify_one();
 }
@@ -30,7 +33,8 @@ void Flusher::stop() {
 void Flusher::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    const core::TimePoint wait = next_ == core::TimePoint::max() ? next_ : next_ - now_();
+    const core::TimePoint next = next_;
+    const core::TimePoint wait = next == core::TimePoint::max() ? next : next - now_();
     if (wait > core::TimePoint{0}) {
       if (wait == core::TimePoint::max()) {
         changed_.wait(lock);

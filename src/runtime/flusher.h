@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -29,8 +30,8 @@ class Flusher {
   const std::function<void()> flush_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  core::TimePoint next_ = core::TimePoint::max();  // guarded
-  bool stopping_ = false;                          // guarded
+  std::atomic<core::TimePoint> next_{core::TimePoint::max()};  // changed under the mutex
+  bool stopping_ = false;                                      // guarded
   std::thread thread_;
 };
 
