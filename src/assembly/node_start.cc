@@ -1,6 +1,7 @@
 // Node::start(): options checked, parts completed, everything put together.
 
 #include <utility>
+#include <vector>
 
 #include <dynamo/membership/gossip.h>
 #include <dynamo/node.h>
@@ -12,6 +13,7 @@
 #include "runtime/asio_environment.h"
 #include "transport/address.h"
 #include "transport/lookup.h"
+#include "transport/tcp_transport.h"
 
 namespace dynamo {
 
@@ -65,19 +67,21 @@ absl::StatusOr<Node> Node::start(NodeOptions options, Components components) {
   }
   auto environment =
       runtime::make_asio_environment(std::move(components.executor), options.threads);
+  const std::vector<asio::any_io_executor> loops = environment->io_executors();
   parts.transport = std::move(components.transport);
   const bool built_in = parts.transport == nullptr;
   if (built_in) {
-    parts.transport = tcp_transport({.listen = options.listen,
-                                     .advertise = options.advertise,
-                                     .executor = environment->io_executor()});
+    parts.transport = std::make_unique<transport::TcpTransport>(
+        TcpOptions{
+            .listen = options.listen, .advertise = options.advertise, .executor = loops.front()},
+        transport::TcpTiming(), std::vector(loops.begin() + 1, loops.end()));
   }
   parts.membership = std::move(components.membership);
   if (parts.membership == nullptr) {
     GossipOptions gossip{
         .cluster = options.cluster, .partitions = options.partitions, .seeds = options.seeds};
     // Another transport has addresses of its own kind.
-    if (built_in) gossip.lookup = transport::lookup_on(environment->io_executor());
+    if (built_in) gossip.lookup = transport::lookup_on(loops.front());
     parts.membership = gossip_membership(std::move(gossip));
   }
   parts.environment = std::move(environment);

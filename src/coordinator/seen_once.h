@@ -12,19 +12,24 @@ namespace dynamo::core {
 // each peer the last numbers are kept; what is older than all of them counts as seen, for it has
 // been overtaken by so many that whoever asked has given it up.
 //
-// REQUIRES: a peer numbers its requests upwards for as long as it lives.
+// REQUIRES: a peer numbers its requests upwards for as long as it lives; but it may have several
+// series of numbers, which say by their rest to which they belong, and of which one may be far ahead
+// of another.
 //
 // Thread safety: one thread at a time.
 class SeenOnce {
  public:
+  explicit SeenOnce(std::uint64_t series_max = 1) : series_max_(series_max) {}
+
   // `life` differs after each start of the peer, which begins its numbers anew.
   bool first_time(const std::string& peer, std::uint64_t life, std::uint64_t number) {
     Peer& known = peers_[peer];
     if (known.life != life) known = {.life = life};
-    const bool is_full = known.numbers.size() == numbers_max;
-    if (is_full && number < *known.numbers.begin()) return false;
-    if (!known.numbers.insert(number).second) return false;
-    if (is_full) known.numbers.erase(known.numbers.begin());
+    std::set<std::uint64_t>& numbers = known.numbers[number % series_max_];
+    const bool is_full = numbers.size() == numbers_max;
+    if (is_full && number < *numbers.begin()) return false;
+    if (!numbers.insert(number).second) return false;
+    if (is_full) numbers.erase(numbers.begin());
     return true;
   }
 
@@ -33,8 +38,9 @@ class SeenOnce {
 
   struct Peer {
     std::uint64_t life = 0;
-    std::set<std::uint64_t> numbers{};
+    std::map<std::uint64_t, std::set<std::uint64_t>> numbers{};  // by series
   };
+  const std::uint64_t series_max_;
   std::map<std::string, Peer> peers_;
 };
 

@@ -115,7 +115,7 @@ class PutCoordinator {
 
   NodeState& state_;
   Replica& replica_;
-  SeenOnce forwards_;
+  SeenOnce forwards_{Strand::numbers_apart};  // each strand of a peer has a series
   Operations operations_;
   std::string body_;                                     // of the request that is sent
   RecyclingMap<std::uint64_t, std::uint64_t> by_write_;  // local writes on their way to the disk

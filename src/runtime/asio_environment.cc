@@ -263,8 +263,11 @@ class Environment final : public AsioEnvironment {
       late_wanted_ = handlers_stopped_;
     }
   }
-  asio::any_io_executor io_executor() const override {
-    return loops_.empty() ? given_ : loops_.front()->executor();
+  std::vector<asio::any_io_executor> io_executors() const override {
+    if (loops_.empty()) return {given_};
+    std::vector<asio::any_io_executor> executors;
+    for (const auto& loop : loops_) executors.push_back(loop->executor());
+    return executors;
   }
 
   asio::any_io_executor stopping_executor() override {

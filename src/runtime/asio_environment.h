@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include <asio/any_io_executor.hpp>
 
@@ -23,8 +24,8 @@ namespace dynamo::runtime {
 // block all signals that are not faults, and have names.
 class AsioEnvironment : public host::Environment {
  public:
-  // Where sockets should run: an executor of an io_context.
-  virtual asio::any_io_executor io_executor() const = 0;
+  // Where sockets should run, spread over them: executors of io_contexts.
+  virtual std::vector<asio::any_io_executor> io_executors() const = 0;
 };
 
 // `executor`: the application's, or empty. `loops`: how many threads take turns, 1 with an

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <asio/ip/address.hpp>
 #include <asio/ip/v6_only.hpp>
+#include <asio/post.hpp>
 
 #include "transport/tcp_connection.h"
 
@@ -17,7 +18,9 @@ TcpListener::TcpListener(std::shared_ptr<TcpShared> shared) : shared_(std::move(
 
 TcpListener::~TcpListener() = default;
 
-absl::StatusOr<tcp::endpoint> TcpListener::open(const Address& address) {
+absl::StatusOr<tcp::endpoint> TcpListener::open(
+    const Address& address, std::vector<std::shared_ptr<TcpListener>> siblings) {
+  siblings_ = std::move(siblings);
   const auto unavailable = [&](const asio::error_code& error) {
     return absl::UnavailableError(
         fmt::format("cannot listen on {}: {}", address.to_string(), error.message()));
@@ -60,31 +63,52 @@ asio::error_code TcpListener::bind(const tcp::endpoint& endpoint) {
   return error;
 }
 
+TcpListener& TcpListener::next_taker() {
+  const std::size_t next = taken_++ % (siblings_.size() + 1);
+  return next == 0 ? *this : *siblings_[next - 1];
+}
+
 void TcpListener::accept() {
+  TcpListener& taker = next_taker();
+  // Of a sibling: it is there until it is closed, which is after this one.
   acceptor_->async_accept(
-      in_turn(shared_, [self = shared_from_this()](const asio::error_code& error, Socket socket) {
-        self->accepted(error, std::move(socket));
+      *taker.shared_->executor,
+      in_turn(shared_, [self = shared_from_this(), taker = taker.shared_from_this()](
+                           const asio::error_code& error, Socket socket) {
+        self->accepted(error, std::move(socket), *taker);
       }));
 }
 
-void TcpListener::accepted(const asio::error_code& error, Socket socket) {
+void TcpListener::accepted(const asio::error_code& error, Socket socket, TcpListener& taker) {
   // Out of descriptors or memory, most likely: to try again at once would spin.
   if (error) return accept_later();
   set_close_on_exec(socket.native_handle());
   ++shared_->counters.accepted;
-  const auto limit = static_cast<std::size_t>(shared_->options.connections_max);
-  if (strangers_ >= strangers_max || connections_.size() >= limit) {
+  TcpTotals& totals = *shared_->totals;
+  if (totals.strangers >= strangers_max || totals.connections >= shared_->options.connections_max) {
     ++shared_->counters.refused;  // and closed, by going out of scope
   } else {
     set_keep_alive(socket);
-    ++strangers_;
-    auto connection =
-        std::make_shared<TcpConnection>(shared_, shared_from_this(), std::move(socket));
-    connections_.insert(connection);
-    connection->read();
-    if (!timer_) sweep_later();
+    ++totals.strangers;
+    ++totals.connections;
+    if (&taker == this) {
+      take(std::move(socket));
+    } else {
+      asio::post(*taker.shared_->executor,
+                 in_turn(taker.shared_,
+                         [self = taker.shared_from_this(), accepted = std::move(socket)]() mutable {
+                           self->take(std::move(accepted));
+                         }));
+    }
   }
   accept();
+}
+
+void TcpListener::take(Socket socket) {
+  auto connection = std::make_shared<TcpConnection>(shared_, shared_from_this(), std::move(socket));
+  connections_.insert(connection);
+  connection->read();
+  if (!timer_) sweep_later();
 }
 
 void TcpListener::accept_later() {
@@ -94,7 +118,8 @@ void TcpListener::accept_later() {
 }
 
 void TcpListener::closed(const std::shared_ptr<TcpConnection>& connection) {
-  if (connection->is_stranger()) --strangers_;
+  if (connection->is_stranger()) greeted();
+  --shared_->totals->connections;
   connections_.erase(connection);
 }
 
@@ -116,6 +141,7 @@ void TcpListener::close() {
   acceptor_.reset();
   pause_.reset();
   timer_.reset();
+  siblings_.clear();
   const auto connections = connections_;
   for (const auto& connection : connections) connection->close();
 }

@@ -20,12 +20,15 @@
 
 // What the incoming and the outgoing side of one transport share.
 //
-// All sockets and timers belong to one executor that runs one handler at a time: a strand over the
-// application's, or over the transport's own thread. So handlers never wait for one
-// another. stop() however must close everything before it returns, from any thread, and must not
-// wait for an executor that perhaps nobody runs; hence each handler also holds the mutex `turn`,
-// and so does stop(). A sender may take it, if it is free, to write without a detour over the
-// executor; nobody else contends for it. `receive` is called without it.
+// All sockets and timers of a side belong to one executor that runs one handler at a time: a strand
+// over the application's, or over the transport's own thread, or over one of a node's loops. So
+// handlers never wait for one another. stop() however must close everything before it returns, from
+// any thread, and must not wait for an executor that perhaps nobody runs; hence each handler also
+// holds the mutex `turn`, and so does stop(). A sender may take it, if it is free, to write without
+// a detour over the executor; nobody else contends for it. `receive` is called without it.
+//
+// There is one side, or one for each loop. Connections are spread over them: those that are
+// accepted by turns, the others by whom they lead to.
 //
 // Order of locks: turn, then TcpPeers::mutex_, then SendQueue::mutex_.
 namespace dynamo::transport {
@@ -58,24 +61,35 @@ struct TcpCounters {
   std::atomic<std::uint64_t> dropped{0};
 };
 
+// Of all sides together.
+struct TcpTotals {
+  TcpCounters counters;
+  std::atomic<int> connections{0};  // accepted ones that are there, and of these
+  std::atomic<int> strangers{0};    // those that have not sent a preamble
+};
+
 // A type of its own, not one more any_io_executor: a strand is too large to lie inside of one, and
 // each read of a socket would allocate memory for several.
 using Executor = asio::strand<asio::any_io_executor>;
 using Socket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
 using Acceptor = asio::basic_socket_acceptor<asio::ip::tcp, Executor>;
 
-// Shared by the transport, its connections and every pending handler: those may outlive the
-// transport, inside an executor that the application runs later or never.
+// One side's: shared by the transport, its connections and every pending handler: those may outlive
+// the transport, inside an executor that the application runs later or never.
 struct TcpShared {
-  TcpShared(TcpOptions given, TcpTiming times, Executor runs, Transport::Receiver receive)
+  TcpShared(TcpOptions given, TcpTiming times, std::shared_ptr<TcpTotals> of_all, Executor runs,
+            Transport::Receiver receive)
       : options(std::move(given)),
         timing(times),
+        totals(std::move(of_all)),
+        counters(totals->counters),
         gate(std::move(receive)),
         executor(std::move(runs)) {}
 
   const TcpOptions options;
   const TcpTiming timing;
-  TcpCounters counters;
+  const std::shared_ptr<TcpTotals> totals;
+  TcpCounters& counters;
   ReceiverGate gate;
 
   std::mutex turn;

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <system_error>
 #include <utility>
@@ -38,8 +39,9 @@ sigset_t asynchronous_signals() {
 
 }  // namespace
 
-TcpTransport::TcpTransport(TcpOptions options, TcpTiming timing)
-    : options_(std::move(options)), timing_(timing) {}
+TcpTransport::TcpTransport(TcpOptions options, TcpTiming timing,
+                           std::vector<asio::any_io_executor> loops)
+    : options_(std::move(options)), timing_(timing), loops_(std::move(loops)) {}
 
 TcpTransport::~TcpTransport() {
   stop();
@@ -60,7 +62,7 @@ absl::Status TcpTransport::validate() const {
 }
 
 absl::StatusOr<std::string> TcpTransport::start(Receiver receive) {
-  if (shared_) return absl::FailedPreconditionError("the TCP transport was started before");
+  if (!sides_.empty()) return absl::FailedPreconditionError("the TCP transport was started before");
   if (const auto status = validate(); !status.ok()) return status;
   const auto listen = parse_address(options_.listen);
   if (!listen.ok()) return listen.status();
@@ -74,18 +76,12 @@ absl::StatusOr<std::string> TcpTransport::start(Receiver receive) {
                     reachable->to_string()));
   }
 
-  asio::any_io_executor executor = options_.executor;
-  if (!executor) {
-    context_ = std::make_shared<asio::io_context>(1);
-    executor = context_->get_executor();
-  }
-  shared_ = std::make_shared<TcpShared>(options_, timing_, asio::make_strand(std::move(executor)),
-                                        std::move(receive));
-  listener_ = std::make_shared<TcpListener>(shared_);
-  peers_ = std::make_shared<TcpPeers>(shared_);
+  make_sides(std::move(receive));
   absl::StatusOr<asio::ip::tcp::endpoint> bound = [&] {
-    const std::lock_guard lock(shared_->turn);
-    return listener_->open(*listen);
+    std::vector<std::shared_ptr<TcpListener>> others;
+    for (std::size_t i = 1; i < sides_.size(); ++i) others.push_back(sides_[i].listener);
+    const std::lock_guard lock(sides_.front().shared->turn);
+    return sides_.front().listener->open(*listen, std::move(others));
   }();
   absl::Status status = bound.status();
   if (status.ok() && context_) status = start_thread();
@@ -96,6 +92,31 @@ absl::StatusOr<std::string> TcpTransport::start(Receiver receive) {
   if (options_.advertise.empty()) reachable->host = bound->address().to_string();
   if (reachable->port == 0) reachable->port = bound->port();
   return reachable->to_string();
+}
+
+void TcpTransport::make_sides(Receiver receive) {
+  std::vector<asio::any_io_executor> executors = loops_;
+  executors.insert(executors.begin(), options_.executor);
+  if (!options_.executor) {
+    context_ = std::make_shared<asio::io_context>(1);
+    executors.front() = context_->get_executor();
+  }
+  const auto totals = std::make_shared<TcpTotals>();
+  const auto all = std::make_shared<Receiver>(std::move(receive));
+  for (asio::any_io_executor& executor : executors) {
+    Side side{
+        .shared = std::make_shared<TcpShared>(
+            options_, timing_, totals, asio::make_strand(std::move(executor)),
+            [all](std::string packet, std::string_view peer) { (*all)(std::move(packet), peer); })};
+    side.listener = std::make_shared<TcpListener>(side.shared);
+    side.peers = std::make_shared<TcpPeers>(side.shared);
+    sides_.push_back(std::move(side));
+  }
+}
+
+TcpPeers& TcpTransport::peers_for(std::string_view address) const {
+  const std::size_t count = sides_.size();
+  return *sides_[count == 1 ? 0 : std::hash<std::string_view>()(address) % count].peers;
 }
 
 absl::Status TcpTransport::start_thread() {
@@ -120,22 +141,23 @@ absl::Status TcpTransport::start_thread() {
 }
 
 void TcpTransport::redial(std::string_view address) {
-  if (peers_) peers_->redial(address);
+  if (!sides_.empty()) peers_for(address).redial(address);
 }
 
 void TcpTransport::send(std::string_view address, Lane lane, std::string packet) {
-  if (peers_) peers_->send(address, lane, std::move(packet));
+  if (!sides_.empty()) peers_for(address).send(address, lane, std::move(packet));
 }
 
 void TcpTransport::stop() {
-  if (!shared_) return;
-  shared_->gate.close();
-  {
-    const std::lock_guard lock(shared_->turn);
-    shared_->stopped = true;
-    listener_->close();
-    peers_->close();
-    shared_->executor.reset();
+  if (sides_.empty()) return;
+  for (const Side& side : sides_) side.shared->gate.close();
+  // The first one first: it accepts for the others.
+  for (const Side& side : sides_) {
+    const std::lock_guard lock(side.shared->turn);
+    side.shared->stopped = true;
+    side.listener->close();
+    side.peers->close();
+    side.shared->executor.reset();
   }
   work_.reset();
   join_thread();

@@ -29,3 +29,14 @@ TEST_CASE("what was overtaken by 256 others counts as seen") {
   CHECK_FALSE(seen.first_time("a", 1, 265));
   CHECK(seen.first_time("a", 1, 266));
 }
+
+// A node with several loops: put after put went to one of them, and one to another was taken for a
+// put that has come before, and never answered (seed 883367).
+TEST_CASE("one series of a peer's numbers may be far ahead of another") {
+  SeenOnce seen(64);
+  for (std::uint64_t i = 1; i <= 1000; ++i) CHECK(seen.first_time("a", 1, 64 * i));
+  CHECK(seen.first_time("a", 1, 64 + 1));
+  CHECK_FALSE(seen.first_time("a", 1, 64 + 1));
+  CHECK_FALSE(seen.first_time("a", 1, 64 * 2));
+  CHECK(seen.first_time("a", 1, 64 * 2 + 1));
+}
