@@ -164,6 +164,8 @@ std::string answer(dynamo::Node& node, const dynamo::Store& store, const std::st
 
 absl::StatusOr<dynamo::Node> start(const std::vector<std::string>& arguments) {
   dynamo::NodeOptions options{.cluster = arguments.at(2), .name = arguments.at(0)};
+  // "a" has one loop, "b" two, "c" three and so on by turns: nodes of all kinds in every cluster.
+  options.threads = 1 + (options.name.empty() ? 0 : (options.name.back() - 'a') % 3);
   options.data_dir = arguments.at(1);
   options.partitions = std::atoi(arguments.at(3).c_str());
   const bool gossips = arguments.size() > 6 && arguments[6].starts_with("+");
