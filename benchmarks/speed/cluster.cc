@@ -71,6 +71,10 @@ std::unique_ptr<dynamo::Node> start_node(const std::string& name,
   dynamo::NodeOptions options{.name = name, .data_dir = directory};
   for (const std::string& text : texts) {
     if (text == gossip) continue;
+    if (text.starts_with('*')) {
+      options.threads = io == nullptr ? std::stoi(text.substr(1)) : 1;
+      continue;
+    }
     if (text.starts_with('+')) {
       add_idle_members(std::stoi(text), members);
       options.partitions = 65536;
@@ -116,6 +120,7 @@ Cluster::Cluster(const std::string& program, const std::filesystem::path& direct
     : program_(program), directory_(directory), io_(io) {
   members_ = loopback_members();
   if (options.idle > 0) members_.push_back(fmt::format("+{}", options.idle));
+  if (options.loops > 1) members_.push_back(fmt::format("*{}", options.loops));
   if (options.gossip) members_.emplace_back(gossip);
   std::filesystem::remove_all(directory);
   for (const char* other : {"b", "c"}) add_peer(other, members_);

@@ -28,6 +28,7 @@ class Cluster {
   struct Options {
     int idle = 0;         // so many more members, that nobody runs and that own next to nothing
     bool gossip = false;  // others can join; else the list of members is fixed
+    int loops = 1;        // of the nodes in processes of their own
   };
   // `io`: runs the node in this process, by an application that lends its loop; null for a node
   // with threads of its own. `program`: of the two others.
@@ -82,8 +83,8 @@ std::unique_ptr<dynamo::Node> start_node(const std::string& name,
 // The store that everything is measured with.
 dynamo::Store open_store(dynamo::Node& node, dynamo::Durability durability, int r, int w);
 
-// A node of the library; `members` as "name=address", "+N" for so many that nobody runs, "gossip"
-// if the others are seeds. Prints "ready"; never returns.
+// A node of the library; `members` as "name=address", "+N" for so many that nobody runs, "*N" for
+// so many loops, "gossip" if the others are seeds. Prints "ready"; never returns.
 void run_node(const std::string& name, const std::filesystem::path& directory,
               const std::vector<std::string>& members);
 

@@ -7,6 +7,7 @@ std::vector<NamedSuite> suites() {
       {"workloads", workloads_suite},  {"paper", paper_suite},
       {"members", many_members_suite}, {"background", background_suite},
       {"overload", overload_suite},    {"keys", many_keys_suite},
+      {"loops", many_loops_suite},
   };
 }
 

@@ -10,6 +10,8 @@ namespace bench {
 std::unique_ptr<Suite> many_keys_suite(const Setting& setting);
 // Processor time with a thousand members in the view.
 std::unique_ptr<Suite> many_members_suite(const Setting& setting);
+// Processor time and speed-up of nodes with several loops.
+std::unique_ptr<Suite> many_loops_suite(const Setting& setting);
 // Requests while the cluster repairs itself and grows.
 std::unique_ptr<Suite> background_suite(const Setting& setting);
 // Ten times the load that a node can carry.

@@ -29,11 +29,6 @@ TimePoint FailureDetector::idle_period() const {
   return pause_of_idle();
 }
 
-TimePoint FailureDetector::next_tick() const {
-  const auto lock = mutex_.lock();
-  return next_;
-}
-
 std::uint64_t FailureDetector::changes() const {
   const auto lock = mutex_.lock();
   return changes_;

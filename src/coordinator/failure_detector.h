@@ -52,7 +52,10 @@ class FailureDetector {
   // Peers to ping now. Peers that have just become unreachable are appended to `lost`.
   std::vector<std::string> tick(TimePoint now, std::vector<std::string>& lost);
   // Or earlier: then that tick only says when the next one is.
-  TimePoint next_tick() const;
+  TimePoint next_tick() const {
+    const auto lock = mutex_.lock();
+    return next_;
+  }
   // How long an idle peer is left alone.
   TimePoint idle_period() const;
 

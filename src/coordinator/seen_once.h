@@ -13,8 +13,8 @@ namespace dynamo::core {
 // been overtaken by so many that whoever asked has given it up.
 //
 // REQUIRES: a peer numbers its requests upwards for as long as it lives; but it may have several
-// series of numbers, which say by their rest to which they belong, and of which one may be far ahead
-// of another.
+// series of numbers, which say by their rest to which they belong, and of which one may be far
+// ahead of another.
 //
 // Thread safety: one thread at a time.
 class SeenOnce {

@@ -39,6 +39,9 @@ class Environment {
   virtual void wake(int desk) = 0;  // turn() of it soon
   // The same, on a thread of the environment's own: for what a turn By::caller has left.
   virtual void wake_own_thread(int desk) { wake(desk); }
+  // The same, on this thread if it is one of the environment's loops, whichever desk is its own: to
+  // wake another takes longer than a short turn.
+  virtual void wake_near(int desk) { wake(desk); }
   // Runs host.turn(desk, Host::By::caller) on this thread, which is going to wait for what it has
   // posted, and returns true; false if a turn is running elsewhere, or turns belong to threads of
   // the application's. Then wake() has to be called.

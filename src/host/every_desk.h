@@ -1,10 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <vector>
-
-#include <absl/container/inlined_vector.h>
 
 #include "host/desk.h"
 
@@ -13,12 +12,14 @@ namespace dynamo::host {
 // Holds the locks of all desks while it lives: no strand works meanwhile.
 class EveryDesk {
  public:
-  explicit EveryDesk(const std::vector<std::unique_ptr<Desk>>& desks) {
-    for (const auto& desk : desks) locks_.emplace_back(desk->mutex);
+  explicit EveryDesk(const std::vector<std::unique_ptr<Desk>>& desks)
+      : first_(desks.front()->mutex) {
+    for (std::size_t i = 1; i < desks.size(); ++i) others_.emplace_back(desks[i]->mutex);
   }
 
  private:
-  absl::InlinedVector<std::unique_lock<std::mutex>, 1> locks_;
+  const std::lock_guard<std::mutex> first_;
+  std::vector<std::unique_lock<std::mutex>> others_;  // none in most nodes
 };
 
 }  // namespace dynamo::host

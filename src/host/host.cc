@@ -221,7 +221,9 @@ void Host::post(int index, Request request, Place place, By by) {
       wake = !std::exchange(to.woken, true);
     }
   }
-  if (wake && !(by == By::caller && parts_.environment->turn_here(index))) {
+  if (wake && by == By::receiver) {
+    parts_.environment->wake_near(index);
+  } else if (wake && !(by == By::caller && parts_.environment->turn_here(index))) {
     parts_.environment->wake(index);
   }
   if (!refused) return;

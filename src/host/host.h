@@ -72,9 +72,10 @@ class Host {
 
   absl::Status open_store(const core::StoreFacts& facts);
 
-  // Who runs the turn that an operation begins in: a thread of the environment, or the caller's
-  // own, which is going to wait for the answer, if nobody else is at it.
-  enum class By { environment, caller };
+  // Who runs the turn that something begins in: a thread of the environment; or the caller's own,
+  // which is going to wait for the answer, if nobody else is at it; or the loop that has received
+  // it, a little later.
+  enum class By { environment, caller, receiver };
   // Start an operation; its `request` field is filled in and returned, for cancel(). `done` is
   // called exactly once, in a turn or by stop(), possibly before this returns; it must be quick and
   // must not block.

@@ -6,6 +6,13 @@
 
 namespace dynamo::host {
 
+namespace {
+
+// To have another thread deal with fewer takes longer than to deal with them.
+constexpr std::size_t messages_worth_a_wake = 32;
+
+}  // namespace
+
 int Host::desk_of(std::uint64_t request) const {
   return std::min(core::Strand::of_number(request), common());
 }
@@ -29,7 +36,8 @@ void Host::receive(std::string packet, std::string_view peer) {
     return;
   }
   for (auto& [desk, part] : router->divide(std::move(opened))) {
-    post(desk, {.event = std::move(part)});
+    const bool is_small = part.packet.messages.size() < messages_worth_a_wake;
+    post(desk, {.event = std::move(part)}, Place::last, is_small ? By::receiver : By::environment);
   }
 }
 
@@ -83,7 +91,7 @@ bool Host::run_strand(int index) {
 }
 
 void Host::wake_common_at(core::TimePoint at) {
-  common_wake_ = at;
+  common_wake_.store(at, std::memory_order_relaxed);
   parts_.environment->wake_at(common(), at);
 }
 
@@ -117,6 +125,7 @@ void Host::pass_on(Effects& effects) {
 
 // REQUIRES: every desk's mutex is held. The common turn may have begun something for each of them.
 void Host::release_others() {
+  if (common() == 0) return;
   const bool waited = others_wait_.exchange(false);
   for (int index = 0; index < common(); ++index) {
     parts_.environment->wake_at(index, machine_->next_tick_in_strand(index));

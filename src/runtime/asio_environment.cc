@@ -69,6 +69,7 @@ class HostGate {
       const std::lock_guard lock(mutex_);
       run(by);
     }
+    if (loop_ == nullptr) return true;  // nobody calls try_turn()
     std::atomic_thread_fence(std::memory_order_seq_cst);
     return !again_ || take_turns(by);
   }
@@ -102,7 +103,7 @@ class HostGate {
   }
   // REQUIRES: mutex_ is held.
   void run(host::Host::By by) {
-    again_ = false;
+    if (again_) again_ = false;
     running_on_ = std::this_thread::get_id();
     if (host::Host* host = host_) host->turn(desk_, by);
     running_on_ = std::thread::id();
@@ -220,6 +221,19 @@ class Environment final : public AsioEnvironment {
   }
 
   void wake(int index) override { post_turn(desk(index)); }
+
+  void wake_near(int index) override {
+    for (const auto& loop : loops_) {
+      if (!loop->runs_here()) continue;
+      const Desk& desk = this->desk(index);
+      // If another thread is at it, that one takes one more.
+      asio::post(loop->executor(), [desk] {
+        if (!desk.gate->try_turn()) post_turn(desk);
+      });
+      return;
+    }
+    wake(index);
+  }
 
   void wake_own_thread(int index) override {
     wake(index);

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t object_bytes = 64 << 10;
 constexpr int objects = 300;
-constexpr std::chrono::seconds timeout{20};
+constexpr std::chrono::seconds timeout{60};
 
 // Three nodes whose transports keep a megabyte for each peer.
 std::vector<dynamo::Node> start_nodes(const std::filesystem::path& data) {

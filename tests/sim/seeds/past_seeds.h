@@ -27,7 +27,7 @@ inline constexpr std::array past_seeds = {
     PastSeed{790844, 10,
              "a node settled before its disk knew of the generation, and kept older hints"},
     PastSeed{883002, 3, "with several loops an answer lay in a packet that was there no more"},
-    PastSeed{883367, 5, "of two loops of a node one's puts were taken for such as have come before"},
+    PastSeed{883367, 5, "the puts of one of a node's loops were taken for such as had come before"},
     PastSeed{751967, 10, "the harness wanted three disks of a cluster that had two owners left"},
     PastSeed{830000, 10,
              "the harness wanted what a member had taken alone that did not know of its removal"},
