@@ -176,7 +176,7 @@ class Host {
   template <class Done>
   std::optional<Desk::Pending<Done>> answered(int index, Desk::Waiting<Done> Desk::*waiting,
                                               std::uint64_t request, core::TimePoint now);
-  void leave_answers(core::Actions& actions);
+  void leave_answers(Effects& effects);
   void complete(Effects& effects);
   void perform(int index, By by);
   void pass_on(Effects& effects);

@@ -79,7 +79,7 @@ bool Host::run_strand(int index) {
   admission_.adjust(at.steady, std::exchange(own.effects.load, {}));
   parts_.environment->wake_at(index, machine_->next_tick_in_strand(index));
   // What is common may have got something to do, or to do it earlier.
-  own.effects.common_is_due = machine_->take_common_is_due(index);
+  own.effects.common_is_due |= machine_->take_common_is_due(index);
   const core::TimePoint probe = machine_->state().detector.next_tick();
   if (probe < common_wake_.load()) {
     own.effects.common_is_due |= probe <= at.steady;
@@ -96,31 +96,24 @@ void Host::wake_common_at(core::TimePoint at) {
 }
 
 // Answers to what was asked before requests were handed out: the common desk knows by whom.
-void Host::leave_answers(core::Actions& actions) {
-  const auto knows = [this](const auto& complete) { return desk_of(complete.request) == common(); };
+void Host::leave_answers(Effects& effects) {
   Desk& all = desk(common());
-  for (core::CompleteGet& get : actions.gets) {
-    if (!knows(get)) continue;
-    const std::lock_guard lock(all.inbox_mutex);
-    all.left.gets.push_back(std::move(get));
-  }
-  for (core::CompletePut& put : actions.puts) {
-    if (!knows(put)) continue;
-    const std::lock_guard lock(all.inbox_mutex);
-    all.left.puts.push_back(std::move(put));
-  }
+  const auto leave = [&](auto& answers, auto& left) {
+    for (auto& answer : answers) {
+      if (desk_of(answer.request) != common()) continue;
+      const std::lock_guard lock(all.inbox_mutex);
+      left.push_back(std::move(answer));
+      effects.common_is_due = true;
+    }
+  };
+  leave(effects.actions.gets, all.left.gets);
+  leave(effects.actions.puts, all.left.puts);
 }
 
 void Host::pass_on(Effects& effects) {
-  bool wake = effects.common_is_due;
   for (Request& request : effects.passed_on) post(common(), std::move(request));
   leave_behind(effects);
-  {
-    const std::lock_guard lock(desk(common()).inbox_mutex);
-    const core::Actions& left = desk(common()).left;
-    wake = wake || !left.gets.empty() || !left.puts.empty();
-  }
-  if (wake) parts_.environment->wake(common());
+  if (effects.common_is_due) parts_.environment->wake(common());
 }
 
 // REQUIRES: every desk's mutex is held. The common turn may have begun something for each of them.

@@ -141,7 +141,7 @@ void Host::apply(int index, Effects& effects) {
     desk(index).statistics.put_finished(finished - pending->since, put.answer.ok());
     effects.puts.emplace_back(std::move(pending->done), std::move(put.answer));
   }
-  if (index != common()) leave_answers(actions);
+  if (index != common()) leave_answers(effects);
   for (core::CompleteWait& wait : actions.waits) {
     const auto done = waits_.find(wait.request);
     if (done == waits_.end()) continue;

@@ -9,6 +9,7 @@
 
 #include "base/mac.h"
 #include "coordinator/outcome.h"
+#include "node/strand.h"
 #include "wire/codec.h"
 
 namespace dynamo {
@@ -24,6 +25,7 @@ constexpr int siblings_limit = 64;
 constexpr std::size_t secrets_accepted_max = 8;
 constexpr std::size_t secret_bytes_max = 4096;
 constexpr int threads_max = 32;
+static_assert(threads_max <= core::Strand::strands_max);
 
 template <class... Args>
 absl::Status invalid(fmt::format_string<Args...> format, Args&&... args) {
