@@ -251,28 +251,6 @@ TEST_CASE("loops: a cancelled operation ends, whichever loop has it") {
   CHECK(tally.count(absl::StatusCode::kCancelled) == count);
 }
 
-TEST_CASE("loops: a node destroyed with operations in flight ends each with CANCELLED, once") {
-  Tally tally;
-  std::optional<Node> node =
-      start_node(std::make_shared<Exchange>(), "a", {"a", "b"}, {}, seconds(1), 3).value();
-  const Store store =
-      node->open("carts", {.quorum = {.n = 2, .r = 2, .w = 2}, .timeout = milliseconds(60'000)})
-          .value();
-  constexpr std::size_t count = 200;
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::string key = "key" + std::to_string(i);
-    if (i % 2 == 0) {
-      store.async_get(key, [&](const absl::StatusOr<GetResult>& got) { tally.add(got.status()); });
-    } else {
-      store.async_put(key, Context(), "tea",
-                      [&](const absl::StatusOr<PutResult>& put) { tally.add(put.status()); });
-    }
-  }
-  node.reset();
-  CHECK(tally.size() == count);
-  CHECK(tally.count(absl::StatusCode::kCancelled) == count);
-}
-
 TEST_CASE("loops: calls from many threads while the node stops each get one answer") {
   for (int round = 0; round < 20; ++round) {
     Tally tally;

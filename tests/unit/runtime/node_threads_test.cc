@@ -204,8 +204,12 @@ TEST_CASE("threads: nobody runs the executor, so the caller's own clock ends the
 }
 
 TEST_CASE("threads: a node destroyed with operations in flight ends each with CANCELLED, once") {
+  const int loops = GENERATE(1, 3);
+  INFO("loops: " << loops);
   Tally tally;
-  std::optional<Node> node = start_node(std::make_shared<Exchange>(), "a", {"a", "b"}).value();
+  std::optional<Node> node =
+      start_node(std::make_shared<Exchange>(), "a", {"a", "b"}, {}, std::chrono::seconds(1), loops)
+          .value();
   const Store store =
       node->open("carts", {.quorum = both, .timeout = milliseconds(60'000)}).value();
   constexpr std::size_t count = 200;
