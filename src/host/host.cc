@@ -17,8 +17,7 @@ constexpr auto retry_period = std::chrono::milliseconds(100);
 
 std::vector<std::unique_ptr<Desk>> make_desks(int loops) {
   std::vector<std::unique_ptr<Desk>> desks;
-  const int count = loops == 1 ? 1 : loops + 1;
-  for (int i = 0; i < count; ++i) desks.push_back(std::make_unique<Desk>());
+  for (int i = 0; i < core::Strand::count(loops); ++i) desks.push_back(std::make_unique<Desk>());
   return desks;
 }
 

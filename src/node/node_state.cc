@@ -15,7 +15,7 @@ namespace {
 std::vector<std::unique_ptr<Strand>> make_strands(const NodeSettings& settings,
                                                   const NodeIdentity& self) {
   std::vector<std::unique_ptr<Strand>> strands;
-  const int count = settings.strands == 1 ? 1 : settings.strands + 1;
+  const int count = Strand::count(settings.strands);
   for (int strand = 0; strand < count; ++strand) {
     strands.push_back(std::make_unique<Strand>(strand, count, self, settings.seed));
   }

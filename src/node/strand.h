@@ -36,6 +36,9 @@ struct Strand {
   static constexpr int strands_max = 63;  // and the common one
   static int of_number(std::uint64_t number) { return static_cast<int>(number % numbers_apart); }
 
+  // How many there are in a node of so many loops. The common one is the last.
+  static constexpr int count(int loops) { return loops == 1 ? 1 : loops + 1; }
+
   // One of so many.
   Strand(int strand, int strands, const NodeIdentity& self, std::uint64_t seed)
       : index(strand),

@@ -23,6 +23,7 @@
 
 #include "host/host.h"
 #include "host/steady_clock.h"
+#include "node/strand.h"
 #include "runtime/flusher.h"
 #include "runtime/loop.h"
 #include "runtime/named_thread.h"
@@ -161,8 +162,7 @@ class Environment final : public AsioEnvironment {
     }
     if (!given_) calls_ = std::make_shared<Loop>("dyn-call");
     // The common desk, if it is not the only one, has its turns on the first loop.
-    const int desks = loops == 1 ? 1 : loops + 1;
-    for (int desk = 0; desk < desks; ++desk) {
+    for (int desk = 0; desk < core::Strand::count(loops); ++desk) {
       Loop* const loop = loops_.empty() ? nullptr : loop_of(desk).get();
       desks_.push_back({
           .turns = given_ ? given_ : loop->executor(),
