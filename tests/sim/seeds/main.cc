@@ -12,7 +12,6 @@
 
 #include "campaign.h"
 #include "mutants.h"
-#include "past_seeds.h"
 #include "seed_options.h"
 #include "seed_run.h"
 #include "shrink.h"
@@ -24,7 +23,6 @@ constexpr std::string_view usage =
     "  --seeds N        how many (300)\n"
     "  --from S         the first one (1)\n"
     "  --seed N         this one alone\n"
-    "  --past           those that have found something before, each as it was then\n"
     "  --trace          with --seed: what happens in it\n"
     "  --processes N    at once (2)\n"
     "  --twice N        every N-th runs twice and has to give the same (50; 0: none)\n"
@@ -64,7 +62,6 @@ struct Arguments {
   seeds::Campaign campaign{};
   bool one = false;
   bool trace = false;
-  bool past = false;
   bool mutants = false;
   std::string mutant{};
 };
@@ -114,8 +111,6 @@ std::optional<Arguments> read(int count, char** values) {
     const std::string_view name = values[i];
     if (name == "--trace") {
       arguments.trace = true;
-    } else if (name == "--past") {
-      arguments.past = true;
     } else if (name == "--mutants") {
       arguments.mutants = true;
     } else if (name == "--go-on") {
@@ -139,17 +134,6 @@ int replay(const seeds::Campaign& campaign, bool trace) {
   return result.failure ? 1 : 0;
 }
 
-int replay_past() {
-  int failed = 0;
-  for (const seeds::PastSeed& past : seeds::past_seeds) {
-    const seeds::SeedResult result =
-        seeds::run_seed(seeds::derive_options(past.seed, {.minutes = past.minutes}));
-    fmt::print("seed {} ({}): {}\n", past.seed, past.found, seeds::summary_of(result));
-    failed += result.failure ? 1 : 0;
-  }
-  return failed == 0 ? 0 : 1;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -165,7 +149,6 @@ int main(int argc, char** argv) {
   if (arguments->mutants) {
     return seeds::find_mutants(arguments->campaign, arguments->mutant) ? 0 : 1;
   }
-  if (arguments->past) return replay_past();
   if (arguments->one) return replay(arguments->campaign, arguments->trace);
   return seeds::run_campaign(arguments->campaign) ? 0 : 1;
 }
