@@ -140,6 +140,20 @@ void ExchangeRounds::watch_peers(TimePoint now) {
   }
 }
 
+// Nobody answers what was put to a process that is gone, and a node is often back before the
+// detector misses it: with every deploy. So it is asked again from the start.
+void ExchangeRounds::look_at_exchange(Round& round, TimePoint now) {
+  const std::string& peer = round.legs[round.leg - 1].peer;
+  if (std::string why = state_.unreachable_reason(peer, now); !why.empty()) {
+    fail_leg(round, fmt::format("{} is unreachable: {}", peer, why));
+  } else if (round.operation != 0 && round.life != 0 && round.life != state_.life_of(peer)) {
+    end_leg(round);
+    --round.leg;
+  } else if (round.operation != 0 && round.due <= now) {
+    fail_leg(round, fmt::format("{} has not answered", peer));
+  }
+}
+
 void ExchangeRounds::tick(const Turn& turn) {
   const TimePoint now = turn.now.steady;
   if (state_.ring == nullptr || !state_.takes_writes().ok()) return;
@@ -149,14 +163,7 @@ void ExchangeRounds::tick(const Turn& turn) {
   for (auto at = rounds_.begin(); at != rounds_.end();) {
     const auto next = std::next(at);
     Round& round = at->second;
-    if (round.exchange) {
-      const std::string& peer = round.legs[round.leg - 1].peer;
-      if (std::string why = state_.unreachable_reason(peer, now); !why.empty()) {
-        fail_leg(round, fmt::format("{} is unreachable: {}", peer, why));
-      } else if (round.operation != 0 && round.due <= now) {
-        fail_leg(round, fmt::format("{} has not answered", peer));
-      }
-    }
+    if (round.exchange) look_at_exchange(round, now);
     if (round.operation == 0 && round.due <= now) go_on(turn, at);
     at = next;
   }
@@ -228,6 +235,11 @@ bool ExchangeRounds::begin_leg(const Turn& turn, Round& round) {
 
 void ExchangeRounds::fail_leg(Round& round, std::string trouble) {
   if (round.trouble.empty()) round.trouble = std::move(trouble);
+  end_leg(round);
+}
+
+void ExchangeRounds::end_leg(Round& round) {
+  if (round.exchange && round.exchange->received()) round.received = true;
   round.exchange.reset();
   round.operation = 0;
   round.due = {};
@@ -253,6 +265,7 @@ bool ExchangeRounds::ask(const Turn& turn, Round& round, std::uint64_t number) {
   if (!request) return false;
   round.operation = state_.next_number();
   round.due = turn.now.steady + answer_timeout;
+  round.life = state_.life_of(round.legs[round.leg - 1].peer);
   const auto* sets = std::get_if<SetsRequest>(&*request);
   round.page_bytes = sets == nullptr ? 0 : bytes_of(sets->sets);
   std::visit(
@@ -270,10 +283,7 @@ void ExchangeRounds::go_on(const Turn& turn, Rounds::iterator at) {
     if (round.exchange) {
       const bool asked = ask(turn, round, at->first);
       if (round.operation != 0) return;
-      if (!asked) {
-        round.received = round.received || round.exchange->received();
-        round.exchange.reset();
-      }
+      if (!asked) end_leg(round);
     } else if (round.leg < round.legs.size()) {
       begin_leg(turn, round);
     } else if (round.received && round.pass == 1 && round.trouble.empty()) {

@@ -104,6 +104,7 @@ class ExchangeRounds {
     std::string trouble{};  // the first
     std::optional<Exchange> exchange{};
     std::uint64_t operation = 0;  // of the question that is out; 0: none
+    std::uint64_t life = 0;       // of whom it was put to
     std::size_t page_bytes = 0;   // of sets in it
     TimePoint due{};              // of its answer; without one, when to go on
     std::set<std::uint64_t> unsynced{};
@@ -125,7 +126,11 @@ class ExchangeRounds {
   // The exchange that runs asks its next question; false if it has none.
   bool ask(const Turn& turn, Round& round, std::uint64_t number);
   bool begin_leg(const Turn& turn, Round& round);
+  // Ends the exchange that runs.
+  void end_leg(Round& round);
   void fail_leg(Round& round, std::string trouble);
+  // Ends it if there is nothing to be expected of the peer any more.
+  void look_at_exchange(Round& round, TimePoint now);
   void keep_writes(const std::vector<std::uint64_t>& writes, Round& round, std::uint64_t number);
   // Whether a round that has come to its end says that all owners are equal.
   static bool counts(const Round& round) { return round.trouble.empty(); }

@@ -102,6 +102,11 @@ Identity NodeState::identity_of(std::string_view name) const {
   return peer == nullptr ? Identity{} : peer->identity;
 }
 
+std::uint64_t NodeState::life_of(std::string_view name) const {
+  const PeerTable::Peer* peer = peers.find(name);
+  return peer == nullptr ? 0 : peer->boot_random;
+}
+
 bool NodeState::owns(std::string_view name, int n, std::uint32_t partition) const {
   if (partition >= static_cast<std::uint32_t>(ring->partitions()) || n > ring->depth()) {
     return false;

@@ -186,6 +186,8 @@ struct NodeState {
   std::optional<ReplicaReport::Role> role_for(std::string_view key, int n) const;
   // Who fills that place in the ring, this node included; zero if nobody has been heard of yet.
   Identity identity_of(std::string_view name) const;
+  // A number of the peer's process as it was last heard of, another after each start; 0: never was.
+  std::uint64_t life_of(std::string_view name) const;
   // Whether the member is one of the n owners of the partition, on either side. REQUIRES: ring.
   bool owns(std::string_view name, int n, std::uint32_t partition) const;
   // The same of a partition and an n that the ring has.

@@ -147,7 +147,7 @@ void PutRequests::ask(const Turn& turn, std::uint64_t number, Running& running, 
   // An owner elsewhere ends a little earlier, so that what it knows arrives in time.
   const TimePoint left = running.forwarding.deadline() - turn.now.steady;
   const bool here = state_.is_self(running.attempt_owner);
-  running.attempt_life = life_of(running.attempt_owner);
+  running.attempt_life = state_.life_of(running.attempt_owner);
   const TimePoint margin =
       here ? TimePoint{0} : std::min(left / 10, TimePoint(std::chrono::milliseconds(20)));
   PutForward forward{
@@ -175,11 +175,6 @@ void PutRequests::ask(const Turn& turn, std::uint64_t number, Running& running, 
     turn.strand.outbox.send(running.attempt_owner, std::move(forward));
     state_.detector.asked(running.attempt_owner, turn.now.steady);
   }
-}
-
-std::uint64_t PutRequests::life_of(const std::string& node) const {
-  const PeerTable::Peer* peer = state_.peers.find(node);
-  return peer == nullptr ? 0 : peer->boot_random;
 }
 
 // Under another number: the same answer may come twice, and taken for one to this draw, which may
@@ -222,7 +217,8 @@ void PutRequests::reply(const Turn& turn, const std::string& from, PutForwardRep
       // It was asked once more meanwhile, and that it may have taken.
       if (!running.later_numbers.empty()) return;
       // Who has started anew meanwhile may have taken it before, and not know it.
-      running.may_redraw = running.attempt_life == 0 || running.attempt_life == life_of(from);
+      running.may_redraw =
+          running.attempt_life == 0 || running.attempt_life == state_.life_of(from);
       if (running.may_redraw) draw(turn, running, reply.clock);
       // A clock that cannot be exceeded, or an owner that is always ahead: take part as it is.
       running.may_redraw = running.clock > reply.clock && ++running.redraws < redraws_max;

@@ -76,7 +76,6 @@ class PutRequests {
   void ask(const Turn& turn, std::uint64_t number, Running& running, bool first);
   // Under a number of its own.
   void ask_later(const Turn& turn, Operations::iterator at);
-  std::uint64_t life_of(const std::string& node) const;
   void ask_anew(const Turn& turn, Operations::iterator at);
   // The one that an attempt with this number belongs to.
   Operations::iterator find(std::uint64_t number);

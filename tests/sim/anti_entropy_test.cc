@@ -191,6 +191,23 @@ TEST_CASE("anti-entropy: a member that is away is named, also to a coroutine") {
   CHECK(absl::IsInvalidArgument(three.cluster->node(0).await_converged(0ms)));
 }
 
+// A deploy: the node is back before anybody has missed it, but what it was asked is gone. Moves and
+// await_converged() stood still for half a minute at each of those.
+TEST_CASE("anti-entropy: whoever was restarted quickly is asked again at once") {
+  SimCluster cluster({.nodes = 3, .network = {.latency_min = 30ms, .latency_mean = 30ms}});
+  const Store store = cluster.open(0, "carts").value();
+  cluster.run_for(1s);
+  REQUIRE(store.put("k", Context(), "x", {.w = 3}).ok());
+  absl::Status converged = absl::UnknownError("not yet");
+  cluster.node(0).async_await_converged(60s, [&](absl::Status given) { converged = given; });
+  cluster.run_for(10ms);  // the questions are under way
+  cluster.crash(1);
+  cluster.run_for(100ms);
+  cluster.restart(1);
+  CHECK(cluster.run_until([&] { return converged.ok(); }, 5s));
+  INFO(converged.ToString());
+}
+
 TEST_CASE("anti-entropy: bytes that flip under a node are healed from its peers, never shown") {
   Cluster three(3);
   for (int i = 0; i < 20; ++i) {
