@@ -34,6 +34,7 @@ bool AntiEntropy::take(const Turn& turn, const std::string& from, const Message&
   } else {
     return false;
   }
+  rebuild_.look();
   converge_.look(turn);
   return true;
 }
@@ -44,6 +45,7 @@ void AntiEntropy::synced(const Turn& turn, const std::vector<std::uint64_t>& wri
     service_.synced(write);
     rounds_.synced(turn, write);
   }
+  rebuild_.look();
   converge_.look(turn);
 }
 
@@ -60,8 +62,8 @@ void AntiEntropy::tick(const Turn& turn) {
   state_.trees.tick(turn, state_.background);
   former_copies_.tick(turn);
   rounds_.tick(turn);
-  converge_.tick(turn);
   rebuild_.tick(turn);
+  converge_.tick(turn);
   moves_.tick(turn);
   reaper_.tick(turn);
 }

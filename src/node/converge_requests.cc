@@ -37,6 +37,7 @@ ConvergeRequests::Task ConvergeRequests::make_task(const Turn& turn, TimePoint u
 }
 
 void ConvergeRequests::strike_off(Task& task) const {
+  if (task.left.empty()) return;  // of a node without a view, for one
   // What this node owns no more was complete where it went.
   const int n = std::min(state_.largest_n(), state_.ring->depth());
   std::erase_if(task.left, [&](const auto& one) {
@@ -45,8 +46,14 @@ void ConvergeRequests::strike_off(Task& task) const {
   });
 }
 
+// A node that is being rebuilt may not even know every store.
+std::uint64_t ConvergeRequests::left_of(const Task& task) const {
+  if (!state_.generation.rebuilding) return task.left.size();
+  return std::max({task.left.size(), state_.rebuilding.size(), std::size_t{1}});
+}
+
 bool ConvergeRequests::is_done(const Task& task) const {
-  return task.left.empty() && state_.hints.left_of(task.hints_until) == 0;
+  return left_of(task) == 0 && state_.hints.left_of(task.hints_until) == 0;
 }
 
 std::string ConvergeRequests::trouble_of(const Task& task) const {
@@ -54,6 +61,7 @@ std::string ConvergeRequests::trouble_of(const Task& task) const {
     const std::string_view trouble = rounds_.trouble(partition);
     if (!trouble.empty()) return fmt::format("partition {}: {}", partition, trouble);
   }
+  if (state_.generation.rebuilding) return "its disk was lost, and is being rebuilt";
   return {};
 }
 
@@ -112,7 +120,7 @@ void ConvergeRequests::take(const Turn& turn, const std::string& from,
   }
   strike_off(at->second);
   state_.outbox.send(from, ConvergeReply{.operation = request.operation,
-                                         .left = at->second.left.size(),
+                                         .left = left_of(at->second),
                                          .hints = state_.hints.left_of(at->second.hints_until),
                                          .reason = trouble_of(at->second)});
 }
@@ -132,7 +140,8 @@ void ConvergeRequests::take(const Turn& turn, const std::string& from, const Con
 }
 
 void ConvergeRequests::look(const Turn& turn) {
-  const std::uint64_t ended = rounds_.rounds_ended() + state_.hints.erased() + 1;
+  const std::uint64_t ended = rounds_.rounds_ended() + state_.hints.erased() +
+                              (state_.generation.rebuilding ? 1 : 2);
   if ((waiting_.empty() && tasks_.empty()) || seen_ended_ == ended) return;
   seen_ended_ = ended;
   for (auto& [operation, task] : tasks_) {
@@ -172,7 +181,7 @@ absl::Status ConvergeRequests::late(const Turn& turn, const Waiting& waiting) co
                                   trouble.empty() ? "" : fmt::format(" ({})", trouble)));
   };
   if (waiting.begun && !is_done(waiting.own)) {
-    add(state_.self.name, waiting.own.left.size(), state_.hints.left_of(waiting.own.hints_until),
+    add(state_.self.name, left_of(waiting.own), state_.hints.left_of(waiting.own.hints_until),
         trouble_of(waiting.own));
   }
   for (const auto& [name, asked] : waiting.members) {

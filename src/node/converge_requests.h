@@ -60,6 +60,7 @@ class ConvergeRequests {
 
   Task make_task(const Turn& turn, TimePoint until);
   void strike_off(Task& task) const;
+  std::uint64_t left_of(const Task& task) const;  // partitions
   bool is_done(const Task& task) const;
   std::string trouble_of(const Task& task) const;
   void begin(const Turn& turn, Waiting& waiting);
@@ -70,7 +71,7 @@ class ConvergeRequests {
   ExchangeRounds& rounds_;
   std::map<std::uint64_t, Waiting> waiting_;  // of this node's application
   std::map<Operation, Task> tasks_;           // of peers
-  std::uint64_t seen_ended_ = 0;              // rounds and hints
+  std::uint64_t seen_ended_ = 0;              // rounds, hints and the rebuilding of this node
 };
 
 }  // namespace dynamo::core

@@ -62,25 +62,32 @@ void Rebuild::forget() {
   });
 }
 
+void Rebuild::look() {
+  if (!state_.generation.rebuilding || seen_ended_ == rounds_.rounds_ended()) return;
+  seen_ended_ = rounds_.rounds_ended();
+  const auto back = std::erase_if(state_.rebuilding, [&](int partition) {
+    const auto begun = rounds_begun_.find(partition);
+    return begun != rounds_begun_.end() && rounds_.completed(partition) > begun->second;
+  });
+  if (back > 0 && state_.rebuilding.empty()) due_ = {};
+}
+
 void Rebuild::tick(const Turn& turn) {
   if (!state_.generation.rebuilding || state_.ring == nullptr) return;
   if (!begun_) begin();
   add_partitions();
   forget();
+  look();
   if (due_ > turn.now.steady) return;
   due_ = turn.now.steady + again;
   for (const std::string& name : asked_) {
     state_.outbox.send(name, StoresRequest{.operation = state_.next_number()});
   }
   constexpr TimePoint hurry = std::chrono::seconds(10);
-  for (auto at = state_.rebuilding.begin(); at != state_.rebuilding.end();) {
-    const int partition = *at++;
+  for (const int partition : state_.rebuilding) {
     if (!introduced(partition)) continue;
-    const auto begun = rounds_begun_.find(partition);
-    if (begun == rounds_begun_.end()) {
+    if (!rounds_begun_.contains(partition)) {
       rounds_begun_[partition] = rounds_.hurry(partition, turn.now.steady, turn.now.steady + hurry);
-    } else if (rounds_.completed(partition) > begun->second) {
-      state_.rebuilding.erase(partition);
     } else if (rounds_.idle(partition)) {
       rounds_.hurry(partition, turn.now.steady, turn.now.steady + hurry);
     }

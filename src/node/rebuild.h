@@ -26,7 +26,8 @@ class Rebuild {
   // The stores that a member knows; those that were news are to be stored.
   void take(const Turn& turn, const std::string& from, const StoresRequest& request);
   void take(const Turn& turn, const std::string& from, const StoresReply& reply);
-  // Looks at what the rounds have done.
+  // Looks at what the rounds have done; to be called when some may have ended.
+  void look();
   void tick(const Turn& turn);
   TimePoint next_tick() const;
 
@@ -43,6 +44,7 @@ class Rebuild {
   int depth_ = 0;                              // of the ring that state.rebuilding comes from
   std::set<std::string, std::less<>> asked_;   // who has not said which stores there are
   std::map<int, std::uint64_t> rounds_begun_;  // the number that a partition's has to exceed
+  std::uint64_t seen_ended_ = 0;               // rounds
   TimePoint due_{};
 };
 

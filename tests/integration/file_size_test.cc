@@ -21,6 +21,11 @@ using dynamo::Context;
 using dynamo::Node;
 
 constexpr std::size_t live_bytes = std::size_t{12} << 20;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int rounds = 2;
+#else
+constexpr int rounds = 6;
+#endif
 
 std::uintmax_t bytes_of_files(const fs::path& directory) {
   std::uintmax_t bytes = 0;
@@ -40,7 +45,7 @@ TEST_CASE("the files of a buffered store that is all overwritten in each flush s
   const std::size_t count = live_bytes / size;
   std::mt19937_64 random(20071014);
   std::uintmax_t largest = 0;
-  for (int round = 0; round < 6; ++round) {
+  for (int round = 0; round < rounds; ++round) {
     auto node = Node::start({.name = "a",
                              .listen = "127.0.0.1:0",
                              .data_dir = temporary.path() / "node",

@@ -64,6 +64,48 @@ TEST_CASE("an owner that is being rebuilt does not say that there is nothing") {
   CHECK(cluster.run_until([&] { return store.get("k", {.r = 3}).ok(); }, 60s));
 }
 
+// It used to end while that node still refused reads, for up to half a second.
+TEST_CASE("await_converged waits for a node that is being rebuilt") {
+  const int asked = GENERATE(0, 2);
+  SimCluster cluster({.nodes = 3, .node = {.partitions = 16}});
+  const Store store = cluster.open(0, "carts", carts).value();
+  for (int i = 0; i < 20; ++i) REQUIRE(store.put(key(i), Context(), "book", {.w = 3}).ok());
+  cluster.wipe(2);
+  cluster.run_for(5s);
+  cluster.restart(2);
+  const absl::Status converged = cluster.node(asked).await_converged(60s);
+  INFO(converged.ToString());
+  REQUIRE(converged.ok());
+  for (int i = 0; i < 20; ++i) CHECK(store.get(key(i), {.r = 3})->object() == "book");
+}
+
+// It ended the process when the deadline of await_converged() came.
+TEST_CASE("a node that has no view says so to every call") {
+  SimCluster cluster({.nodes = 3});
+  cluster.wipe(2);
+  cluster.partition({{0, 1}, {2}});
+  cluster.restart(2);
+  dynamo::Node& node = cluster.node(2);
+  const auto says_so = [](const absl::Status& status) {
+    INFO(status.ToString());
+    CHECK((absl::IsDeadlineExceeded(status) || absl::IsFailedPrecondition(status)));
+    CHECK_THAT(status.ToString(), test::ContainsSubstring("no view of the cluster yet"));
+  };
+  const Store store = cluster.open(2, "carts", carts).value();
+  says_so(store.get("k").status());
+  says_so(store.put("k", Context(), "x").status());
+  const std::vector<std::string_view> keys{"k"};
+  says_so(store.get_many(keys).front().status());
+  CHECK(store.preference_list("k").empty());
+  CHECK(node.ring().partitions == 0);
+  CHECK(node.status().view == 0);
+  CHECK(node.can_stop());  // nobody counts on it
+  says_so(node.await_converged(10s));
+  CHECK(node.remove("a").message() == "this node is in no cluster yet");
+  says_so(node.leave(2s));
+  CHECK(node.drain(2s).ok());
+}
+
 TEST_CASE("a wiped node may be wiped again") {
   SimCluster cluster({.nodes = 3, .node = {.partitions = 16}});
   const Store store = cluster.open(0, "carts", carts).value();
