@@ -119,7 +119,7 @@ Cluster::Cluster(const std::string& program, const std::filesystem::path& direct
                  asio::io_context* io, const Options& options)
     : program_(program), directory_(directory), io_(io) {
   members_ = loopback_members();
-  if (options.idle > 0) members_.push_back(fmt::format("+{}", options.idle));
+  if (options.idle) members_.push_back(fmt::format("+{}", *options.idle));
   if (options.loops > 1) members_.push_back(fmt::format("*{}", options.loops));
   if (options.gossip) members_.emplace_back(gossip);
   std::filesystem::remove_all(directory);

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,9 @@ struct Commits {
 class Cluster {
  public:
   struct Options {
-    int idle = 0;         // so many more members, that nobody runs and that own next to nothing
+    // As many partitions as there may be, and so many more members, whom nobody runs and who own
+    // next to nothing; none: few partitions.
+    std::optional<int> idle{};
     bool gossip = false;  // others can join; else the list of members is fixed
     int loops = 1;        // of the nodes in processes of their own
   };

@@ -13,8 +13,8 @@ namespace bench {
 
 namespace {
 
-// A cluster with many members in its view beside one with its three. The load is on the three in
-// both: of the many nobody runs the others.
+// A cluster with many members in its view beside one with its three, and with as many partitions.
+// The load is on the three in both: of the many nobody runs the others.
 class ManyMembers final : public Suite {
  public:
   explicit ManyMembers(const Setting& setting)

@@ -115,6 +115,14 @@ void RecordTrees::written(const ObjectKey& key, std::uint64_t write, const Hash1
   pending.digest = now;
   ++pending.writes;
   shard.by_write[write] = key;
+  ++writes_of(shard, key);
+}
+
+std::uint32_t& RecordTrees::writes_of(Shard& shard, const ObjectKey& key) {
+  if (shard.writes_of.empty()) {
+    shard.writes_of.resize((std::size_t{1} << bits_) / shards_.size() + 1);
+  }
+  return shard.writes_of[place_of(key).partition / shards_.size()];
 }
 
 void RecordTrees::note_deletes(const ObjectKey& key, bool only) {
@@ -157,7 +165,10 @@ std::vector<std::uint64_t> RecordTrees::pending(std::uint64_t store,
                                                 std::uint32_t partition) const {
   std::vector<std::uint64_t> writes;
   const Place place{store, partition};
-  shard_of(place).by_write.for_each([&](std::uint64_t write, const ObjectKey& key) {
+  const Shard& shard = shard_of(place);
+  // Of most partitions there are none, and of all together very many.
+  if (shard.writes_of.empty() || shard.writes_of[partition / shards_.size()] == 0) return writes;
+  shard.by_write.for_each([&](std::uint64_t write, const ObjectKey& key) {
     if (place_of(key) == place) writes.push_back(write);
   });
   std::ranges::sort(writes);
@@ -176,6 +187,7 @@ void RecordTrees::settled_in(int index, std::span<const std::uint64_t> writes) {
     const ObjectKey* const key = shard.by_write.find(write);
     if (key == nullptr) continue;
     if (--shard.pending.find(*key)->writes == 0) shard.pending.erase(*key);
+    --writes_of(shard, *key);
     shard.by_write.erase(write);
   }
 }

@@ -139,11 +139,13 @@ class RecordTrees {
     // Records on their way to the disk: all that were written since the last flush.
     FlatTable<ObjectKey, Pending, HashOfKey> pending{};
     FlatTable<std::uint64_t, ObjectKey, HashOfWrite> by_write{};  // the same
+    std::vector<std::uint32_t> writes_of{};  // how many of these each of its partitions has
     std::set<ObjectKey> deletes{};
   };
 
   Place place_of(const ObjectKey& key) const;
   std::size_t shard_index(std::uint32_t partition) const { return partition % shards_.size(); }
+  std::uint32_t& writes_of(Shard& shard, const ObjectKey& key);
   Shard& shard_of(const Place& place) { return shards_[shard_index(place.partition)]; }
   const Shard& shard_of(const Place& place) const { return shards_[shard_index(place.partition)]; }
   Shard& shard_of(const ObjectKey& key) { return shard_of(place_of(key)); }
