@@ -154,6 +154,7 @@ class Overload final : public Suite {
   bool in_order() const override { return true; }
 
  private:
+  double duration() const { return setting_.scale.seconds * 100; }
   static Sample summary(std::vector<float> times, double seconds) {
     return {.p50_us = percentile(times, 0.5),
             .p99_us = percentile(times, 0.99),
@@ -161,14 +162,15 @@ class Overload final : public Suite {
             .per_second = static_cast<double>(times.size()) / seconds};
   }
 
-  // What the node can carry: a closed loop of 64. Its latencies are the normal ones.
+  // What the node can carry: a closed loop of 64. Its latencies are the normal ones, of as long a
+  // time as the overload: in the first seconds no log is full yet.
   Sample normal_load() {
     asio::io_context io{1};
     Keys keys(names_.size(), 2);
     std::uint64_t number = 0;
     const dynamo::Store store = store_;
     normal_ =
-        run_load(io, {.in_flight = 64, .seconds = setting_.scale.seconds * 5}, keys,
+        run_load(io, {.in_flight = 64, .seconds = duration()}, keys,
                  cluster_.others(), [&](std::uint64_t, std::function<void()> done) {
                    store.async_put(fmt::format("normal:{}", number++), {}, std::string(100, 'x'),
                                    asio::bind_executor(io, [done = std::move(done)](auto put) {
@@ -180,7 +182,7 @@ class Overload final : public Suite {
   }
 
   Sample overload() {
-    const double seconds = 1 + setting_.scale.seconds * 100;
+    const double seconds = 1 + duration();
     OpenLoop::Result result = load_.run(10 * normal_.per_second, seconds);
     ended_ = Clock::now();
     refused_ = summary(std::move(result.refused_us), seconds);
