@@ -140,8 +140,8 @@ void ConvergeRequests::take(const Turn& turn, const std::string& from, const Con
 }
 
 void ConvergeRequests::look(const Turn& turn) {
-  const std::uint64_t ended = rounds_.rounds_ended() + state_.hints.erased() +
-                              (state_.generation.rebuilding ? 1 : 2);
+  const std::uint64_t ended =
+      rounds_.rounds_ended() + state_.hints.erased() + (state_.generation.rebuilding ? 1 : 2);
   if ((waiting_.empty() && tasks_.empty()) || seen_ended_ == ended) return;
   seen_ended_ = ended;
   for (auto& [operation, task] : tasks_) {

@@ -38,28 +38,44 @@ void Handoff::tick(const Turn& turn) {
     next_tick_ = state_.background.next(Background::Work::hints);
     return;
   }
+  Scan done;
+  for (auto& [name, receiver] : receivers_) {
+    if (std::exchange(receiver.goes_on, false)) {
+      scan(turn, receiver.cursor, ahead_max, &name, done);
+    }
+  }
+  if (next_scan_ <= turn.now.steady) {
+    scan(turn, cursor_, looked_at_max, nullptr, done);
+    // Answers drive what follows; this is for those that nobody answers, or who come back.
+    next_scan_ = turn.now.steady + (done.sent > 0 ? idle_period / 10 : idle_period);
+  }
+  next_tick_ = next_scan_;
+  if (done.sent > 0) {
+    state_.background.done(Background::Work::hints, turn.now.steady, rest, done.bytes);
+  }
+}
+
+void Handoff::scan(const Turn& turn, std::string& cursor, std::size_t looked_at,
+                   const std::string* only, Scan& scan) {
   const HintLog::Hints& hints = state_.hints.hints();
-  std::size_t looked_at = 0;
-  std::size_t sent = 0;
-  std::size_t bytes = 0;
-  for (auto at = hints.lower_bound(cursor_); !hints.empty() && looked_at < looked_at_max;) {
+  looked_at = std::min(looked_at, hints.size());
+  for (auto at = hints.lower_bound(cursor); !hints.empty() && looked_at > 0; --looked_at) {
     if (at == hints.end()) at = hints.begin();
-    if (looked_at++ == hints.size()) break;
     const std::string key = at->first;
+    const std::size_t bytes = at->second.bytes;
     const std::vector<std::string> receivers = receivers_of(key, at->second);
     if (receivers.empty() && mutated(Mutant::hint_goes_with_owner)) strike(turn, key);
     for (const std::string& to : receivers) {
+      if (only != nullptr && to != *only) continue;
       if (!may_send(to, turn.now.steady) || sending_.contains({key, to})) continue;
       if (!send(turn, key, to)) break;
-      ++sent;
-      bytes += at->second.bytes;
+      ++scan.sent;
+      scan.bytes += bytes;
     }
     at = hints.upper_bound(key);
-    cursor_ = at == hints.end() ? std::string() : at->first;
+    cursor = at == hints.end() ? std::string() : at->first;
+    if (only != nullptr && !may_send(*only, turn.now.steady)) return;
   }
-  // Answers drive what follows; this is for those that nobody answers, or who come back.
-  next_tick_ = turn.now.steady + (sent > 0 ? idle_period / 10 : idle_period);
-  if (sent > 0) state_.background.done(Background::Work::hints, turn.now.steady, rest, bytes);
 }
 
 TimePoint Handoff::next_tick() const {
@@ -165,7 +181,10 @@ bool Handoff::reply(const Turn& turn, const std::string& from, const WriteReply&
   receiver.backoff = {};
   if (counts) confirmed(turn, sent);
   // Half a window is free: on with it.
-  if (receiver.in_flight <= window / 2) next_tick_ = turn.now.steady;
+  if (receiver.in_flight <= window / 2) {
+    receiver.goes_on = true;
+    next_tick_ = turn.now.steady;
+  }
   return true;
 }
 

@@ -27,7 +27,8 @@ namespace dynamo::core {
 class Handoff {
  public:
   static constexpr std::size_t window = 32;           // per receiver
-  static constexpr std::size_t looked_at_max = 1024;  // per tick
+  static constexpr std::size_t looked_at_max = 1024;  // per tick, of all hints
+  static constexpr std::size_t ahead_max = 128;       // for the next ones of one receiver
   static constexpr TimePoint idle_period = std::chrono::milliseconds(500);
   static constexpr TimePoint rest = std::chrono::milliseconds(1);  // after what one tick has sent
   static constexpr TimePoint patience = std::chrono::seconds(5);
@@ -63,6 +64,12 @@ class Handoff {
     std::size_t in_flight = 0;
     TimePoint not_before{};
     TimePoint backoff{};
+    std::string cursor{};  // behind the last hint that it was sent
+    bool goes_on = false;  // from there, at once
+  };
+  struct Scan {
+    std::size_t sent = 0;
+    std::size_t bytes = 0;
   };
 
   std::vector<std::string> receivers_of(const std::string& key, const HintLog::Hint& hint) const;
@@ -71,6 +78,10 @@ class Handoff {
   bool has_its_due(const Identity& identity, const HintLog::Hint& hint,
                    const std::vector<std::string>& owners) const;
   bool may_send(const std::string& to, TimePoint now);
+  // Sends what may be sent of the next `looked_at` hints behind the cursor: to whom they are owed,
+  // or to one of these alone, until its window is full.
+  void scan(const Turn& turn, std::string& cursor, std::size_t looked_at, const std::string* only,
+            Scan& scan);
   // Returns whether the hint is still there.
   bool send(const Turn& turn, const std::string& key, const std::string& to);
   void confirmed(const Turn& turn, const Sent& sent);
@@ -86,7 +97,8 @@ class Handoff {
   InFlight in_flight_;
   std::set<std::pair<std::string, std::string>> sending_;  // key and receiver of these
   std::map<std::string, Receiver> receivers_;
-  std::string cursor_;                   // the next hint to look at
+  std::string cursor_;                   // the next hint to look at, of all
+  TimePoint next_scan_{};                // of all
   std::vector<std::string> handed_off_;  // before this node was started; to be erased
   TimePoint next_tick_{};
 };
