@@ -347,7 +347,7 @@ void run(const Options& options) {
     fmt::print("{:20} open {:8.3f} s, trees in memory {:5.1f} MiB, files {:.0f} MiB\n",
                variant->name(), open, variant->memory_mib(), variant->file_mib());
   }
-  for (const std::size_t at : {2, 3}) {
+  for (const std::size_t at : {std::size_t{2}, std::size_t{3}}) {
     if (variants[at]->roots() == variants[1]->roots()) continue;
     fmt::print(stderr, "{}: other trees than in memory\n", variants[at]->name());
     std::exit(1);
