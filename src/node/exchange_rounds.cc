@@ -141,12 +141,16 @@ void ExchangeRounds::watch_peers(TimePoint now) {
 }
 
 // Nobody answers what was put to a process that is gone, and a node is often back before the
-// detector misses it: with every deploy. So it is asked again from the start.
+// detector misses it: with every deploy. So it is asked again from the start. With another disk it
+// has lost what earlier legs of the round have found there.
 void ExchangeRounds::look_at_exchange(Round& round, TimePoint now) {
   const std::string& peer = round.legs[round.leg - 1].peer;
   if (std::string why = state_.unreachable_reason(peer, now); !why.empty()) {
     fail_leg(round, fmt::format("{} is unreachable: {}", peer, why));
   } else if (round.operation != 0 && round.life != 0 && round.life != state_.life_of(peer)) {
+    if (round.identity != state_.identity_of(peer)) {
+      return fail_leg(round, fmt::format("{} has another disk", peer));
+    }
     end_leg(round);
     --round.leg;
   } else if (round.operation != 0 && round.due <= now) {
@@ -265,6 +269,7 @@ bool ExchangeRounds::ask(const Turn& turn, Round& round, std::uint64_t number) {
   if (!request) return false;
   round.operation = state_.next_number();
   round.due = turn.now.steady + answer_timeout;
+  round.identity = state_.identity_of(round.legs[round.leg - 1].peer);
   round.life = state_.life_of(round.legs[round.leg - 1].peer);
   const auto* sets = std::get_if<SetsRequest>(&*request);
   round.page_bytes = sets == nullptr ? 0 : bytes_of(sets->sets);

@@ -104,7 +104,8 @@ class ExchangeRounds {
     std::string trouble{};  // the first
     std::optional<Exchange> exchange{};
     std::uint64_t operation = 0;  // of the question that is out; 0: none
-    std::uint64_t life = 0;       // of whom it was put to
+    Identity identity{};          // of whom it was put to
+    std::uint64_t life = 0;       // the same
     std::size_t page_bytes = 0;   // of sets in it
     TimePoint due{};              // of its answer; without one, when to go on
     std::set<std::uint64_t> unsynced{};
