@@ -90,7 +90,7 @@ TEST_CASE("admission: in overload what is let in waits for milliseconds, and the
     }
   }();
   CHECK_THAT(std::string(refused.message()),
-             Catch::Matchers::Contains("overloaded") && Catch::Matchers::Contains("16384"));
+             test::ContainsSubstring("overloaded") && test::ContainsSubstring("16384"));
   // Half of what it can do.
   overload.run(1500ms, 25, 50);
   CHECK(overload.refused_lately == 0);
