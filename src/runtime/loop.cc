@@ -34,6 +34,7 @@ bool spin_and_wait(host::Waiter& waiter, TimePoint spin_until, TimePoint until) 
 struct Loop::State {
   asio::io_context context{1};      // one thread at a time
   std::mutex driving;               // held by whoever runs the context
+  std::atomic<bool> ending{false};  // stop() has been called
   std::atomic<bool> wanted{false};  // a caller is to drive, or does
   std::atomic<bool> aside{false};   // the thread leaves the context to callers; it alone says so
   std::atomic<int> callers{0};      // that wait
@@ -55,7 +56,12 @@ void Loop::State::run() {
       const std::lock_guard lock(driving);
       called = false;
       while (!wanted) {
-        if (context.run_one() == 0) return;
+        if (context.run_one() > 0) continue;
+        if (ending) return;
+        // Whoever gives the last work back stops the context, and may do so a little later: after
+        // resume() has brought new work and found it stopped already.
+        context.restart();
+        if (ending) return;
       }
     }
     step_aside();
@@ -92,12 +98,14 @@ void Loop::run() {
 }
 
 void Loop::resume() {
+  state_->ending = false;
   work_ = std::make_unique<WorkGuard>(state_->context.get_executor());
   if (state_->context.stopped()) state_->context.restart();
   run();
 }
 
 void Loop::stop() {
+  state_->ending = true;
   work_.reset();
   if (!thread_.joinable()) return;
   if (runs_here()) {
