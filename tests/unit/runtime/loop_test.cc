@@ -126,7 +126,7 @@ TEST_CASE("loop: a call ends at its time, and when the loop stops under it") {
 // Who had asked a node while it stopped was never answered, once in some ten thousand stops: the
 // last work given back stopped the context of its handlers just when it had been resumed.
 TEST_CASE("loop: work that is given back while it is resumed does not end it") {
-  for (int round = 0; round < 2000; ++round) {
+  for (int round = 0; round < 1000; ++round) {
     Loop loop("resumed");
     asio::any_io_executor work =
         asio::prefer(loop.executor(), asio::execution::outstanding_work.tracked);
