@@ -57,10 +57,9 @@ void Loop::State::run() {
       called = false;
       while (!wanted) {
         if (context.run_one() > 0) continue;
-        if (ending) return;
-        // Whoever gives the last work back stops the context, and may do so a little later: after
-        // resume() has brought new work and found it stopped already.
-        context.restart();
+        // Stopped by stop(), or by whoever gave the last work back, which may be late: after
+        // resume() has brought new work.
+        if (!ending) context.restart();
         if (ending) return;
       }
     }
@@ -100,7 +99,6 @@ void Loop::run() {
 void Loop::resume() {
   state_->ending = false;
   work_ = std::make_unique<WorkGuard>(state_->context.get_executor());
-  if (state_->context.stopped()) state_->context.restart();
   run();
 }
 
