@@ -145,15 +145,17 @@ void ExchangeRounds::watch_peers(TimePoint now) {
 // has lost what earlier legs of the round have found there.
 void ExchangeRounds::look_at_exchange(Round& round, TimePoint now) {
   const std::string& peer = round.legs[round.leg - 1].peer;
+  const bool restarted = round.life != 0 && round.life != state_.life_of(peer);
   if (std::string why = state_.unreachable_reason(peer, now); !why.empty()) {
     fail_leg(round, fmt::format("{} is unreachable: {}", peer, why));
-  } else if (round.operation != 0 && round.life != 0 && round.life != state_.life_of(peer)) {
-    if (round.identity != state_.identity_of(peer)) {
-      return fail_leg(round, fmt::format("{} has another disk", peer));
-    }
+  } else if (round.operation == 0) {
+    return;
+  } else if (restarted && round.identity != state_.identity_of(peer)) {
+    fail_leg(round, fmt::format("{} has another disk", peer));
+  } else if (restarted) {
     end_leg(round);
     --round.leg;
-  } else if (round.operation != 0 && round.due <= now) {
+  } else if (round.due <= now) {
     fail_leg(round, fmt::format("{} has not answered", peer));
   }
 }

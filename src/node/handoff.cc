@@ -40,12 +40,10 @@ void Handoff::tick(const Turn& turn) {
   }
   Scan done;
   for (auto& [name, receiver] : receivers_) {
-    if (std::exchange(receiver.goes_on, false)) {
-      scan(turn, receiver.cursor, ahead_max, &name, done);
-    }
+    if (std::exchange(receiver.goes_on, false)) scan(turn, receiver.cursor, &name, done);
   }
   if (next_scan_ <= turn.now.steady) {
-    scan(turn, cursor_, looked_at_max, nullptr, done);
+    scan(turn, cursor_, nullptr, done);
     // Answers drive what follows; this is for those that nobody answers, or who come back.
     next_scan_ = turn.now.steady + (done.sent > 0 ? idle_period / 10 : idle_period);
   }
@@ -55,11 +53,10 @@ void Handoff::tick(const Turn& turn) {
   }
 }
 
-void Handoff::scan(const Turn& turn, std::string& cursor, std::size_t looked_at,
-                   const std::string* only, Scan& scan) {
+void Handoff::scan(const Turn& turn, std::string& cursor, const std::string* only, Scan& done) {
   const HintLog::Hints& hints = state_.hints.hints();
-  looked_at = std::min(looked_at, hints.size());
-  for (auto at = hints.lower_bound(cursor); !hints.empty() && looked_at > 0; --looked_at) {
+  std::size_t left = std::min(only == nullptr ? looked_at_max : ahead_max, hints.size());
+  for (auto at = hints.lower_bound(cursor); !hints.empty() && left > 0; --left) {
     if (at == hints.end()) at = hints.begin();
     const std::string key = at->first;
     const std::size_t bytes = at->second.bytes;
@@ -69,8 +66,8 @@ void Handoff::scan(const Turn& turn, std::string& cursor, std::size_t looked_at,
       if (only != nullptr && to != *only) continue;
       if (!may_send(to, turn.now.steady) || sending_.contains({key, to})) continue;
       if (!send(turn, key, to)) break;
-      ++scan.sent;
-      scan.bytes += bytes;
+      ++done.sent;
+      done.bytes += bytes;
     }
     at = hints.upper_bound(key);
     cursor = at == hints.end() ? std::string() : at->first;

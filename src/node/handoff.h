@@ -78,10 +78,9 @@ class Handoff {
   bool has_its_due(const Identity& identity, const HintLog::Hint& hint,
                    const std::vector<std::string>& owners) const;
   bool may_send(const std::string& to, TimePoint now);
-  // Sends what may be sent of the next `looked_at` hints behind the cursor: to whom they are owed,
-  // or to one of these alone, until its window is full.
-  void scan(const Turn& turn, std::string& cursor, std::size_t looked_at, const std::string* only,
-            Scan& scan);
+  // Sends what may be sent of the next hints behind the cursor: to whom they are owed, or to one of
+  // these alone, until its window is full.
+  void scan(const Turn& turn, std::string& cursor, const std::string* only, Scan& done);
   // Returns whether the hint is still there.
   bool send(const Turn& turn, const std::string& key, const std::string& to);
   void confirmed(const Turn& turn, const Sent& sent);

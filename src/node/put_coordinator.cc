@@ -27,9 +27,9 @@ PutForwardReply not_taken(std::string reason) {
 void PutCoordinator::start(const Turn& turn, const std::string& from, PutForward forward) {
   // Of a put that comes twice the second could no longer be told from a new one, once another has
   // overwritten the first: it would be one more sibling, or told that its clock is behind.
-  const PeerTable::Peer* peer = state_.peers.find(from);
-  const bool twice = !mutated(Mutant::forward_taken_twice) && peer != nullptr &&
-                     !forwards_.first_time(from, peer->boot_random, forward.operation);
+  const std::uint64_t life = state_.life_of(from);
+  const bool twice = !mutated(Mutant::forward_taken_twice) && life != 0 &&
+                     !forwards_.first_time(from, life, forward.operation);
   if (twice || under_way(from, forward)) return;
   Record record;
   PutForwardReply applied;

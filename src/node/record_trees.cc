@@ -25,7 +25,10 @@ constexpr std::size_t deletes_max = 65536;
 
 RecordTrees::RecordTrees(int partitions, int shards)
     : bits_(std::countr_zero(static_cast<unsigned>(partitions))),
-      shards_(static_cast<std::size_t>(shards)) {}
+      shards_(static_cast<std::size_t>(shards)) {
+  const std::size_t each = index_in_shard(static_cast<std::uint32_t>(partitions)) + 1;
+  for (Shard& shard : shards_) shard.writes_of.resize(each);
+}
 
 void RecordTrees::begin(std::uint64_t seed, TimePoint now) {
   if (begun_) return;
@@ -115,14 +118,7 @@ void RecordTrees::written(const ObjectKey& key, std::uint64_t write, const Hash1
   pending.digest = now;
   ++pending.writes;
   shard.by_write[write] = key;
-  ++writes_of(shard, key);
-}
-
-std::uint32_t& RecordTrees::writes_of(Shard& shard, const ObjectKey& key) {
-  if (shard.writes_of.empty()) {
-    shard.writes_of.resize((std::size_t{1} << bits_) / shards_.size() + 1);
-  }
-  return shard.writes_of[place_of(key).partition / shards_.size()];
+  ++shard.writes_of[index_in_shard(place_of(key).partition)];
 }
 
 void RecordTrees::note_deletes(const ObjectKey& key, bool only) {
@@ -167,7 +163,7 @@ std::vector<std::uint64_t> RecordTrees::pending(std::uint64_t store,
   const Place place{store, partition};
   const Shard& shard = shard_of(place);
   // Of most partitions there are none, and of all together very many.
-  if (shard.writes_of.empty() || shard.writes_of[partition / shards_.size()] == 0) return writes;
+  if (shard.writes_of[index_in_shard(partition)] == 0) return writes;
   shard.by_write.for_each([&](std::uint64_t write, const ObjectKey& key) {
     if (place_of(key) == place) writes.push_back(write);
   });
@@ -187,7 +183,7 @@ void RecordTrees::settled_in(int index, std::span<const std::uint64_t> writes) {
     const ObjectKey* const key = shard.by_write.find(write);
     if (key == nullptr) continue;
     if (--shard.pending.find(*key)->writes == 0) shard.pending.erase(*key);
-    --writes_of(shard, *key);
+    --shard.writes_of[index_in_shard(place_of(*key).partition)];
     shard.by_write.erase(write);
   }
 }

@@ -145,7 +145,7 @@ class RecordTrees {
 
   Place place_of(const ObjectKey& key) const;
   std::size_t shard_index(std::uint32_t partition) const { return partition % shards_.size(); }
-  std::uint32_t& writes_of(Shard& shard, const ObjectKey& key);
+  std::size_t index_in_shard(std::uint32_t partition) const { return partition / shards_.size(); }
   Shard& shard_of(const Place& place) { return shards_[shard_index(place.partition)]; }
   const Shard& shard_of(const Place& place) const { return shards_[shard_index(place.partition)]; }
   Shard& shard_of(const ObjectKey& key) { return shard_of(place_of(key)); }
