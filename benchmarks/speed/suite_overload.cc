@@ -155,6 +155,7 @@ class Overload final : public Suite {
 
  private:
   double duration() const { return setting_.scale.seconds * 100; }
+
   static Sample summary(std::vector<float> times, double seconds) {
     return {.p50_us = percentile(times, 0.5),
             .p99_us = percentile(times, 0.99),
@@ -170,8 +171,8 @@ class Overload final : public Suite {
     std::uint64_t number = 0;
     const dynamo::Store store = store_;
     normal_ =
-        run_load(io, {.in_flight = 64, .seconds = duration()}, keys,
-                 cluster_.others(), [&](std::uint64_t, std::function<void()> done) {
+        run_load(io, {.in_flight = 64, .seconds = duration()}, keys, cluster_.others(),
+                 [&](std::uint64_t, std::function<void()> done) {
                    store.async_put(fmt::format("normal:{}", number++), {}, std::string(100, 'x'),
                                    asio::bind_executor(io, [done = std::move(done)](auto put) {
                                      if (!put.ok()) give_up(put.status().ToString());

@@ -24,15 +24,24 @@ const StoreOptions carts{.quorum = {.n = 3, .r = 2, .w = 2}, .timeout = 500ms};
 
 std::string key(int i) { return "k" + std::to_string(i); }
 
+void fill(const Store& store, int count) {
+  for (int i = 0; i < count; ++i) REQUIRE(store.put(key(i), Context(), "book", {.w = 3}).ok());
+}
+
+// Of node 2; by the time that it is back the others miss it.
+void replace_disk(SimCluster& cluster) {
+  cluster.wipe(2);
+  cluster.run_for(5s);
+  cluster.restart(2);
+}
+
 }  // namespace
 
 TEST_CASE("a wiped node gets back all that it owned") {
   SimCluster cluster({.nodes = 5, .node = {.partitions = 16}});
   const Store store = cluster.open(0, "carts", carts).value();
-  for (int i = 0; i < 200; ++i) REQUIRE(store.put(key(i), Context(), "book", {.w = 3}).ok());
-  cluster.wipe(2);
-  cluster.run_for(5s);
-  cluster.restart(2);
+  fill(store, 200);
+  replace_disk(cluster);
   CHECK(cluster.run_until([&] { return cluster.converged(); }, 2min));
   const auto rebuilt = [&] {
     const std::string record = cluster.disk_of(2).records.at(dynamo::core::generation_key());
@@ -47,9 +56,7 @@ TEST_CASE("an owner that is being rebuilt does not say that there is nothing") {
   SimCluster cluster({.nodes = 3, .node = {.partitions = 16}});
   const Store store = cluster.open(0, "carts", carts).value();
   REQUIRE(store.put("k", Context(), "book", {.w = 3}).ok());
-  cluster.wipe(2);
-  cluster.run_for(5s);
-  cluster.restart(2);
+  replace_disk(cluster);
   // It is let in by a majority. Then that one is away without which what it lost cannot be
   // complete.
   REQUIRE(cluster.run_until([&] { return cluster.node(2).status().view > 1; }, 20s));
@@ -69,10 +76,8 @@ TEST_CASE("await_converged waits for a node that is being rebuilt") {
   const int asked = GENERATE(0, 2);
   SimCluster cluster({.nodes = 3, .node = {.partitions = 16}});
   const Store store = cluster.open(0, "carts", carts).value();
-  for (int i = 0; i < 20; ++i) REQUIRE(store.put(key(i), Context(), "book", {.w = 3}).ok());
-  cluster.wipe(2);
-  cluster.run_for(5s);
-  cluster.restart(2);
+  fill(store, 20);
+  replace_disk(cluster);
   const absl::Status converged = cluster.node(asked).await_converged(60s);
   INFO(converged.ToString());
   REQUIRE(converged.ok());
@@ -109,11 +114,9 @@ TEST_CASE("a node that has no view says so to every call") {
 TEST_CASE("a wiped node may be wiped again") {
   SimCluster cluster({.nodes = 3, .node = {.partitions = 16}});
   const Store store = cluster.open(0, "carts", carts).value();
-  for (int i = 0; i < 50; ++i) REQUIRE(store.put(key(i), Context(), "book", {.w = 3}).ok());
+  fill(store, 50);
   for (int life = 0; life < 3; ++life) {
-    cluster.wipe(2);
-    cluster.run_for(5s);
-    cluster.restart(2);
+    replace_disk(cluster);
     CHECK(cluster.run_until([&] { return store.get("k0", {.r = 3}).ok(); }, 2min));
     CHECK(cluster.run_until([&] { return cluster.converged(); }, 2min));
   }
@@ -126,9 +129,7 @@ TEST_CASE("the disk that was lost and found again stays out") {
   const Store store = cluster.open(0, "carts", carts).value();
   REQUIRE(store.put("k", Context(), "book", {.w = 3}).ok());
   const auto lost = cluster.disk_of(2);
-  cluster.wipe(2);
-  cluster.run_for(5s);
-  cluster.restart(2);
+  replace_disk(cluster);
   CHECK(cluster.run_until([&] { return cluster.converged(); }, 2min));
   cluster.run_for(30s);
   cluster.restore_disk(2, lost);
@@ -144,7 +145,7 @@ TEST_CASE("the disk that was lost and found again stays out") {
 TEST_CASE("an older copy of a disk that is adopted as new is emptied and gets everything back") {
   SimCluster cluster({.nodes = 3, .node = {.partitions = 16, .adopt_as_new = true}});
   const Store store = cluster.open(0, "carts", carts).value();
-  for (int i = 0; i < 50; ++i) REQUIRE(store.put(key(i), Context(), "book", {.w = 3}).ok());
+  fill(store, 50);
   const auto copy = cluster.disk_of(2);
   cluster.crash(2);
   cluster.run_for(5s);
