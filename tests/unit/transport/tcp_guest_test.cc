@@ -152,6 +152,9 @@ TEST_CASE("receive may stop, and even destroy, the transport") {
   CHECK(test::eventually([&] { return threads() == before; }));
 }
 
+// Not with UBSan: its check of an object's type asks through a pipe whether memory can be read, and
+// a process without a descriptor has none, so that any virtual call may be reported as an error.
+#if !defined(__SANITIZE_ADDRESS__)
 TEST_CASE("a process out of descriptors accepts again when it has some") {
   test::Mailbox mailbox;
   TcpTransport a({.listen = any_port});
@@ -177,3 +180,4 @@ TEST_CASE("a process out of descriptors accepts again when it has some") {
   CHECK(accepted == 1);
   CHECK(test::eventually([&] { return a.counters().accepted == 2; }));
 }
+#endif
