@@ -11,7 +11,7 @@ namespace dynamo::core {
 void FailureDetector::set_peers(const std::vector<std::string>& peers, TimePoint now) {
   const auto lock = mutex_.lock();
   const std::set<std::string_view> names(peers.begin(), peers.end());
-  std::erase_if(peers_, [&](const auto& entry) { return !names.contains(entry.first); });
+  peers_.erase_if([&](const auto& entry) { return !names.contains(entry.first); });
   // Newcomers are asked at once if they are few, and else in turn.
   std::int64_t turn = 0;
   const auto count = static_cast<std::int64_t>(names.size());
@@ -20,8 +20,14 @@ void FailureDetector::set_peers(const std::vector<std::string>& peers, TimePoint
     const TimePoint first = now + spread * turn++ / count;
     peers_.try_emplace(name, Peer{.heard_at = now, .probe_at = first});
   }
-  next_ = peers_.empty() ? TimePoint::max() : now;
+  due_ = {};  // of some that are gone
+  for (auto& entry : peers_) schedule(entry, entry.second.probe_at);
   ++changes_;
+}
+
+void FailureDetector::schedule(NameMap<Peer>::Entry& entry, TimePoint at) {
+  entry.second.due_at = at;
+  due_.emplace(at, &entry);
 }
 
 TimePoint FailureDetector::idle_period() const {
@@ -39,19 +45,9 @@ TimePoint FailureDetector::pause_of_idle() const {
   return std::max(idle_probe, idle_probe * count / idle_probes_max);
 }
 
-FailureDetector::Peer* FailureDetector::find(std::string_view peer) {
-  const auto at = peers_.find(peer);
-  return at == peers_.end() ? nullptr : &at->second;
-}
-
-const FailureDetector::Peer* FailureDetector::find(std::string_view peer) const {
-  const auto at = peers_.find(peer);
-  return at == peers_.end() ? nullptr : &at->second;
-}
-
 void FailureDetector::heard(std::string_view name, TimePoint now) {
   const auto lock = mutex_.lock();
-  Peer* peer = find(name);
+  Peer* peer = peers_.find(name);
   if (peer == nullptr) return;
   peer->heard_at = now;
   peer->heard = true;
@@ -63,17 +59,18 @@ void FailureDetector::heard(std::string_view name, TimePoint now) {
 
 void FailureDetector::asked(std::string_view name, TimePoint now) {
   const auto lock = mutex_.lock();
-  Peer* peer = find(name);
-  if (peer == nullptr || peer->waiting) return;
-  peer->waiting = true;
-  peer->waiting_since = now;
-  peer->probe_at = std::min(peer->probe_at, now + probe);
-  next_ = std::min(next_, peer->probe_at);
+  auto* entry = peers_.find_entry(name);
+  if (entry == nullptr || entry->second.waiting) return;
+  Peer& peer = entry->second;
+  peer.waiting = true;
+  peer.waiting_since = now;
+  peer.probe_at = std::min(peer.probe_at, now + probe);
+  if (peer.probe_at < peer.due_at) schedule(*entry, peer.probe_at);
 }
 
 void FailureDetector::round_trip(std::string_view name, TimePoint took) {
   const auto lock = mutex_.lock();
-  if (Peer* peer = find(name)) note_round_trip(*peer, took);
+  if (Peer* peer = peers_.find(name)) note_round_trip(*peer, took);
 }
 
 void FailureDetector::note_round_trip(Peer& peer, TimePoint took) {
@@ -92,29 +89,42 @@ void FailureDetector::note_round_trip(Peer& peer, TimePoint took) {
 
 void FailureDetector::pinged(std::string_view name, TimePoint now) {
   const auto lock = mutex_.lock();
-  Peer* peer = find(name);
+  Peer* peer = peers_.find(name);
   if (peer != nullptr) peer->pinged_at = now;
 }
 
 void FailureDetector::ping_answered(std::string_view name, TimePoint sent, TimePoint now) {
   if (sent < TimePoint{} || sent > now) return;
   const auto lock = mutex_.lock();
-  Peer* peer = find(name);
+  Peer* peer = peers_.find(name);
   if (peer == nullptr) return;
   note_round_trip(*peer, now - sent);
   peer->answered_ping = std::max(peer->answered_ping, sent);
 }
 
+std::vector<NameMap<FailureDetector::Peer>::Entry*> FailureDetector::take_due(TimePoint now) {
+  std::vector<NameMap<Peer>::Entry*> due;
+  while (!due_.empty() && due_.top().first <= now) {
+    const auto [at, entry] = due_.top();
+    due_.pop();
+    Peer& peer = entry->second;
+    if (at != peer.due_at) continue;  // another one counts, or has been taken
+    peer.due_at = TimePoint::min();
+    if (peer.probe_at > now) {
+      schedule(*entry, peer.probe_at);
+    } else {
+      due.push_back(entry);
+    }
+  }
+  std::ranges::sort(due, {}, [](const auto* entry) -> const std::string& { return entry->first; });
+  return due;
+}
+
 std::vector<std::string> FailureDetector::tick(TimePoint now, std::vector<std::string>& lost) {
   const auto lock = mutex_.lock();
   std::vector<std::string> ping;
-  if (next_ > now) return ping;
-  next_ = TimePoint::max();
-  for (auto& [name, peer] : peers_) {
-    if (peer.probe_at > now) {
-      next_ = std::min(next_, peer.probe_at);
-      continue;
-    }
+  for (auto* entry : take_due(now)) {
+    auto& [name, peer] = *entry;
     if (!peer.waiting) {
       peer.waiting = true;
       peer.waiting_since = now;
@@ -129,7 +139,7 @@ std::vector<std::string> FailureDetector::tick(TimePoint now, std::vector<std::s
     }
     ++peer.probes;
     peer.probe_at = now + (peer.reachable ? probe : pause_of_idle() / 2);
-    next_ = std::min(next_, peer.probe_at);
+    schedule(*entry, peer.probe_at);
     ping.push_back(name);
   }
   return ping;
@@ -137,13 +147,13 @@ std::vector<std::string> FailureDetector::tick(TimePoint now, std::vector<std::s
 
 bool FailureDetector::reachable(std::string_view name) const {
   const auto lock = mutex_.lock();
-  const Peer* peer = find(name);
+  const Peer* peer = peers_.find(name);
   return peer == nullptr || peer->reachable;
 }
 
 FailureDetector::Standing FailureDetector::standing(std::string_view name, TimePoint now) const {
   const auto lock = mutex_.lock();
-  const Peer* peer = find(name);
+  const Peer* peer = peers_.find(name);
   if (peer == nullptr) return {};
   Standing standing{.reachable = peer->reachable, .round_trip = peer->smoothed};
   if (peer->waiting && standing.round_trip != TimePoint{}) {
@@ -154,7 +164,7 @@ FailureDetector::Standing FailureDetector::standing(std::string_view name, TimeP
 
 std::string FailureDetector::reason(std::string_view name, TimePoint now) const {
   const auto lock = mutex_.lock();
-  const Peer* peer = find(name);
+  const Peer* peer = peers_.find(name);
   if (peer == nullptr || peer->reachable) return {};
   return fmt::format("silent for {:.1f} s",
                      std::chrono::duration<double>(now - peer->heard_at).count());
@@ -162,32 +172,32 @@ std::string FailureDetector::reason(std::string_view name, TimePoint now) const 
 
 bool FailureDetector::heard_since(std::string_view name, TimePoint since) const {
   const auto lock = mutex_.lock();
-  const Peer* peer = find(name);
+  const Peer* peer = peers_.find(name);
   return peer != nullptr && peer->heard && peer->heard_at > since;
 }
 
 bool FailureDetector::ping_answered_since(std::string_view name, TimePoint since) const {
   const auto lock = mutex_.lock();
-  const Peer* peer = find(name);
+  const Peer* peer = peers_.find(name);
   return peer != nullptr && peer->answered_ping > since;
 }
 
 bool FailureDetector::wants_ping(std::string_view name, TimePoint since, TimePoint now) const {
   const auto lock = mutex_.lock();
-  const Peer* peer = find(name);
+  const Peer* peer = peers_.find(name);
   return peer != nullptr && (peer->pinged_at <= since || now - peer->pinged_at >= probe);
 }
 
 TimePoint FailureDetector::late_after(std::string_view name) const {
   const auto lock = mutex_.lock();
-  const Peer* peer = find(name);
+  const Peer* peer = peers_.find(name);
   if (peer == nullptr || peer->smoothed == TimePoint{}) return late_unknown;
   return std::max(peer->slow, late_min);
 }
 
 TimePoint FailureDetector::round_trip_of(std::string_view name) const {
   const auto lock = mutex_.lock();
-  const Peer* peer = find(name);
+  const Peer* peer = peers_.find(name);
   return peer == nullptr ? TimePoint{} : peer->smoothed;
 }
 

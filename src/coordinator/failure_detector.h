@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <queue>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "base/name_map.h"
 #include "base/optional_mutex.h"
 #include "base/time.h"
 
@@ -54,7 +56,7 @@ class FailureDetector {
   // Or earlier: then that tick only says when the next one is.
   TimePoint next_tick() const {
     const auto lock = mutex_.lock();
-    return next_;
+    return due_.empty() ? TimePoint::max() : due_.top().first;
   }
   // How long an idle peer is left alone.
   TimePoint idle_period() const;
@@ -89,6 +91,7 @@ class FailureDetector {
     TimePoint heard_at{};       // or when it became a peer
     TimePoint waiting_since{};  // of the first question that nothing has answered
     TimePoint probe_at{};       // when to ask next
+    TimePoint due_at{};         // not after that: of its entry in due_ that counts
     TimePoint smoothed{};
     TimePoint slow{};           // the 95th percentile of late; zero if not known
     TimePoint pinged_at{};      // last
@@ -101,16 +104,23 @@ class FailureDetector {
   };
 
   // REQUIRES, so do those below: mutex_ is held.
-  Peer* find(std::string_view peer);
-  const Peer* find(std::string_view peer) const;
   TimePoint pause_of_idle() const;
   static void note_round_trip(Peer& peer, TimePoint took);
+  // To be looked at then.
+  void schedule(NameMap<Peer>::Entry& entry, TimePoint at);
+  // Of those that are due by now the ones to ask, in the order of their names.
+  std::vector<NameMap<Peer>::Entry*> take_due(TimePoint now);
 
   OptionalMutex mutex_;  // guards the rest
-  std::map<std::string, Peer, std::less<>> peers_;
+  NameMap<Peer> peers_;
   std::uint64_t changes_ = 0;
-  // Not after the first probe_at: asked for in every turn, and exact only after a tick.
-  TimePoint next_ = TimePoint::max();
+  // When to look at which peer. To hear of one, as happens with every packet, changes nothing here:
+  // whoever need not be asked yet when his entry comes up gets a later one.
+  using Due = std::pair<TimePoint, NameMap<Peer>::Entry*>;
+  struct Later {
+    bool operator()(const Due& a, const Due& b) const { return a.first > b.first; }
+  };
+  std::priority_queue<Due, std::vector<Due>, Later> due_;
 };
 
 }  // namespace dynamo::core

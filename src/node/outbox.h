@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,6 +10,7 @@
 
 #include <dynamo/transport.h>
 
+#include "base/name_map.h"
 #include "wire/codec.h"
 #include "wire/message.h"
 #include "wire/packet.h"
@@ -69,12 +69,11 @@ class Outbox {
   static constexpr std::size_t bytes_kept_max = std::size_t{128} << 10;
 
   Queue& queue(std::string_view peer, Lane lane) {
-    auto at = queues_.find(peer);
-    if (at == queues_.end()) at = queues_.try_emplace(std::string(peer)).first;
-    Queue& queue = lane == Lane::request ? at->second.request : at->second.bulk;
+    auto& [name, lanes] = queues_.try_emplace(peer).first;
+    Queue& queue = lane == Lane::request ? lanes.request : lanes.bulk;
     if (!queue.messages.empty()) return queue;
     if (queue.peer.empty()) {
-      queue.peer = at->first;
+      queue.peer = name;
       queue.lane = lane;
     }
     waiting_.push_back(&queue);
@@ -85,8 +84,8 @@ class Outbox {
     Queue request{};
     Queue bulk{};
   };
-  std::map<std::string, Queues, std::less<>> queues_;  // of whoever was ever sent to; never moved
-  std::vector<Queue*> waiting_;                        // those that hold something
+  NameMap<Queues> queues_;       // of whoever was ever sent to
+  std::vector<Queue*> waiting_;  // those that hold something
 };
 
 }  // namespace dynamo::core

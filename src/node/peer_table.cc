@@ -40,9 +40,9 @@ PeerTable::Verdict PeerTable::check(const PacketHeader& header, const Identity& 
   };
 
   if (!known.is_zero() && known != header.sender) return refuse(refuse_identity(header, known));
-  const auto [at, added] =
+  const auto [entry, added] =
       peers_.try_emplace(header.from, Peer{.name = header.from, .identity = header.sender});
-  Peer& peer = at->second;
+  Peer& peer = entry.second;
   const BootRefused is_replaced = {header.boot, header.boot_random, boot_replaced};
   if (std::ranges::find(peer.former, header.sender) != peer.former.end()) {
     return refuse(refuse_identity(header, peer.identity), is_replaced);
@@ -88,13 +88,11 @@ std::string_view PeerTable::refusal(std::string_view name) const {
 }
 
 const PeerTable::Peer* PeerTable::find(std::string_view name) const {
-  const auto at = peers_.find(name);
-  return at == peers_.end() ? nullptr : &at->second;
+  return peers_.find(name);
 }
 
 void PeerTable::restore(Peer peer) {
-  std::string name = peer.name;
-  peers_.insert_or_assign(std::move(name), std::move(peer));
+  peers_.try_emplace(peer.name).first.second = std::move(peer);
 }
 
 std::string encode_peer(const PeerTable::Peer& peer) {

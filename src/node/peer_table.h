@@ -10,6 +10,7 @@
 #include <absl/status/statusor.h>
 #include <dynamo/membership.h>
 
+#include "base/name_map.h"
 #include "wire/packet.h"
 
 namespace dynamo::core {
@@ -58,7 +59,7 @@ class PeerTable {
   void restore(Peer peer);
 
  private:
-  std::map<std::string, Peer, std::less<>> peers_;
+  NameMap<Peer> peers_;
   std::map<std::string, std::string, std::less<>> refusals_;
 };
 

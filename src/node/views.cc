@@ -72,18 +72,20 @@ TimePoint Views::next_tick() const {
   return state_.takes_writes().ok() ? store_at_ : TimePoint::max();
 }
 
-void Views::heard(const std::string& peer, std::uint64_t view) { peers_[peer] = {.view = view}; }
+void Views::heard(const std::string& peer, std::uint64_t view) {
+  peers_.try_emplace(peer).first.second = {.view = view};
+}
 
 bool Views::has_heard(const std::string& peer, std::uint64_t view) const {
   const auto lock = mutex_.lock();
-  const auto at = peers_.find(peer);
-  return at != peers_.end() && at->second.view == view;
+  const Peer* known = peers_.find(peer);
+  return known != nullptr && known->view == view;
 }
 
 const View* Views::news_for(const std::string& peer, TimePoint now) {
   if (state_.ring == nullptr || state_.view.number <= first_view) return nullptr;
   const auto lock = mutex_.lock();
-  Peer& known = peers_[peer];
+  Peer& known = peers_.try_emplace(peer).first.second;
   if (known.view >= state_.view.number) return nullptr;
   if (known.told_at != TimePoint{} && now - known.told_at < again) return nullptr;
   known.told_at = now;

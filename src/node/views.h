@@ -1,13 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include <absl/status/status.h>
 
+#include "base/name_map.h"
 #include "base/optional_mutex.h"
 #include "node/node_state.h"
 
@@ -68,7 +68,7 @@ class Views {
   std::optional<Write> write_;             // on its way to the disk
   TimePoint store_at_ = TimePoint::max();  // when it is made again
   OptionalMutex mutex_;
-  std::map<std::string, Peer, std::less<>> peers_;  // guarded
+  NameMap<Peer> peers_;  // guarded
 };
 
 }  // namespace dynamo::core

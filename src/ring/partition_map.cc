@@ -52,6 +52,9 @@ PartitionMap::PartitionMap(const View& view, int partitions, int depth, const Pa
                     before->depth_ == depth && placed_alike(before->members_, members_);
   placement_ = same ? before->placement_
                     : std::make_shared<const PreferenceLists>(place(members_, partitions, depth));
+  for (const Member& member : members_) {
+    indices_.try_emplace(member.name, static_cast<MemberIndex>(&member - members_.data()));
+  }
   for (const Move& move : view.moves) add(move);
 }
 
@@ -78,11 +81,8 @@ std::span<const MemberIndex> PartitionMap::Side::first(int n) const {
 }
 
 std::optional<MemberIndex> PartitionMap::find(std::string_view name) const {
-  const auto found = std::lower_bound(
-      members_.begin(), members_.end(), name,
-      [](const Member& member, std::string_view key) { return member.name < key; });
-  if (found == members_.end() || found->name != name) return std::nullopt;
-  return static_cast<MemberIndex>(found - members_.begin());
+  const MemberIndex* index = indices_.find(name);
+  return index == nullptr ? std::nullopt : std::optional(*index);
 }
 
 std::span<const MemberIndex> PartitionMap::placed(int partition) const {
