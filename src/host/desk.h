@@ -77,6 +77,7 @@ struct Desk {
   std::vector<Request> inbox;  // guarded by inbox_mutex
   core::Actions left;          // guarded by inbox_mutex: other strands' answers to requests of this
   bool woken = false;          // guarded by inbox_mutex: a turn is on its way
+  int at_once_left = 0;        // guarded by inbox_mutex: so many events get a turn of their own
 
   mutable std::mutex mutex;
   Waiting<GetDone> gets;  // guarded by mutex

@@ -42,6 +42,10 @@ class Environment {
   // The same, on this thread if it is one of the environment's loops, whichever desk is its own: to
   // wake another takes longer than a short turn.
   virtual void wake_near(int desk) { wake(desk); }
+  // Runs host.turn(desk, .., true) on this thread, which has received something, and returns true;
+  // false if it is none of the environment's, or a turn of that desk is running. Then one of the
+  // two before has to be called.
+  virtual bool turn_at_once(int /*desk*/) { return false; }
   // Runs host.turn(desk, Host::By::caller) on this thread, which is going to wait for what it has
   // posted, and returns true; false if a turn is running elsewhere, or turns belong to threads of
   // the application's. Then wake() has to be called.

@@ -209,6 +209,7 @@ void Host::inspect(
 
 void Host::post(int index, Request request, Place place, By by) {
   bool wake = false;
+  bool at_once = false;
   bool refused = in_child();
   if (!refused) {
     Desk& to = desk(index);
@@ -218,8 +219,11 @@ void Host::post(int index, Request request, Place place, By by) {
       to.inbox.insert(place == Place::first ? to.inbox.begin() : to.inbox.end(),
                       std::move(request));
       wake = !std::exchange(to.woken, true);
+      at_once = wake && by == By::receiver && to.at_once_left > 0;
+      if (at_once) --to.at_once_left;
     }
   }
+  if (at_once && parts_.environment->turn_at_once(index)) return;
   if (wake && by == By::receiver) {
     parts_.environment->wake_near(index);
   } else if (wake && !(by == By::caller && parts_.environment->turn_here(index))) {

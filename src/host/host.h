@@ -74,7 +74,7 @@ class Host {
 
   // Who runs the turn that something begins in: a thread of the environment; or the caller's own,
   // which is going to wait for the answer, if nobody else is at it; or the loop that has received
-  // it, a little later.
+  // it, at once or a little later.
   enum class By { environment, caller, receiver };
   // Start an operation; its `request` field is filled in and returned, for cancel(). `done` is
   // called exactly once, in a turn or by stop(), possibly before this returns; it must be quick and
@@ -122,8 +122,9 @@ class Host {
   int desks() const { return static_cast<int>(desks_.size()); }
   // One turn at a time of each desk. What is foreign and not thread-safe (the membership, and the
   // log, which expects no thread of the application's) is left by a caller, and by other desks, to
-  // the environment's next turn of the common one.
-  void turn(int desk, By by = By::environment);
+  // the environment's next turn of the common one. `at_once`: for one event, without waiting for
+  // what else may come in.
+  void turn(int desk, By by = By::environment, bool at_once = false);
   // The three below in one: it blocks while the engine writes, and returns whether there was
   // something to write.
   bool flush();
@@ -167,9 +168,9 @@ class Host {
   void post(int desk, Request request, Place place = Place::last, By by = By::environment);
   void receive(std::string packet, std::string_view peer);
   void post_written(std::vector<std::uint64_t> writes);
-  bool run_all();
-  bool run_strand(int index);
-  bool take_inbox(Desk& own);
+  bool run_all(bool at_once);
+  bool run_strand(int index, bool at_once);
+  bool take_inbox(Desk& own, bool at_once = false);
   void wait_for(Desk& own, Request& request, const core::Now& at);
   void expect(int index, std::size_t from);
   void apply(int index, Effects& effects);

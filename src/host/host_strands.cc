@@ -25,7 +25,8 @@ int Host::desk_for(std::string_view key) const {
 void Host::receive(std::string packet, std::string_view peer) {
   const core::StrandRouter* const router = router_;
   if (router == nullptr) {
-    post(common(), {.event = core::PacketReceived{std::move(packet), std::string(peer)}});
+    post(common(), {.event = core::PacketReceived{std::move(packet), std::string(peer)}},
+         Place::last, By::receiver);
     return;
   }
   const auto bytes = std::make_shared<core::PacketOpened::Bytes>(std::move(packet));
@@ -50,11 +51,11 @@ void Host::post_written(std::vector<std::uint64_t> writes) {
 }
 
 // Returns whether there is something to perform.
-bool Host::run_strand(int index) {
+bool Host::run_strand(int index, bool at_once) {
   Desk& own = desk(index);
   const std::lock_guard lock(own.mutex);
   if (others_wait_) return false;  // and are woken when they need not any more
-  take_inbox(own);
+  take_inbox(own, at_once);
   if (stopped()) {
     cancel(std::exchange(own.taken, {}));
     return false;

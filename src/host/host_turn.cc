@@ -14,22 +14,26 @@ namespace dynamo::host {
 namespace {
 
 constexpr auto membership_period = std::chrono::milliseconds(200);
+// A turn that waits until the sockets have been asked again finds more to do, if there is more; if
+// there is not, it is late. As long as turns find one event each, what comes in gets its turn at
+// once, but for one in so many, which looks whether that is still so.
+constexpr int at_once_in_a_row = 16;
 
 }  // namespace
 
-void Host::turn(int index, By by) {
+void Host::turn(int index, By by, bool at_once) {
   Effects& effects = desk(index).effects;
   // Once only: what comes in meanwhile wakes us again, after the sockets have had their turn.
-  if (index == common() ? run_all() : run_strand(index)) perform(index, by);
+  if (index == common() ? run_all(at_once) : run_strand(index, at_once)) perform(index, by);
   effects.clear();  // at once: handlers keep their executors busy
 }
 
 // Returns whether there is something to perform.
-bool Host::run_all() {
+bool Host::run_all(bool at_once) {
   const EveryDesk lock(desks_);
   Desk& own = desk(common());
   core::Actions& actions = own.effects.actions;
-  const bool left = take_inbox(own);
+  const bool left = take_inbox(own, at_once);
   if (stopped()) {
     cancel(std::exchange(own.taken, {}));
     return false;
@@ -62,8 +66,11 @@ bool Host::run_all() {
 
 // Returns whether other desks have left answers as well. REQUIRES: its mutex is held, and so for
 // what follows.
-bool Host::take_inbox(Desk& own) {
+bool Host::take_inbox(Desk& own, bool at_once) {
   const std::lock_guard lock(own.inbox_mutex);
+  if (!at_once && !own.inbox.empty()) {
+    own.at_once_left = own.inbox.size() == 1 ? at_once_in_a_row : 0;
+  }
   own.taken.swap(own.inbox);
   own.woken = false;
   if (own.left.gets.empty() && own.left.puts.empty()) return false;

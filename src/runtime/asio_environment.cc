@@ -64,22 +64,20 @@ class HostGate {
   }
   // Returns false if there has to be another one soon.
   bool turn() {
-    const bool lent = loop_ != nullptr && !loop_->runs_here();
-    const auto by = lent ? host::Host::By::caller : host::Host::By::environment;
     {
       const std::lock_guard lock(mutex_);
-      run(by);
+      run(false);
     }
-    if (loop_ == nullptr) return true;  // nobody calls try_turn()
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    return !again_ || take_turns(by);
+    return !again_ || take_turns();
   }
-  // The same, for a thread that is going to wait. If another one is at it, that one takes one more
-  // turn: to wake a third for it costs more than the turn. Returns false also if this one is.
+  // The same at once, for a thread that is going to wait, or has received something. If another one
+  // is at it, that one takes one more turn: to wake a third for it costs more than the turn.
+  // Returns false also if this one is.
   bool try_turn() {
     if (runs_here() || host_ == nullptr) return false;
     again_ = true;
-    return take_turns(host::Host::By::caller);
+    return take_turns();
   }
   bool runs_here() const { return running_on_ == std::this_thread::get_id(); }
 
@@ -89,13 +87,13 @@ class HostGate {
 
   // Until nobody wants another, or another thread is at it: whoever says so before he finds the
   // mutex locked is seen by whoever unlocks it before he looks.
-  bool take_turns(host::Host::By by) {
+  bool take_turns() {
     for (int i = 0; i < turns_max; ++i) {
       std::atomic_thread_fence(std::memory_order_seq_cst);
       {
         const std::unique_lock lock(mutex_, std::try_to_lock);
         if (!lock.owns_lock()) return true;
-        run(by);
+        run(true);
       }
       std::atomic_thread_fence(std::memory_order_seq_cst);
       if (!again_) return true;
@@ -103,10 +101,12 @@ class HostGate {
     return false;
   }
   // REQUIRES: mutex_ is held.
-  void run(host::Host::By by) {
+  void run(bool at_once) {
     if (again_) again_ = false;
     running_on_ = std::this_thread::get_id();
-    if (host::Host* host = host_) host->turn(desk_, by);
+    const bool lent = loop_ != nullptr && !loop_->runs_here();
+    const auto by = lent ? host::Host::By::caller : host::Host::By::environment;
+    if (host::Host* host = host_) host->turn(desk_, by, at_once);
     running_on_ = std::thread::id();
   }
 
@@ -238,6 +238,11 @@ class Environment final : public AsioEnvironment {
   void wake_own_thread(int index) override {
     wake(index);
     if (!given_) loop_of(index)->come_back();
+  }
+
+  bool turn_at_once(int index) override {
+    const Desk& desk = this->desk(index);
+    return runs_on_this_thread(desk.turns) && desk.gate->try_turn();
   }
 
   bool turn_here(int index) override { return !given_ && desk(index).gate->try_turn(); }

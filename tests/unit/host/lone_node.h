@@ -59,9 +59,18 @@ class ScriptedEngine final : public dynamo::StorageEngine {
 // The one whose peers never answer.
 class SilentTransport final : public dynamo::Transport {
  public:
-  absl::StatusOr<std::string> start(Receiver) override { return std::string("here"); }
+  // Puts what it is to call into `receive`.
+  explicit SilentTransport(std::shared_ptr<Receiver> receive) : receive_(std::move(receive)) {}
+
+  absl::StatusOr<std::string> start(Receiver receive) override {
+    *receive_ = std::move(receive);
+    return std::string("here");
+  }
   void send(std::string_view, dynamo::Lane, std::string) override {}
   void stop() override {}
+
+ private:
+  const std::shared_ptr<Receiver> receive_;
 };
 
 // A host on a manual environment, a scripted disk and a transport without peers.
@@ -72,6 +81,9 @@ struct LoneNode {
 
   std::shared_ptr<Hands> hands = std::make_shared<Hands>();
   std::shared_ptr<Disk> disk = std::make_shared<Disk>();
+  // Hands a packet to the node, once it is started.
+  std::shared_ptr<dynamo::Transport::Receiver> receive =
+      std::make_shared<dynamo::Transport::Receiver>();
   dynamo::NodeOptions options{.name = "a", .partitions = 8};
   std::vector<std::string> members{"a"};
   std::uint64_t seed = 1;
@@ -88,7 +100,7 @@ struct LoneNode {
     absl::StatusOr<std::shared_ptr<dynamo::host::Host>> started = dynamo::host::Host::start(
         options,
         {.environment = std::make_unique<ManualEnvironment>(hands, ++seed),
-         .transport = std::make_unique<SilentTransport>(),
+         .transport = std::make_unique<SilentTransport>(receive),
          .membership = std::move(membership),
          .storage = std::make_unique<ScriptedEngine>(disk),
          .log = [this](const dynamo::LogRecord& record) { log.emplace_back(record.text); }});

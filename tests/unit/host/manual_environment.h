@@ -26,6 +26,7 @@ class ManualEnvironment final : public dynamo::host::Environment {
     dynamo::host::Host* host = nullptr;
     bool woken = false;
     bool in_turn = false;
+    int at_once = 0;  // turns that did not wait for the test
     dynamo::core::TimePoint turn_due = dynamo::core::TimePoint::max();
     dynamo::core::TimePoint flush_due = dynamo::core::TimePoint::max();
     asio::io_context handlers{1};
@@ -74,6 +75,11 @@ class ManualEnvironment final : public dynamo::host::Environment {
   void stop() override { hands_->host = nullptr; }
   void stop_handlers() override { hands_->run_handlers(); }
   void wake(int) override { hands_->woken = true; }
+  bool turn_at_once(int) override {
+    ++hands_->at_once;
+    hands_->host->turn(0, dynamo::host::Host::By::environment, true);
+    return true;
+  }
   void wake_at(int, dynamo::core::TimePoint at) override { hands_->turn_due = at; }
   void flush_at(dynamo::core::TimePoint at) override {
     hands_->flush_due = std::min(hands_->flush_due, at);
