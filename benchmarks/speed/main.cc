@@ -67,11 +67,16 @@ Options parse(const std::vector<std::string>& arguments) {
   return options;
 }
 
+// `only`: a part of the name, or behind a '=' all of it.
+bool is_wanted(const std::string& name, const std::string& only) {
+  return only.starts_with('=') ? name == only.substr(1) : name.find(only) != std::string::npos;
+}
+
 Samples measure(std::vector<Probe> probes, const Options& options, bool in_order = false) {
   Samples samples;
   for (int round = 0; round < options.rounds; ++round) {
     for (const Probe& probe : probes) {
-      if (probe.name.find(options.only) == std::string::npos) continue;
+      if (!is_wanted(probe.name, options.only)) continue;
       samples[probe.name].push_back(probe.measure());
     }
     if (!in_order) std::ranges::reverse(probes);
