@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
-#include "base/mutant.h"
 #include "node/stored_partition.h"
 
 namespace dynamo::core {
@@ -140,26 +139,6 @@ void ExchangeRounds::watch_peers(TimePoint now) {
   }
 }
 
-// Nobody answers what was put to a process that is gone, and a node is often back before the
-// detector misses it: with every deploy. So it is asked again from the start. With another disk it
-// has lost what earlier legs of the round have found there.
-void ExchangeRounds::look_at_exchange(Round& round, TimePoint now) {
-  const std::string& peer = round.legs[round.leg - 1].peer;
-  const bool restarted = round.life != 0 && round.life != state_.life_of(peer);
-  if (std::string why = state_.unreachable_reason(peer, now); !why.empty()) {
-    fail_leg(round, fmt::format("{} is unreachable: {}", peer, why));
-  } else if (round.operation == 0) {
-    return;
-  } else if (restarted && round.identity != state_.identity_of(peer)) {
-    fail_leg(round, fmt::format("{} has another disk", peer));
-  } else if (restarted) {
-    end_leg(round);
-    --round.leg;
-  } else if (round.due <= now) {
-    fail_leg(round, fmt::format("{} has not answered", peer));
-  }
-}
-
 void ExchangeRounds::tick(const Turn& turn) {
   const TimePoint now = turn.now.steady;
   if (state_.ring == nullptr || !state_.takes_writes().ok()) return;
@@ -185,7 +164,9 @@ TimePoint ExchangeRounds::next_tick() const {
   TimePoint next = TimePoint::max();
   // As in tick(): a time that is past and does nothing would wake the host for ever.
   if (state_.ring == nullptr || !state_.takes_writes().ok()) return next;
-  for (const auto& [number, round] : rounds_) next = std::min(next, round.due);
+  for (const auto& [number, round] : rounds_) {
+    next = std::min(next, round.operation == 0 ? round.due : std::min(round.due, round.look_at));
+  }
   // Room for another round comes with the end of one, and that with an event.
   if (!due_.empty() && rounds_.size() < hurried_rounds_max && state_.trees.complete()) {
     // What is due already waits for room, of which there may have been more when it became due.
@@ -206,59 +187,6 @@ void ExchangeRounds::start(const Turn& turn, int partition) {
   go_on(turn, rounds_.emplace(number, std::move(round)).first);
 }
 
-void ExchangeRounds::add_legs(Round& round) const {
-  for (const auto& [name, entry] : state_.stores.entries()) {
-    const int n = std::min(entry.facts.n, state_.ring->depth());
-    auto owners = state_.ring->all_owners(round.partition, n);
-    if (mutated(Mutant::move_from_new_side_only) && state_.ring->is_moving(round.partition)) {
-      const auto pending = state_.ring->pending_owners(round.partition, n);
-      owners.assign(pending.begin(), pending.end());
-    }
-    const bool owned = state_.holds(owners, state_.self.name);
-    if (!owned && !state_.former.contains(round.partition)) continue;
-    const auto kind = owned ? Exchange::Kind::both_ways : Exchange::Kind::give;
-    for (std::string& peer : state_.names(owners)) {
-      if (!state_.is_self(peer)) round.legs.push_back({entry.facts, std::move(peer), kind});
-    }
-  }
-}
-
-bool ExchangeRounds::begin_leg(const Turn& turn, Round& round) {
-  const Leg& leg = round.legs[round.leg++];
-  const auto partition = static_cast<std::uint32_t>(round.partition);
-  if (std::string why = state_.unreachable_reason(leg.peer, turn.now.steady); !why.empty()) {
-    fail_leg(round, fmt::format("{} is unreachable: {}", leg.peer, why));
-    return false;
-  }
-  const int n = std::min(leg.store.n, state_.ring->depth());
-  round.exchange.emplace(ExchangeScope{.store = leg.store,
-                                       .partition = partition,
-                                       .owners = state_.ring->owners_mark(round.partition, n),
-                                       .generation = state_.stored_generation.sealed},
-                         leg.kind);
-  return true;
-}
-
-void ExchangeRounds::fail_leg(Round& round, std::string trouble) {
-  if (round.trouble.empty()) round.trouble = std::move(trouble);
-  end_leg(round);
-}
-
-void ExchangeRounds::end_leg(Round& round) {
-  if (round.exchange && round.exchange->received()) round.received = true;
-  round.exchange.reset();
-  round.operation = 0;
-  round.due = {};
-}
-
-void ExchangeRounds::keep_writes(const std::vector<std::uint64_t>& writes, Round& round,
-                                 std::uint64_t number) {
-  for (const std::uint64_t write : writes) {
-    round.unsynced.insert(write);
-    by_write_.emplace(write, number);
-  }
-}
-
 bool ExchangeRounds::ask(const Turn& turn, Round& round, std::uint64_t number) {
   const ExchangeScope& scope = round.exchange->scope();
   if (!StoredPartition::ready(state_, scope.store, scope.partition)) {
@@ -270,7 +198,9 @@ bool ExchangeRounds::ask(const Turn& turn, Round& round, std::uint64_t number) {
   keep_writes(records.writes(), round, number);
   if (!request) return false;
   round.operation = state_.next_number();
-  round.due = turn.now.steady + answer_timeout;
+  round.asked = turn.now.steady;
+  round.look_at = round.asked + round.patience;
+  round.due = round.asked + answer_timeout;
   round.identity = state_.identity_of(round.legs[round.leg - 1].peer);
   round.life = state_.life_of(round.legs[round.leg - 1].peer);
   const auto* sets = std::get_if<SetsRequest>(&*request);

@@ -40,6 +40,9 @@ class ExchangeRounds {
   static constexpr TimePoint gap_max = std::chrono::milliseconds(20);  // between starts of rounds
   static constexpr TimePoint page_pause = std::chrono::milliseconds(5);
   static constexpr TimePoint answer_timeout = std::chrono::seconds(30);
+  // Before whoever has not answered is pinged; twice as long after each time that this showed him
+  // to have lost the question, or us the answer.
+  static constexpr TimePoint answer_patience = std::chrono::seconds(2);
   static constexpr std::size_t rounds_max = 2;
   static constexpr std::size_t hurried_rounds_max = 16;
 
@@ -107,7 +110,10 @@ class ExchangeRounds {
     Identity identity{};          // of whom it was put to
     std::uint64_t life = 0;       // the same
     std::size_t page_bytes = 0;   // of sets in it
-    TimePoint due{};              // of its answer; without one, when to go on
+    TimePoint asked{};            // when it was put
+    TimePoint look_at{};          // when to look whether it is lost
+    TimePoint patience = answer_patience;
+    TimePoint due{};  // of its answer; without one, when to go on
     std::set<std::uint64_t> unsynced{};
   };
   using Rounds = std::map<std::uint64_t, Round>;
@@ -128,10 +134,14 @@ class ExchangeRounds {
   bool ask(const Turn& turn, Round& round, std::uint64_t number);
   bool begin_leg(const Turn& turn, Round& round);
   // Ends the exchange that runs.
-  void end_leg(Round& round);
-  void fail_leg(Round& round, std::string trouble);
+  static void end_leg(Round& round);
+  static void fail_leg(Round& round, std::string trouble);
   // Ends it if there is nothing to be expected of the peer any more.
   void look_at_exchange(Round& round, TimePoint now);
+  // Whether the peer answers what was asked later. If nothing was, asks that.
+  bool is_lost(Round& round, const std::string& peer, TimePoint now);
+  // The leg that runs, from its start.
+  static void begin_again(Round& round);
   void keep_writes(const std::vector<std::uint64_t>& writes, Round& round, std::uint64_t number);
   // Whether a round that has come to its end says that all owners are equal.
   static bool counts(const Round& round) { return round.trouble.empty(); }

@@ -87,13 +87,9 @@ std::string_view PeerTable::refusal(std::string_view name) const {
   return at == refusals_.end() ? std::string_view() : std::string_view(at->second);
 }
 
-const PeerTable::Peer* PeerTable::find(std::string_view name) const {
-  return peers_.find(name);
-}
+const PeerTable::Peer* PeerTable::find(std::string_view name) const { return peers_.find(name); }
 
-void PeerTable::restore(Peer peer) {
-  peers_.try_emplace(peer.name).first.second = std::move(peer);
-}
+void PeerTable::restore(Peer peer) { peers_.try_emplace(peer.name).first.second = std::move(peer); }
 
 std::string encode_peer(const PeerTable::Peer& peer) {
   std::string content;

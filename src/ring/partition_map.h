@@ -99,7 +99,7 @@ class PartitionMap {
   const int partition_bits_;
   const int depth_;
   std::vector<Member> members_;
-  NameMap<MemberIndex> indices_;  // of them
+  NameMap<MemberIndex> indices_;                      // of them
   std::shared_ptr<const PreferenceLists> placement_;  // with the map before, if it is the same
   std::map<int, Moving> moves_;
 };

@@ -1,11 +1,16 @@
 // Owners that differ become equal without anybody reading.
 
+#include <cstdint>
+#include <map>
 #include <string>
+#include <utility>
+#include <variant>
 
 #include <fmt/format.h>
 
 #include "catch.hpp"
 #include "node/cluster_status.h"
+#include "node/exchange_rounds.h"
 #include "unit/node/machine_cluster.h"
 #include "unit/node/replica_sets.h"
 #include "wire/codec.h"
@@ -137,12 +142,68 @@ TEST_CASE("anti-entropy: lost packets delay it, no more") {
   diverge(cluster);
   const std::uint64_t request = cluster.converge("a", seconds(120));
   int count = 0;
-  for (int i = 0; i < 11'000 && !cluster.finished(request); ++i) {
-    cluster.drop([&](const MachineCluster::Sent&) { return ++count % 97 == 0; });
-    cluster.advance(milliseconds(10));
-  }
+  cluster.loses = [&](const MachineCluster::Sent&) { return ++count % 97 == 0; };
+  for (int i = 0; i < 12'000 && !cluster.finished(request); ++i) cluster.advance(milliseconds(10));
+  CHECK(count > 97);
   CHECK(cluster.converged(request).ok());
   CHECK(test::all_equal(cluster, abc));
+}
+
+namespace {
+
+// Virtual time until await_converged() has ended, with one packet of that kind lost.
+template <class Message>
+milliseconds time_with_one_lost() {
+  MachineCluster cluster(abc);
+  diverge(cluster);
+  bool lost = false;
+  cluster.loses = [&](const MachineCluster::Sent& sent) {
+    return !lost && test::holds<Message>(sent) && !std::exchange(lost, true);
+  };
+  const std::uint64_t request = cluster.converge("a", seconds(120));
+  milliseconds took{};
+  while (!cluster.finished(request) && took < seconds(120)) {
+    cluster.advance(milliseconds(10));
+    took += milliseconds(10);
+  }
+  REQUIRE(lost);
+  CHECK(cluster.converged(request).ok());
+  CHECK(test::all_equal(cluster, abc));
+  return took;
+}
+
+}  // namespace
+
+// Whoever waited for an answer that was lost without anybody having failed waited for half a
+// minute.
+TEST_CASE("anti-entropy: a question whose answer is lost is soon asked again") {
+  CHECK(time_with_one_lost<TreeRequest>() < seconds(5));
+  CHECK(time_with_one_lost<TreeReply>() < seconds(5));
+  CHECK(time_with_one_lost<SetsReply>() < seconds(5));
+}
+
+TEST_CASE("anti-entropy: a peer that takes long to answer is asked again a few times only") {
+  MachineCluster cluster(abc);
+  diverge(cluster);
+  std::map<std::uint32_t, int> asked;  // by partition
+  cluster.loses = [&](const MachineCluster::Sent& sent) {
+    if (sent.from == "b") return test::holds<TreeReply>(sent);  // waits for a disk, say
+    for (const Message& message : sent.packet.messages) {
+      const auto* request = std::get_if<TreeRequest>(&message);
+      if (sent.from == "a" && sent.to == "b" && request != nullptr) {
+        ++asked[request->scope.partition];
+      }
+    }
+    return false;
+  };
+  const std::uint64_t request = cluster.converge("a", seconds(29));
+  while (!cluster.finished(request)) cluster.advance(milliseconds(10));
+  CHECK_FALSE(cluster.converged(request).ok());
+  REQUIRE_FALSE(asked.empty());
+  for (const auto& [partition, times] : asked) {
+    CHECK(times >= 2);
+    CHECK(times <= 4);
+  }
 }
 
 TEST_CASE("anti-entropy: in the background, a peer that comes back is repaired") {

@@ -191,6 +191,7 @@ std::vector<std::string> MachineCluster::objects(const std::string& at, const st
 }
 
 void MachineCluster::deliver() {
+  if (loses) drop(loses);
   for (const Sent& sent : std::exchange(packets, {})) deliver(sent);
 }
 

@@ -159,6 +159,7 @@ class MachineCluster {
   Facts store{.name = "carts", .n = 3};
   dynamo::core::Now now{std::chrono::seconds(1000), 1'192'320'000'000'000};
   std::vector<Sent> packets{};
+  std::function<bool(const Sent&)> loses{};  // packets, whenever some are delivered
   std::vector<dynamo::core::Message> all_messages{};
   std::vector<std::string> log{};
   std::vector<std::string> membership{};  // payloads that came out
