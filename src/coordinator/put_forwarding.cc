@@ -22,6 +22,7 @@ std::optional<PutForwarding::Attempt> PutForwarding::next(TimePoint now) {
   const bool first = tried_ == 0;
   const std::string& owner = owners_[tried_++];
   reports_.push_back({.node = owner});
+  questions_.push_back(1);
   give_more_time(now);
   return Attempt{.owner = owner, .first = first, .give_up = give_up_};
 }
@@ -48,22 +49,31 @@ void PutForwarding::retarget(const NodeNames& owners) {
   }
 }
 
-void PutForwarding::not_taken(std::string_view owner, std::string reason) {
+std::size_t PutForwarding::place_of(std::string_view owner) const {
   const auto at = std::ranges::find(reports_, owner, &ReplicaReport::node);
-  if (at == reports_.end()) return;
-  at->answer = Answer::refused;
-  at->reason = std::move(reason);
+  return static_cast<std::size_t>(at - reports_.begin());
+}
+
+void PutForwarding::not_taken(std::string_view owner, std::string reason) {
+  const std::size_t at = place_of(owner);
+  if (at == reports_.size()) return;
+  if (--questions_[at] <= 0) reports_[at].answer = Answer::refused;
+  reports_[at].reason = std::move(reason);
 }
 
 void PutForwarding::silent(std::string_view owner) {
-  const auto at = std::ranges::find(reports_, owner, &ReplicaReport::node);
-  if (at != reports_.end() && at->answer == Answer::no_answer) at->reason = "asked to coordinate";
+  const std::size_t at = place_of(owner);
+  if (at == reports_.size() || reports_[at].answer != Answer::no_answer) return;
+  reports_[at].reason = "asked to coordinate";
 }
 
 absl::Status PutForwarding::failed(std::string_view coordinator, const absl::Status& status,
                                    Outcome outcome) {
-  const auto its = std::ranges::remove(reports_, coordinator, &ReplicaReport::node);
-  reports_.erase(its.begin(), its.end());
+  const std::size_t at = place_of(coordinator);
+  if (at < reports_.size() && --questions_[at] <= 0) {
+    reports_.erase(reports_.begin() + static_cast<std::ptrdiff_t>(at));
+    questions_.erase(questions_.begin() + static_cast<std::ptrdiff_t>(at));
+  }
   if (outcome.verdict != Outcome::Verdict::not_applied || !waiting()) {
     return with_outcome(status, outcome);
   }

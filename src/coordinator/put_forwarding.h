@@ -49,10 +49,14 @@ class PutForwarding {
   // The owner that was last tried gets as much of the time as each of those that are left to try.
   void give_more_time(TimePoint now);
 
+  // The owner that was last tried is asked a second time. Until it has refused twice, it may take
+  // what it has not refused yet.
+  void ask_again() { ++questions_.back(); }
+
   // It is not waited for any longer than this.
   void give_up_at(TimePoint at) { give_up_ = std::min(give_up_, at); }
 
-  // What the owner that was last tried said, or did not.
+  // What an owner said to one question, or did not.
   void not_taken(std::string_view owner, std::string reason);
   void silent(std::string_view owner);
 
@@ -69,11 +73,14 @@ class PutForwarding {
                        std::string_view after) const;
 
  private:
+  std::size_t place_of(std::string_view owner) const;  // among the reports, or behind them
+
   NodeNames owners_;
   TimePoint deadline_;
   TimePoint give_up_{};
   std::size_t tried_ = 0;
   absl::InlinedVector<ReplicaReport, 1> reports_;  // most often the first one takes it
+  absl::InlinedVector<int, 1> questions_;          // to each of those, that are unanswered
 };
 
 }  // namespace dynamo::core

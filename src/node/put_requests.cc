@@ -204,6 +204,7 @@ void PutRequests::reply(const Turn& turn, const std::string& from, PutForwardRep
       return finish(turn, at, running.forwarding.failed(from, status, std::move(outcome)));
     }
     case PutForwardReply::Answer::not_taken:
+      if (!refuses_first_time(running, reply.operation)) return;
       running.forwarding.not_taken(from, std::move(reply.message));
       // This node's clock is wrong, and this node may be a stand-in: it must not be its own judge.
       if (reply.code == static_cast<int>(absl::StatusCode::kOutOfRange)) {
@@ -224,6 +225,14 @@ void PutRequests::reply(const Turn& turn, const std::string& from, PutForwardRep
       running.may_redraw = running.clock > reply.clock && ++running.redraws < redraws_max;
       return ask_anew(turn, at);
   }
+}
+
+bool PutRequests::refuses_first_time(Running& running, std::uint64_t number) {
+  if (std::ranges::find(running.refused_numbers, number) != running.refused_numbers.end()) {
+    return false;
+  }
+  running.refused_numbers.push_back(number);
+  return true;
 }
 
 PutAnswer PutRequests::answer_of(const Running& running, PutForwardReply reply) const {
@@ -277,6 +286,7 @@ void PutRequests::look_at(const Turn& turn, Operations::iterator at) {
   if (std::exchange(running.asked_again, true)) return forwarding.be_patient();
   forwarding.give_more_time(turn.now.steady);
   timers_.emplace(forwarding.give_up(), at->first);
+  forwarding.ask_again();
   ask_later(turn, at);
 }
 

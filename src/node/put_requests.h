@@ -62,6 +62,8 @@ class PutRequests {
     PutForwarding forwarding;
     // Of the attempts after the first.
     std::vector<std::uint64_t> later_numbers{};
+    // Of the attempts that were refused: a reply may come twice.
+    std::vector<std::uint64_t> refused_numbers{};
   };
   using Operations = RecyclingMap<std::uint64_t, Running>;
 
@@ -81,6 +83,7 @@ class PutRequests {
   Operations::iterator find(std::uint64_t number);
   void forget_later_numbers(Running& running);
   void finish(const Turn& turn, Operations::iterator at, absl::StatusOr<PutAnswer> answer);
+  static bool refuses_first_time(Running& running, std::uint64_t number);
   PutAnswer answer_of(const Running& running, PutForwardReply reply) const;
   void look_at(const Turn& turn, Operations::iterator at);
   void expire_waiting(const Turn& turn);

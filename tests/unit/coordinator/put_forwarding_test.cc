@@ -142,6 +142,32 @@ TEST_CASE("a refusal says nothing about an owner that was silent before") {
   }
 }
 
+// Seed 200415 again: a slow owner was asked twice, refused one of the two, and took the other when
+// there was room for another sibling.
+TEST_CASE("one refusal of an owner that was asked twice says nothing about the other question") {
+  using dynamo::Outcome;
+  PutForwarding forwarding = to_three(900ms);
+  forwarding.next(start);
+  forwarding.ask_again();
+
+  SECTION("nor if it did not coordinate at all") {
+    forwarding.not_taken("b", "not an owner");
+    CHECK(forwarding.waiting());
+    CHECK(forwarding.outcome(id).verdict == Outcome::Verdict::unknown);
+    forwarding.not_taken("b", "not an owner");
+    CHECK_FALSE(forwarding.waiting());
+    CHECK(forwarding.outcome(id).verdict == Outcome::Verdict::not_applied);
+  }
+  SECTION("nor if it coordinated, and says that nothing was applied") {
+    const absl::Status full = absl::ResourceExhaustedError("too many siblings");
+    const Outcome refused{.verdict = Outcome::Verdict::not_applied, .id = id};
+    const absl::Status status = forwarding.failed("b", full, refused);
+    CHECK(dynamo::outcome_of(status)->verdict == Outcome::Verdict::unknown);
+    CHECK(dynamo::outcome_of(forwarding.failed("b", full, refused))->verdict ==
+          Outcome::Verdict::not_applied);
+  }
+}
+
 TEST_CASE("what an owner says that was not asked is ignored") {
   PutForwarding forwarding = to_three(900ms);
   forwarding.next(start);

@@ -160,6 +160,22 @@ TEST_CASE("an owner that is slow and asked again does the work once") {
   CHECK(cluster.objects("a", key) == Strings{"tea"});
 }
 
+// The second question was refused, the first one came late, and there was room by then: a put that
+// had been reported as not applied was there. (Seed 200415.)
+TEST_CASE("what becomes of a put is unknown while its first question may still arrive") {
+  MachineCluster cluster({"a", "b", "c", "d"});
+  const std::string key = cluster.key_of({"b", "c", "d"});
+  REQUIRE(cluster.put_now("a", key, "book").ok());
+  const std::uint64_t put =
+      cluster.put("a", key, "tea", {.siblings_max = 1, .timeout = std::chrono::seconds(1)});
+  cluster.packets.clear();  // they may be anywhere
+  cluster.advance(std::chrono::milliseconds(400));
+  REQUIRE(cluster.finished(put));
+  const auto refused = cluster.done(put);
+  CHECK(absl::IsResourceExhausted(refused.status()));
+  CHECK(dynamo::outcome_of(refused.status())->verdict == dynamo::Outcome::Verdict::unknown);
+}
+
 TEST_CASE("who does not own a key refuses to coordinate, to store and to answer for it") {
   MachineCluster cluster({"a", "b", "c", "d"});
   const std::string key = cluster.key_not_owned_by("d");
