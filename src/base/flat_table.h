@@ -23,6 +23,7 @@ class FlatTable {
     Slot& slot = slots_[place_of(key)];
     return slot.used ? &slot.value : nullptr;
   }
+  const Value* find(const Key& key) const { return const_cast<FlatTable*>(this)->find(key); }
   bool contains(const Key& key) const { return !slots_.empty() && slots_[place_of(key)].used; }
   // Added, if there is none.
   Value& operator[](const Key& key) {

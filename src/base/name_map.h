@@ -1,13 +1,12 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
+#include "base/flat_table.h"
 #include "base/hash.h"
 
 namespace dynamo::core {
@@ -19,11 +18,10 @@ namespace dynamo::core {
 template <class Value>
 class NameMap {
  public:
-  using Map = std::map<std::string, Value, std::less<>>;
-  using Entry = typename Map::value_type;
+  using Entry = std::pair<const std::string, Value>;
 
   NameMap() = default;
-  NameMap(const NameMap&) = delete;  // the slots point into the map
+  NameMap(const NameMap&) = delete;  // the table points into the map
   NameMap& operator=(const NameMap&) = delete;
   NameMap(NameMap&&) = default;
   NameMap& operator=(NameMap&&) = default;
@@ -52,54 +50,32 @@ class NameMap {
     if (Entry* known = entry_of(name)) return {*known, false};
     Entry& added =
         *entries_.try_emplace(std::string(name), std::forward<Arguments>(arguments)...).first;
-    if (2 * entries_.size() > slots_.size()) {
-      make_slots();
-    } else {
-      add(added);
-    }
+    by_hash_[added.first] = &added;
     return {added, true};
   }
 
   // Those for which `is_gone(entry)`.
   template <class IsGone>
   void erase_if(IsGone is_gone) {
-    if (std::erase_if(entries_, is_gone) > 0) make_slots();
+    std::erase_if(entries_, [&](const Entry& entry) {
+      const bool gone = is_gone(entry);
+      if (gone) by_hash_.erase(entry.first);
+      return gone;
+    });
   }
 
  private:
-  struct Slot {
-    std::uint64_t hash = 0;
-    Entry* entry = nullptr;  // null: free
+  struct Hash {
+    std::size_t operator()(std::string_view name) const { return hash64(name, 0); }
   };
-  static constexpr std::size_t slots_min = 8;
-
-  static std::uint64_t hash_of(std::string_view name) { return hash64(name, 0); }
 
   Entry* entry_of(std::string_view name) const {
-    if (slots_.empty()) return nullptr;
-    const std::uint64_t hash = hash_of(name);
-    std::size_t at = hash & (slots_.size() - 1);
-    for (; slots_[at].entry != nullptr; at = (at + 1) & (slots_.size() - 1)) {
-      if (slots_[at].hash == hash && slots_[at].entry->first == name) return slots_[at].entry;
-    }
-    return nullptr;
-  }
-  // REQUIRES: there is a free slot.
-  void add(Entry& entry) {
-    const std::uint64_t hash = hash_of(entry.first);
-    std::size_t at = hash & (slots_.size() - 1);
-    while (slots_[at].entry != nullptr) at = (at + 1) & (slots_.size() - 1);
-    slots_[at] = {hash, &entry};
-  }
-  void make_slots() {
-    std::size_t count = slots_min;
-    while (count < 4 * entries_.size()) count *= 2;
-    slots_.assign(count, Slot());
-    for (Entry& entry : entries_) add(entry);
+    Entry* const* const at = by_hash_.find(name);
+    return at == nullptr ? nullptr : *at;
   }
 
-  Map entries_;
-  std::vector<Slot> slots_;  // a power of two of them, at most half of them taken; or none
+  std::map<std::string, Value, std::less<>> entries_;
+  FlatTable<std::string_view, Entry*, Hash> by_hash_;  // the names are those of the entries
 };
 
 }  // namespace dynamo::core
