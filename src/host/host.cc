@@ -219,7 +219,7 @@ void Host::post(int index, Request request, Place place, By by) {
       to.inbox.insert(place == Place::first ? to.inbox.begin() : to.inbox.end(),
                       std::move(request));
       wake = !std::exchange(to.woken, true);
-      at_once = wake && by == By::receiver && to.at_once_left > 0;
+      at_once = wake && by == By::receiver && parts_.receives_at_once && to.at_once_left > 0;
       if (at_once) --to.at_once_left;
     }
   }

@@ -52,6 +52,10 @@ class Host {
   struct Parts {
     std::unique_ptr<Environment> environment{};
     std::unique_ptr<Transport> transport{};
+    // It is the library's own: what it has received may get a turn before it has returned from
+    // `receive`. An application's may hold a lock during that call, although it must not, or call
+    // the next node's from within ours.
+    bool receives_at_once = false;
     std::unique_ptr<Membership> membership{};
     std::unique_ptr<StorageEngine> storage{};
     std::function<void(const LogRecord&)> log{};

@@ -22,6 +22,18 @@ TEST_CASE("host: a packet that comes alone gets its turn at once") {
   CHECK_FALSE(node.hands->woken);
 }
 
+// Two nodes on one pool, whose transport held a lock while it handed packets over, waited for each
+// other: what each sent from within its turn found the other's lock.
+TEST_CASE("host: a packet that an application's transport hands over waits for its turn") {
+  LoneNode node{.receives_at_once = false};
+  REQUIRE(node.start().ok());
+  node.get("k");
+  node.hands->turn();
+  packet_arrives(node);
+  CHECK(node.hands->at_once == 0);
+  CHECK(node.hands->woken);
+}
+
 TEST_CASE("host: where turns gather, packets wait for one") {
   LoneNode node;
   REQUIRE(node.start().ok());

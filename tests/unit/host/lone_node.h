@@ -86,6 +86,7 @@ struct LoneNode {
       std::make_shared<dynamo::Transport::Receiver>();
   dynamo::NodeOptions options{.name = "a", .partitions = 8};
   std::vector<std::string> members{"a"};
+  bool receives_at_once = true;
   std::uint64_t seed = 1;
   std::vector<std::string> log{};
   std::shared_ptr<dynamo::host::Host> host{};
@@ -101,6 +102,7 @@ struct LoneNode {
         options,
         {.environment = std::make_unique<ManualEnvironment>(hands, ++seed),
          .transport = std::make_unique<SilentTransport>(receive),
+         .receives_at_once = receives_at_once,
          .membership = std::move(membership),
          .storage = std::make_unique<ScriptedEngine>(disk),
          .log = [this](const dynamo::LogRecord& record) { log.emplace_back(record.text); }});

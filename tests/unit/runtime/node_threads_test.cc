@@ -40,7 +40,12 @@ void put_and_get(std::vector<Node>& nodes) {
     const auto put = stores[static_cast<std::size_t>(i) % stores.size()].put(key, Context(), "tea");
     INFO(put.status().ToString());
     REQUIRE(put.ok());
-    for (const Store& store : stores) CHECK(store.get(key)->object() == "tea");
+    for (const Store& store : stores) {
+      const auto got = store.get(key);
+      INFO(got.status().ToString());
+      REQUIRE(got.ok());
+      CHECK(got->object() == "tea");
+    }
   }
 }
 
