@@ -69,15 +69,15 @@ class HostGate {
       run(false);
     }
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    return !again_ || take_turns();
+    return !again_ || take_turns(false);
   }
-  // The same at once, for a thread that is going to wait, or has received something. If another one
-  // is at it, that one takes one more turn: to wake a third for it costs more than the turn.
-  // Returns false also if this one is.
-  bool try_turn() {
+  // For a thread that is going to wait, or has received something, now or `at_once` (Host::turn).
+  // If another one is at it, that one takes one more turn: to wake a third for it costs more than
+  // the turn. Returns false also if this one is.
+  bool try_turn(bool at_once) {
     if (runs_here() || host_ == nullptr) return false;
     again_ = true;
-    return take_turns();
+    return take_turns(at_once);
   }
   bool runs_here() const { return running_on_ == std::this_thread::get_id(); }
 
@@ -87,13 +87,13 @@ class HostGate {
 
   // Until nobody wants another, or another thread is at it: whoever says so before he finds the
   // mutex locked is seen by whoever unlocks it before he looks.
-  bool take_turns() {
+  bool take_turns(bool at_once) {
     for (int i = 0; i < turns_max; ++i) {
       std::atomic_thread_fence(std::memory_order_seq_cst);
       {
         const std::unique_lock lock(mutex_, std::try_to_lock);
         if (!lock.owns_lock()) return true;
-        run(true);
+        run(at_once);
       }
       std::atomic_thread_fence(std::memory_order_seq_cst);
       if (!again_) return true;
@@ -228,7 +228,7 @@ class Environment final : public AsioEnvironment {
       const Desk& desk = this->desk(index);
       // If another thread is at it, that one takes one more.
       asio::post(loop->executor(), [desk] {
-        if (!desk.gate->try_turn()) post_turn(desk);
+        if (!desk.gate->try_turn(false)) post_turn(desk);
       });
       return;
     }
@@ -242,10 +242,10 @@ class Environment final : public AsioEnvironment {
 
   bool turn_at_once(int index) override {
     const Desk& desk = this->desk(index);
-    return runs_on_this_thread(desk.turns) && desk.gate->try_turn();
+    return runs_on_this_thread(desk.turns) && desk.gate->try_turn(true);
   }
 
-  bool turn_here(int index) override { return !given_ && desk(index).gate->try_turn(); }
+  bool turn_here(int index) override { return !given_ && desk(index).gate->try_turn(true); }
 
   void wake_at(int index, TimePoint at) override {
     const Desk& desk = this->desk(index);
