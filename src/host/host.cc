@@ -27,19 +27,27 @@ std::vector<std::unique_ptr<Desk>> make_desks(int loops) {
 // reached the engine. What the engine said is kept, if it may be (RecordTable).
 class Host::Reader final : public core::RecordReader {
  public:
-  explicit Reader(Host& host) : host_(host) {}
+  // `in_section`: it is asked within read sections only.
+  Reader(Host& host, bool in_section) : host_(host), in_section_(in_section) {}
 
   absl::StatusOr<bool> read(std::string_view key,
                             absl::FunctionRef<void(std::string_view)> visit) const override {
     const std::uint64_t hash = RecordTable::hash_of(key);
+    if (in_section_) {
+      const RecordTable::Found seen = host_.buffer_.look(hash, key, visit);
+      if (seen != RecordTable::Found::nothing) return seen == RecordTable::Found::record;
+    }
     const RecordTable::Answer known = host_.buffer_.read(hash, key, visit);
     if (known.found != RecordTable::Found::nothing) {
       return known.found == RecordTable::Found::record;
     }
-    return host_.parts_.storage->read(key, [&](std::string_view record) {
-      visit(record);
-      host_.buffer_.keep(hash, key, record, known.stamp);
-    });
+    const absl::StatusOr<bool> found =
+        host_.parts_.storage->read(key, [&](std::string_view record) {
+          visit(record);
+          host_.buffer_.keep(hash, key, record, known.stamp);
+        });
+    if (!in_section_) host_.buffer_.tidy();
+    return found;
   }
 
   absl::StatusOr<std::string> scan(
@@ -64,6 +72,7 @@ class Host::Reader final : public core::RecordReader {
 
  private:
   Host& host_;
+  const bool in_section_;
 };
 
 Host::Host(NodeOptions options, Parts parts)
@@ -71,10 +80,11 @@ Host::Host(NodeOptions options, Parts parts)
       generation_(core::process_generation()),
       parts_(std::move(parts)),
       // The other half is for the commit, and for the one it may have to wait for.
-      buffer_(options_.flush_interval / 2, options_.record_cache_bytes,
-              parts_.flush_part_bytes_min),
-      reader_(std::make_unique<Reader>(*this)),
-      local_reads_(std::make_unique<LocalReads>(*reader_, *parts_.environment)),
+      buffer_(options_.flush_interval / 2, options_.record_cache_bytes, parts_.flush_part_bytes_min,
+              &sections_),
+      reader_(std::make_unique<Reader>(*this, false)),
+      section_reader_(std::make_unique<Reader>(*this, true)),
+      local_reads_(std::make_unique<LocalReads>(*section_reader_, *parts_.environment, sections_)),
       admission_(options_.requests_max, options_.threads > 1),
       desks_(make_desks(options_.threads)) {}
 
@@ -128,7 +138,9 @@ std::uint64_t Host::get(core::ClientGet get, GetDone done, By by) {
 
 std::optional<core::GetAnswer> Host::get_here(const core::StoreFacts& store, std::string_view key) {
   if (in_child() || stopped()) return std::nullopt;
-  return local_reads_->get(store, key);
+  std::optional<core::GetAnswer> answer = local_reads_->get(store, key);
+  buffer_.tidy();
+  return answer;
 }
 
 void Host::handler_given() {

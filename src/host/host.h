@@ -202,8 +202,10 @@ class Host {
   Parts parts_;
   std::string address_;
   bool membership_started_ = false;
+  ReadSections sections_;
   ObjectBuffer buffer_;
   std::unique_ptr<core::RecordReader> reader_;
+  std::unique_ptr<core::RecordReader> section_reader_;  // local_reads_'
   std::unique_ptr<LocalReads> local_reads_;
   Admission admission_;
   std::atomic<std::uint64_t> last_request_{0};

@@ -5,17 +5,18 @@
 namespace dynamo::host {
 
 void LocalReads::publish(const std::shared_ptr<const core::LocalView>& view) {
-  for (Place& place : places_) {
-    const std::lock_guard lock(place.mutex);
-    place.view = view;
+  for (std::size_t i = 0; i < places; ++i) {
+    const ReadSections::Hold hold = sections_.enter(i);
+    places_[i].view = view;
   }
 }
 
 std::optional<core::GetAnswer> LocalReads::get(const core::StoreFacts& store,
                                                std::string_view key) {
-  Place& place = places_[core::thread_number() % places];
+  const std::size_t index = core::thread_number() % places;
   // For the whole read: whoever publishes another view, or takes the engine away, waits for it.
-  const std::lock_guard lock(place.mutex);
+  const ReadSections::Hold hold = sections_.enter(index);
+  Place& place = places_[index];
   if (place.view == nullptr) return std::nullopt;
   const core::Now began = environment_.now();
   std::optional<core::GetAnswer> answer = place.view->get(own_, store, key, began.wall_us);
@@ -27,9 +28,9 @@ std::optional<core::GetAnswer> LocalReads::get(const core::StoreFacts& store,
 }
 
 void LocalReads::add_to(Counts& counts) const {
-  for (const Place& place : places_) {
-    const std::lock_guard lock(place.mutex);
-    if (place.counts != nullptr) counts.add(*place.counts);
+  for (std::size_t i = 0; i < places; ++i) {
+    const ReadSections::Hold hold = sections_.enter(i);
+    if (places_[i].counts != nullptr) counts.add(*places_[i].counts);
   }
 }
 

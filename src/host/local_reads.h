@@ -3,11 +3,11 @@
 #include <array>
 #include <cstddef>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string_view>
 
 #include "host/environment.h"
+#include "host/read_sections.h"
 #include "host/statistics.h"
 #include "node/local_view.h"
 
@@ -22,9 +22,10 @@ namespace dynamo::host {
 // Thread safety: any thread; publish() one at a time.
 class LocalReads {
  public:
-  // Both outlive it, and so must what `own` reads as long as a view is published.
-  LocalReads(const core::RecordReader& own, const Environment& environment)
-      : own_(own), environment_(environment) {}
+  // All outlive it, and so must what `own` reads as long as a view is published. `own` is asked
+  // within one of the `sections`.
+  LocalReads(const core::RecordReader& own, const Environment& environment, ReadSections& sections)
+      : own_(own), environment_(environment), sections_(sections) {}
 
   // From now on this view decides; null: every get has to ask the machine. Returns when no get is
   // under way with another one.
@@ -37,16 +38,16 @@ class LocalReads {
   void add_to(Counts& counts) const;
 
  private:
-  static constexpr std::size_t places = 16;
+  static constexpr std::size_t places = ReadSections::places;
 
-  struct alignas(64) Place {  // a cache line of its own
-    mutable std::mutex mutex;
-    std::shared_ptr<const core::LocalView> view;  // guarded
-    std::unique_ptr<Counts> counts;               // guarded; null before the first get
+  struct alignas(64) Place {  // a cache line of its own; to be held: the section's place
+    std::shared_ptr<const core::LocalView> view;
+    std::unique_ptr<Counts> counts;  // null before the first get
   };
 
   const core::RecordReader& own_;
   const Environment& environment_;
+  ReadSections& sections_;
   std::array<Place, places> places_;
 };
 

@@ -51,6 +51,7 @@ core::TimePoint ObjectBuffer::put(core::WriteRecord write, core::TimePoint now) 
   } else {
     make_wait(record, now + flush_interval_);
   }
+  table_.tidy();
   return next_due();
 }
 
@@ -195,6 +196,7 @@ std::vector<std::uint64_t> ObjectBuffer::written(const Batch& batch) {
     table_.settle(record.hash, item.key());
     forget(record);
   }
+  table_.tidy();
   return settled;
 }
 

@@ -55,10 +55,13 @@ class ObjectBuffer {
   static constexpr std::size_t part_bytes_usual = std::size_t{256} << 10;
 
   // `known_bytes_max`: of records that the engine has too. `part_bytes_min`: of the batches of a
-  // sweep, which are about eight, but not of less than that.
+  // sweep, which are about eight, but not of less than that. `readers`: as RecordTable has them.
   explicit ObjectBuffer(core::TimePoint flush_interval, std::size_t known_bytes_max = 0,
-                        std::size_t part_bytes_min = part_bytes_usual)
-      : flush_interval_(flush_interval), part_bytes_min_(part_bytes_min), table_(known_bytes_max) {}
+                        std::size_t part_bytes_min = part_bytes_usual,
+                        ReadSections* readers = nullptr)
+      : flush_interval_(flush_interval),
+        part_bytes_min_(part_bytes_min),
+        table_(known_bytes_max, readers) {}
   ~ObjectBuffer();
   ObjectBuffer(const ObjectBuffer&) = delete;
   ObjectBuffer& operator=(const ObjectBuffer&) = delete;
@@ -66,7 +69,12 @@ class ObjectBuffer {
   // Returns due().
   core::TimePoint put(core::WriteRecord write, core::TimePoint now);
 
-  // As RecordTable::read() and keep().
+  // As RecordTable has them.
+  RecordTable::Found look(std::uint64_t hash, std::string_view key,
+                          absl::FunctionRef<void(std::string_view)> visit) const {
+    return table_.look(hash, key, visit);
+  }
+  void tidy() { table_.tidy(); }
   RecordTable::Answer read(std::uint64_t hash, std::string_view key,
                            absl::FunctionRef<void(std::string_view)> visit) const {
     return table_.read(hash, key, visit);

@@ -1,9 +1,12 @@
 #include "host/record_table.h"
 
+#include <array>
+#include <atomic>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -11,7 +14,9 @@
 #include "catch.hpp"
 #include "host/unwritten.h"
 
+using dynamo::core::Prng;
 using dynamo::host::Content;
+using dynamo::host::ReadSections;
 using dynamo::host::RecordTable;
 using dynamo::host::Unwritten;
 
@@ -175,7 +180,7 @@ TEST_CASE("table: without room it keeps nothing that the engine has") {
 TEST_CASE("table: random writes, reads and drops agree with a map") {
   const std::size_t room = GENERATE(std::size_t{0}, std::size_t{64} << 10, mebibyte);
   RecordTable table(room);
-  dynamo::core::Prng prng(room + 1);
+  Prng prng(room + 1);
   std::map<std::string, std::string> engine;
   std::map<std::string, std::string> newer;
   std::vector<std::unique_ptr<Unwritten>> unwritten;
@@ -211,4 +216,89 @@ TEST_CASE("table: random writes, reads and drops agree with a map") {
     }
   }
   CHECK(table.bytes() <= room);
+}
+
+namespace {
+
+std::string seen(const RecordTable& table, const std::string& key) {
+  std::string record = "nothing";
+  const RecordTable::Found found =
+      table.look(hash_of(key), key, [&](std::string_view bytes) { record = std::string(bytes); });
+  return found == RecordTable::Found::erased ? "erased" : record;
+}
+
+}  // namespace
+
+TEST_CASE("table: whoever looks without a lock sees what is read") {
+  ReadSections readers;
+  RecordTable table(mebibyte, &readers);
+  CHECK(seen(table, "a") == "nothing");
+  keep(table, "a", "tea");
+  CHECK(seen(table, "a") == "tea");
+  Unwritten first;
+  write(table, "a", "coffee", first);
+  CHECK(seen(table, "a") == "coffee");
+  CHECK(seen(table, "b") == "nothing");
+  Unwritten second;
+  write(table, "b", std::nullopt, second);
+  CHECK(seen(table, "b") == "erased");
+  Unwritten third;
+  const std::string large(RecordTable::record_bytes_max + 1, 'x');
+  write(table, "c", large, third);
+  CHECK(seen(table, "c") == large);
+  table.drop(hash_of("c"), "c");
+  CHECK(seen(table, "c") == "nothing");
+}
+
+// Readers on threads of their own, while records come, change, go and move. A record says which key
+// it is of, and its number, which must not fall behind what was acknowledged before.
+TEST_CASE("table: whoever looks meanwhile never sees what is freed, another key's or an older one") {
+  constexpr std::size_t keys = 600;
+  ReadSections readers;
+  RecordTable table(std::size_t{200} * 1024, &readers);  // not enough for all
+  std::array<std::atomic<int>, keys> written{};
+  std::atomic<bool> over{false};
+  std::atomic<int> wrong{0};
+  std::atomic<int> hits{0};
+  const auto look = [&](std::size_t place) {
+    Prng random(place + 1);
+    while (!over) {
+      const auto key = static_cast<std::size_t>(random.below(keys));
+      const std::string name = "key" + std::to_string(key);
+      const int before = written[key];
+      const ReadSections::Hold hold = readers.enter(place);
+      table.look(hash_of(name), name, [&](std::string_view bytes) {
+        ++hits;
+        const auto colon = bytes.find(':');
+        if (bytes.substr(0, colon) != name) ++wrong;
+        if (std::stoi(std::string(bytes.substr(colon + 1))) < before) ++wrong;
+      });
+    }
+  };
+  std::thread first(look, 0);
+  std::thread second(look, 1);
+  Prng random(99);
+  std::vector<std::unique_ptr<Unwritten>> unwritten(keys);
+  for (int i = 1; i <= 40'000 || hits < 1000; ++i) {
+    const auto key = static_cast<std::size_t>(random.below(keys));
+    const std::string name = "key" + std::to_string(key);
+    if (unwritten[key] != nullptr && random.below(3) == 0) {
+      unwritten[key].reset();
+      random.below(4) == 0 ? table.drop(hash_of(name), name) : settle(table, name);
+      table.tidy();
+      continue;
+    }
+    auto fresh = std::make_unique<Unwritten>();
+    std::string record = name + ":" + std::to_string(i) + ":" + std::string(random.below(300), 'x');
+    if (&write(table, name, std::move(record), *fresh) == fresh.get()) {
+      unwritten[key] = std::move(fresh);
+    }
+    written[key] = i;
+    table.tidy();
+  }
+  over = true;
+  first.join();
+  second.join();
+  CHECK(wrong == 0);
+  CHECK(hits >= 1000);
 }
