@@ -8,6 +8,7 @@
 #include <absl/strings/escaping.h>
 #include <fmt/format.h>
 
+#include "base/block_pool.h"
 #include "base/coding.h"
 #include "base/hash.h"
 #include "causality/context_body.h"
@@ -133,7 +134,8 @@ std::string context_content(const ContextBody& body) {
 }
 
 Context make_context(ContextBody body) {
-  return Context(std::make_shared<const ContextBody>(std::move(body)));
+  return Context(
+      std::allocate_shared<const ContextBody>(PoolAllocator<ContextBody>(), std::move(body)));
 }
 
 absl::Status check_binding(const Context& context, const ContextBinding& expected,

@@ -5,6 +5,7 @@
 #include <memory>
 #include <new>
 
+#include "base/block_pool.h"
 #include "base/check.h"
 #include "base/spare_buffers.h"
 
@@ -38,7 +39,7 @@ Content::Content(std::string_view key, std::string_view record) {
 
 void Content::make(std::string_view key, std::string_view record) {
   DYNAMO_CHECK(key.size() <= std::numeric_limits<std::uint16_t>::max());
-  block_ = new (::operator new(sizeof(Block) + key.size() + record.size())) Block;
+  block_ = new (core::BlockPool::take(sizeof(Block) + key.size() + record.size())) Block;
   block_->key_bytes = static_cast<std::uint16_t>(key.size());
   char* const to = reinterpret_cast<char*>(block_ + 1);
   if (!key.empty()) std::memcpy(to, key.data(), key.size());
@@ -47,7 +48,8 @@ void Content::make(std::string_view key, std::string_view record) {
 
 void Content::free() {
   const std::unique_ptr<std::string> apart(block_->apart);
-  ::operator delete(block_);
+  const std::size_t record_bytes = block_->form == Block::Form::here ? block_->record_bytes : 0;
+  core::BlockPool::give(block_, sizeof(Block) + block_->key_bytes + record_bytes);
 }
 
 }  // namespace dynamo::host

@@ -21,6 +21,7 @@
 #include <asio/steady_timer.hpp>
 #include <asio/thread_pool.hpp>
 
+#include "host/executor_target.h"
 #include "host/host.h"
 #include "host/steady_clock.h"
 #include "node/strand.h"
@@ -143,20 +144,19 @@ class StopThread {
   std::thread thread_;
 };
 
-// Whether this thread is running the executor's context; nullopt if the executor is of a kind that
-// cannot tell.
+// Whether this thread is running the executor's context, as far as its kind can tell.
 bool runs_on_this_thread(const asio::any_io_executor& executor) {
-  if (const auto* io = executor.target<asio::io_context::executor_type>())
-    return io->running_in_this_thread();
-  if (const auto* pool = executor.target<asio::thread_pool::executor_type>())
-    return pool->running_in_this_thread();
-  return false;
+  if (asio::io_context* const context = host::context_of<asio::io_context>(executor)) {
+    return context->get_executor().running_in_this_thread();
+  }
+  asio::thread_pool* const pool = host::context_of<asio::thread_pool>(executor);
+  return pool != nullptr && pool->get_executor().running_in_this_thread();
 }
 
 class Environment final : public AsioEnvironment {
  public:
   Environment(asio::any_io_executor executor, int loops) : given_(std::move(executor)) {
-    const bool has_sockets = given_ && given_.target<asio::io_context::executor_type>() != nullptr;
+    const bool has_sockets = given_ && host::context_of<asio::io_context>(given_) != nullptr;
     for (int i = 0; i < loops && !has_sockets; ++i) {
       loops_.push_back(std::make_shared<Loop>(i == 0 ? "dyn-loop" : fmt::format("dyn-loop-{}", i)));
     }

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/block_pool.h"
 #include "base/check.h"
 #include "coordinator/outcome.h"
 #include "host/store_state.h"
@@ -38,6 +39,12 @@ struct Call {
   absl::StatusOr<Answer> answer = absl::DeadlineExceededError("");
 };
 
+// Shared with the node, which may answer after we have stopped waiting.
+template <class Answer>
+std::shared_ptr<Call<Answer>> make_call() {
+  return std::allocate_shared<Call<Answer>>(core::PoolAllocator<Call<Answer>>());
+}
+
 template <class Answer>
 absl::StatusOr<Answer> await(host::Host& host, const std::shared_ptr<Call<Answer>>& call,
                              std::uint64_t request, core::TimePoint deadline, const char* operation,
@@ -67,7 +74,6 @@ namespace {
 // A get that is under way, or was refused.
 struct Asked {
   std::optional<absl::StatusOr<core::GetAnswer>> here{};  // answered already
-  // Shared with the node, which may answer after we have stopped waiting.
   std::shared_ptr<Call<core::GetAnswer>> call{};
   std::uint64_t request = 0;
   core::TimePoint deadline{};
@@ -79,7 +85,7 @@ Asked ask(const StoreState& state, std::string_view key, const ReadOptions& opti
   if (auto here = host::answer_here(state, key, options)) return {.here = std::move(here)};
   absl::StatusOr<core::ClientGet> get = host::checked_get(state, std::string(key), options);
   if (!get.ok()) return {.refused = get.status()};
-  Asked asked{.call = std::make_shared<Call<core::GetAnswer>>(), .deadline = get->deadline};
+  Asked asked{.call = make_call<core::GetAnswer>(), .deadline = get->deadline};
   asked.request = state.host->get(
       *std::move(get),
       [call = asked.call](absl::StatusOr<core::GetAnswer> answer) {
@@ -113,7 +119,7 @@ absl::StatusOr<PutResult> blocking_put(const StoreState& state,
   if (!put.ok()) return put.status();
   const core::TimePoint deadline = put->deadline;
   const std::string key = put->key;
-  const auto call = std::make_shared<Call<core::PutAnswer>>();  // shared as in get()
+  const auto call = make_call<core::PutAnswer>();
   const std::uint64_t request = state.host->put(
       *std::move(put),
       [call](absl::StatusOr<core::PutAnswer> answer) {

@@ -12,6 +12,22 @@
 
 namespace dynamo {
 
+namespace {
+
+// From its start until its handler runs.
+struct AskedGet {
+  decltype(detail::ErasedHandler<absl::StatusOr<GetResult>>::complete) complete;
+  std::shared_ptr<const Reconciler> reconciler;
+  std::string key{};  // if there is a reconciler
+  absl::StatusOr<core::GetAnswer> answer{};
+};
+struct AskedPut {
+  decltype(detail::ErasedHandler<absl::StatusOr<PutResult>>::complete) complete;
+  absl::StatusOr<core::PutAnswer> answer{};
+};
+
+}  // namespace
+
 void Store::start_get(std::string key, const ReadOptions& options,
                       detail::ErasedHandler<absl::StatusOr<GetResult>> handler) const {
   if (auto here = host::answer_here(*state_, key, options)) {
@@ -27,14 +43,15 @@ void Store::start_get(std::string key, const ReadOptions& options,
     return state_->host->handler_given();
   }
   const auto hook = handler.cancel;
-  std::string name = state_->options.reconciler == nullptr ? std::string() : get->key;
+  auto asked = detail::make_pooled(
+      AskedGet{.complete = std::move(handler.complete), .reconciler = state_->options.reconciler});
+  if (asked->reconciler != nullptr) asked->key = get->key;
   const std::uint64_t request = state_->host->get(
-      *std::move(get),
-      [complete = std::move(handler.complete), reconciler = state_->options.reconciler,
-       name = std::move(name)](absl::StatusOr<core::GetAnswer> answer) mutable {
-        complete([reconciler = std::move(reconciler), name = std::move(name),
-                  answer = std::move(answer)]() mutable {
-          return host::reconciled(name, reconciler.get(), std::move(answer));
+      *std::move(get), [asked = std::move(asked)](absl::StatusOr<core::GetAnswer> answer) mutable {
+        asked->answer = std::move(answer);
+        auto complete = std::move(asked->complete);
+        complete([asked = std::move(asked)] {
+          return host::reconciled(asked->key, asked->reconciler.get(), std::move(asked->answer));
         });
       });
   if (hook) hook->arm([host = state_->host, request] { host->cancel(request); });
@@ -50,12 +67,14 @@ void Store::start_put(std::string key, Context context, std::optional<std::strin
     return state_->host->handler_given();
   }
   const auto hook = handler.cancel;
+  auto asked = detail::make_pooled(AskedPut{.complete = std::move(handler.complete)});
   const std::uint64_t request = state_->host->put(
-      *std::move(put),
-      [complete = std::move(handler.complete)](absl::StatusOr<core::PutAnswer> answer) mutable {
-        complete([answer = std::move(answer)]() mutable -> absl::StatusOr<PutResult> {
-          if (!answer.ok()) return answer.status();
-          return host::to_result(*std::move(answer));
+      *std::move(put), [asked = std::move(asked)](absl::StatusOr<core::PutAnswer> answer) mutable {
+        asked->answer = std::move(answer);
+        auto complete = std::move(asked->complete);
+        complete([asked = std::move(asked)]() -> absl::StatusOr<PutResult> {
+          if (!asked->answer.ok()) return asked->answer.status();
+          return host::to_result(*std::move(asked->answer));
         });
       });
   if (hook) hook->arm([host = state_->host, request] { host->cancel(request); });

@@ -252,7 +252,7 @@ TEST_CASE("table: whoever looks without a lock sees what is read") {
 
 // Readers on threads of their own, while records come, change, go and move. A record says which key
 // it is of, and its number, which must not fall behind what was acknowledged before.
-TEST_CASE("table: whoever looks meanwhile never sees what is freed, another key's or an older one") {
+TEST_CASE("table: whoever looks meanwhile sees nothing freed, of another key or older") {
   constexpr std::size_t keys = 600;
   ReadSections readers;
   RecordTable table(std::size_t{200} * 1024, &readers);  // not enough for all
