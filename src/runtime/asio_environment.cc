@@ -144,19 +144,32 @@ class StopThread {
   std::thread thread_;
 };
 
-// Whether this thread is running the executor's context, as far as its kind can tell.
-bool runs_on_this_thread(const asio::any_io_executor& executor) {
-  if (asio::io_context* const context = host::context_of<asio::io_context>(executor)) {
-    return context->get_executor().running_in_this_thread();
+// What is behind an executor, found out once: each look compares the names of many types. Nothing,
+// if its kind cannot tell.
+class KnownContext {
+ public:
+  explicit KnownContext(const asio::any_io_executor& executor) {
+    if (!executor) return;
+    io_ = host::context_of<asio::io_context>(executor);
+    pool_ = host::context_of<asio::thread_pool>(executor);
   }
-  asio::thread_pool* const pool = host::context_of<asio::thread_pool>(executor);
-  return pool != nullptr && pool->get_executor().running_in_this_thread();
-}
+  bool has_sockets() const { return io_ != nullptr; }
+  // Whether this thread is running it.
+  bool runs_here() const {
+    if (io_ != nullptr) return io_->get_executor().running_in_this_thread();
+    return pool_ != nullptr && pool_->get_executor().running_in_this_thread();
+  }
+
+ private:
+  asio::io_context* io_ = nullptr;
+  asio::thread_pool* pool_ = nullptr;
+};
 
 class Environment final : public AsioEnvironment {
  public:
-  Environment(asio::any_io_executor executor, int loops) : given_(std::move(executor)) {
-    const bool has_sockets = given_ && host::context_of<asio::io_context>(given_) != nullptr;
+  Environment(asio::any_io_executor executor, int loops)
+      : given_(std::move(executor)), given_context_(given_) {
+    const bool has_sockets = given_context_.has_sockets();
     for (int i = 0; i < loops && !has_sockets; ++i) {
       loops_.push_back(std::make_shared<Loop>(i == 0 ? "dyn-loop" : fmt::format("dyn-loop-{}", i)));
     }
@@ -166,6 +179,7 @@ class Environment final : public AsioEnvironment {
       Loop* const loop = loops_.empty() ? nullptr : loop_of(desk).get();
       desks_.push_back({
           .turns = given_ ? given_ : loop->executor(),
+          .context = given_ ? given_context_ : KnownContext(loop->executor()),
           .gate = std::make_shared<HostGate>(desk, given_ ? nullptr : loop),
           .timer = std::make_shared<Timer>(has_sockets ? given_ : loop->executor()),
       });
@@ -242,7 +256,7 @@ class Environment final : public AsioEnvironment {
 
   bool turn_at_once(int index) override {
     const Desk& desk = this->desk(index);
-    return runs_on_this_thread(desk.turns) && desk.gate->try_turn(true);
+    return desk.context.runs_here() && desk.gate->try_turn(true);
   }
 
   bool turn_here(int index) override { return !given_ && desk(index).gate->try_turn(true); }
@@ -299,7 +313,7 @@ class Environment final : public AsioEnvironment {
         std::ranges::any_of(loops_, [](const auto& loop) { return loop->runs_here(); }) ||
         (calls_ && calls_->runs_here()) ||
         std::ranges::any_of(desks_, [](const Desk& desk) { return desk.gate->runs_here(); });
-    if (!ours && !(given_ && runs_on_this_thread(given_))) return absl::OkStatus();
+    if (!ours && !given_context_.runs_here()) return absl::OkStatus();
     return absl::FailedPreconditionError(
         "a blocking call on a thread that runs the node would wait for itself; use the async form "
         "here");
@@ -335,6 +349,7 @@ class Environment final : public AsioEnvironment {
 
   struct Desk {
     asio::any_io_executor turns;
+    KnownContext context;            // of the turns
     std::shared_ptr<HostGate> gate;  // shared with what is posted
     std::shared_ptr<Timer> timer;    // shared with its own wait
   };
@@ -350,6 +365,7 @@ class Environment final : public AsioEnvironment {
   }
 
   const asio::any_io_executor given_;
+  const KnownContext given_context_;
   std::vector<std::shared_ptr<Loop>> loops_;
   std::shared_ptr<Loop> calls_;
   std::vector<Desk> desks_;
