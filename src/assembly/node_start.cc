@@ -71,7 +71,7 @@ absl::StatusOr<Node> Node::start(NodeOptions options, Components components) {
   parts.transport = std::move(components.transport);
   const bool built_in = parts.transport == nullptr;
   if (built_in) {
-    parts.receives_at_once = true;
+    parts.transport_is_own = true;
     parts.transport = std::make_unique<transport::TcpTransport>(
         TcpOptions{
             .listen = options.listen, .advertise = options.advertise, .executor = loops.front()},

@@ -37,6 +37,8 @@ class Admission {
   enum class Kind { get, put };
   // OK: it is in flight until finished(). RESOURCE_EXHAUSTED: there are too many.
   absl::Status admit(Kind kind, std::string_view key);
+  // Whether no more than one is in flight.
+  bool alone() const { return in_flight_.load(std::memory_order_relaxed) < 2; }
   void finished() { in_flight_.fetch_sub(1, std::memory_order_relaxed); }
 
   // What a turn has done.

@@ -79,6 +79,9 @@ struct Desk {
   bool woken = false;          // guarded by inbox_mutex: a turn is on its way
   int at_once_left = 0;        // guarded by inbox_mutex: so many events get a turn of their own
 
+  // Guarded by inbox_mutex: requests of handlers that came while nothing else was in flight.
+  int alone_in_a_row = 0;
+
   mutable std::mutex mutex;
   Waiting<GetDone> gets;  // guarded by mutex
   Waiting<PutDone> puts;  // guarded by mutex

@@ -50,6 +50,9 @@ class Environment {
   // posted, and returns true; false if a turn is running elsewhere, or turns belong to threads of
   // the application's. Then wake() has to be called.
   virtual bool turn_here(int /*desk*/) { return false; }
+  // The same as the one before, for a thread that has asked and goes on: if it runs the turns of
+  // that desk.
+  virtual bool turn_in_passing(int /*desk*/) { return false; }
   // turn() then; replaces what was asked for this desk before.
   virtual void wake_at(int desk, core::TimePoint at) = 0;
   virtual void flush_at(

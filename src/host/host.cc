@@ -1,5 +1,6 @@
 #include "host/host.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -12,6 +13,10 @@
 namespace dynamo::host {
 
 namespace {
+
+// Of handlers that ask for one thing at a time. Whoever asks for many at once begins with one, too,
+// and what is divided into packets once stays so: its answers come apart, and what they lead to.
+constexpr int alone_often = 4;
 
 constexpr auto retry_period = std::chrono::milliseconds(100);
 
@@ -219,6 +224,17 @@ void Host::inspect(
   see(machine_->state(), *reader_);
 }
 
+// REQUIRES: its inbox_mutex is held.
+bool Host::may_turn_at_once(Desk& desk, By by, bool wakes) const {
+  if (by == By::handler) {
+    desk.alone_in_a_row = admission_.alone() ? std::min(desk.alone_in_a_row + 1, alone_often) : 0;
+    return wakes && desk.alone_in_a_row == alone_often;
+  }
+  if (!wakes || by != By::receiver || desk.at_once_left == 0) return false;
+  --desk.at_once_left;
+  return true;
+}
+
 void Host::post(int index, Request request, Place place, By by) {
   bool wake = false;
   bool at_once = false;
@@ -231,11 +247,11 @@ void Host::post(int index, Request request, Place place, By by) {
       to.inbox.insert(place == Place::first ? to.inbox.begin() : to.inbox.end(),
                       std::move(request));
       wake = !std::exchange(to.woken, true);
-      at_once = wake && by == By::receiver && parts_.receives_at_once && to.at_once_left > 0;
-      if (at_once) --to.at_once_left;
+      at_once = parts_.transport_is_own && may_turn_at_once(to, by, wake);
     }
   }
-  if (at_once && parts_.environment->turn_at_once(index)) return;
+  if (at_once && by == By::receiver && parts_.environment->turn_at_once(index)) return;
+  if (at_once && by == By::handler && parts_.environment->turn_in_passing(index)) return;
   if (wake && by == By::receiver) {
     parts_.environment->wake_near(index);
   } else if (wake && !(by == By::caller && parts_.environment->turn_here(index))) {

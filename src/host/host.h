@@ -53,9 +53,10 @@ class Host {
     std::unique_ptr<Environment> environment{};
     std::unique_ptr<Transport> transport{};
     // It is the library's own: what it has received may get a turn before it has returned from
-    // `receive`. An application's may hold a lock during that call, although it must not, or call
-    // the next node's from within ours.
-    bool receives_at_once = false;
+    // `receive`, and what an application asks for before that call has returned. An application's
+    // may hold a lock while it calls us, although it must not, or call the next node's from within
+    // ours.
+    bool transport_is_own = false;
     std::unique_ptr<Membership> membership{};
     std::unique_ptr<StorageEngine> storage{};
     std::function<void(const LogRecord&)> log{};
@@ -78,8 +79,10 @@ class Host {
 
   // Who runs the turn that something begins in: a thread of the environment; or the caller's own,
   // which is going to wait for the answer, if nobody else is at it; or the loop that has received
-  // it, at once or a little later.
-  enum class By { environment, caller, receiver };
+  // it, at once or a little later; or the loop on which a handler of the application's asks for it,
+  // at once if nothing else is in flight, as it has been lately: then nothing could share a packet
+  // with it.
+  enum class By { environment, caller, receiver, handler };
   // Start an operation; its `request` field is filled in and returned, for cancel(). `done` is
   // called exactly once, in a turn or by stop(), possibly before this returns; it must be quick and
   // must not block.
@@ -170,9 +173,11 @@ class Host {
   }
   enum class Place { first, last };  // in the inbox
   void post(int desk, Request request, Place place = Place::last, By by = By::environment);
+  // `wakes`: no turn of that desk is on its way.
+  bool may_turn_at_once(Desk& desk, By by, bool wakes) const;
   void receive(std::string packet, std::string_view peer);
   void post_written(std::vector<std::uint64_t> writes);
-  bool run_all(bool at_once);
+  bool run_all(By by, bool at_once);
   bool run_strand(int index, bool at_once);
   bool take_inbox(Desk& own, bool at_once = false);
   void wait_for(Desk& own, Request& request, const core::Now& at);

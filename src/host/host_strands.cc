@@ -73,12 +73,16 @@ bool Host::run_strand(int index, bool at_once) {
     wait_for(own, own.taken[i], at);
     step(own.taken[i].event);
   }
-  const bool due = machine_->next_tick_in_strand(index) <= at.steady;
+  core::TimePoint next = machine_->next_tick_in_strand(index);
+  const bool due = next <= at.steady;
   core::Event tick = core::Tick{};
-  if (due) step(tick);
+  if (due) {
+    step(tick);
+    next = machine_->next_tick_in_strand(index);
+  }
   machine_->end_turn_in_strand(index, at, actions);
   admission_.adjust(at.steady, std::exchange(own.effects.load, {}));
-  parts_.environment->wake_at(index, machine_->next_tick_in_strand(index));
+  parts_.environment->wake_at(index, next);
   // What is common may have got something to do, or to do it earlier.
   own.effects.common_is_due |= machine_->take_common_is_due(index);
   const core::TimePoint probe = machine_->state().detector.next_tick();

@@ -24,12 +24,12 @@ constexpr int at_once_in_a_row = 16;
 void Host::turn(int index, By by, bool at_once) {
   Effects& effects = desk(index).effects;
   // Once only: what comes in meanwhile wakes us again, after the sockets have had their turn.
-  if (index == common() ? run_all(at_once) : run_strand(index, at_once)) perform(index, by);
+  if (index == common() ? run_all(by, at_once) : run_strand(index, at_once)) perform(index, by);
   effects.clear();  // at once: handlers keep their executors busy
 }
 
 // Returns whether there is something to perform.
-bool Host::run_all(bool at_once) {
+bool Host::run_all(By by, bool at_once) {
   const EveryDesk lock(desks_);
   Desk& own = desk(common());
   core::Actions& actions = own.effects.actions;
@@ -46,22 +46,29 @@ bool Host::run_all(bool at_once) {
     machine_->step(at, std::move(own.taken[i].event), *reader_, actions);
     apply(common(), own.effects);
   }
-  const bool due = machine_->next_tick_in_strand(common()) <= at.steady;
+  core::TimePoint next = machine_->next_tick_in_strand(common());
+  const bool due = next <= at.steady;
   if (due) {
     machine_->step(at, core::Tick{}, *reader_, actions);
     apply(common(), own.effects);
+    next = machine_->next_tick_in_strand(common());
   }
   machine_->end_turn(at, actions);
   admission_.adjust(at.steady, std::exchange(own.effects.load, {}));
   publish_view();
-  wake_common_at(std::min(machine_->next_tick_in_strand(common()), next_membership_tick_));
+  own.effects.membership_due = at.steady >= next_membership_tick_;
+  if (own.effects.membership_due && by != By::caller) {
+    next_membership_tick_ = at.steady + membership_period;
+  }
+  wake_common_at(std::min(next, next_membership_tick_));
   release_others();
   const bool empty = own.taken.empty();
   own.taken.clear();
-  own.effects.membership_due = at.steady >= next_membership_tick_;
+  const bool left_behind =
+      !membership_left_.empty() || !changes_left_.empty() || !log_left_.empty();
+  if (left_behind && by != By::caller) take_left(actions);
   return !empty || due || own.effects.membership_due || !actions.packets.empty() ||
-         !own.effects.gets.empty() || !own.effects.puts.empty() || !membership_left_.empty() ||
-         !changes_left_.empty() || !log_left_.empty();
+         !own.effects.gets.empty() || !own.effects.puts.empty() || left_behind;
 }
 
 // Returns whether other desks have left answers as well. REQUIRES: its mutex is held, and so for
@@ -192,7 +199,6 @@ void Host::perform(int index, By by) {
   complete(effects);
   if (index != common()) return pass_on(effects);
   if (by == By::caller) return leave_behind(effects);
-  take_left(effects.actions);
   for (const core::LogLine& line : effects.actions.log) log(line.level, line.text);
   if (stopped()) return;
   for (std::string& payload : effects.actions.membership) {
@@ -201,15 +207,8 @@ void Host::perform(int index, By by) {
   for (const core::AskChange& ask : effects.actions.changes) {
     changed(ask.request, parts_.membership->change(ask.change));
   }
-  const core::TimePoint at = steady_now();
-  bool tick = false;
-  {
-    const std::lock_guard lock(desk(common()).mutex);
-    tick = at >= next_membership_tick_;
-    if (tick) next_membership_tick_ = at + membership_period;
-  }
-  if (!tick) return;
-  parts_.membership->tick(std::chrono::steady_clock::time_point(at));
+  if (!effects.membership_due) return;
+  parts_.membership->tick(std::chrono::steady_clock::time_point(steady_now()));
   std::vector<std::string> notes = parts_.membership->notes();
   const std::lock_guard lock(desk(common()).mutex);
   membership_notes_ = std::move(notes);
@@ -243,9 +242,8 @@ void Host::leave_behind(Effects& effects) {
   parts_.environment->wake_own_thread(common());
 }
 
-// What was left comes before what this turn has brought.
+// What was left comes before what this turn has brought. REQUIRES: every desk's mutex is held.
 void Host::take_left(core::Actions& actions) {
-  const std::lock_guard lock(desk(common()).mutex);
   std::ranges::move(actions.membership, std::back_inserter(membership_left_));
   std::ranges::move(actions.log, std::back_inserter(log_left_));
   actions.membership = std::exchange(membership_left_, {});

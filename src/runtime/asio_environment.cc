@@ -67,18 +67,19 @@ class HostGate {
   bool turn() {
     {
       const std::lock_guard lock(mutex_);
-      run(false);
+      run(false, false);
     }
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    return !again_ || take_turns(false);
+    return !again_ || take_turns(false, false);
   }
-  // For a thread that is going to wait, or has received something, now or `at_once` (Host::turn).
-  // If another one is at it, that one takes one more turn: to wake a third for it costs more than
-  // the turn. Returns false also if this one is.
-  bool try_turn(bool at_once) {
+  // For a thread that is going to wait, or has received or asked for something, now or `at_once`
+  // (Host::turn). If another one is at it, that one takes one more turn: to wake a third for it
+  // costs more than the turn. `lent`: the thread is the application's, whatever else it runs.
+  // Returns false also if this one is at it.
+  bool try_turn(bool at_once, bool lent = false) {
     if (runs_here() || host_ == nullptr) return false;
     again_ = true;
-    return take_turns(at_once);
+    return take_turns(at_once, lent);
   }
   bool runs_here() const { return running_on_ == std::this_thread::get_id(); }
 
@@ -88,13 +89,13 @@ class HostGate {
 
   // Until nobody wants another, or another thread is at it: whoever says so before he finds the
   // mutex locked is seen by whoever unlocks it before he looks.
-  bool take_turns(bool at_once) {
+  bool take_turns(bool at_once, bool lent) {
     for (int i = 0; i < turns_max; ++i) {
       std::atomic_thread_fence(std::memory_order_seq_cst);
       {
         const std::unique_lock lock(mutex_, std::try_to_lock);
         if (!lock.owns_lock()) return true;
-        run(at_once);
+        run(at_once, lent);
       }
       std::atomic_thread_fence(std::memory_order_seq_cst);
       if (!again_) return true;
@@ -102,11 +103,11 @@ class HostGate {
     return false;
   }
   // REQUIRES: mutex_ is held.
-  void run(bool at_once) {
+  void run(bool at_once, bool lent) {
     if (again_) again_ = false;
     running_on_ = std::this_thread::get_id();
-    const bool lent = loop_ != nullptr && !loop_->runs_here();
-    const auto by = lent ? host::Host::By::caller : host::Host::By::environment;
+    const bool foreign = lent || (loop_ != nullptr && !loop_->runs_here());
+    const auto by = foreign ? host::Host::By::caller : host::Host::By::environment;
     if (host::Host* host = host_) host->turn(desk_, by, at_once);
     running_on_ = std::thread::id();
   }
@@ -177,12 +178,9 @@ class Environment final : public AsioEnvironment {
     // The common desk, if it is not the only one, has its turns on the first loop.
     for (int desk = 0; desk < core::Strand::count(loops); ++desk) {
       Loop* const loop = loops_.empty() ? nullptr : loop_of(desk).get();
-      desks_.push_back({
-          .turns = given_ ? given_ : loop->executor(),
-          .context = given_ ? given_context_ : KnownContext(loop->executor()),
-          .gate = std::make_shared<HostGate>(desk, given_ ? nullptr : loop),
-          .timer = std::make_shared<Timer>(has_sockets ? given_ : loop->executor()),
-      });
+      desks_.push_back(std::make_shared<Desk>(desk, given_ ? nullptr : loop,
+                                              given_ ? given_ : loop->executor(),
+                                              has_sockets ? given_ : loop->executor()));
     }
   }
   ~Environment() override {
@@ -203,16 +201,16 @@ class Environment final : public AsioEnvironment {
 
   void start(host::Host& host) override {
     flusher_.emplace(host::steady_now, [&host] { host.flush(); });
-    for (const Desk& desk : desks_) desk.gate->open(host);
+    for (const auto& desk : desks_) desk->gate.open(host);
   }
 
   void stop() override {
     if (stopped_.exchange(true)) return;
-    for (const Desk& desk : desks_) {
-      desk.gate->close();
-      const std::lock_guard lock(desk.timer->mutex);
-      desk.timer->armed = TimePoint::max();
-      desk.timer->timer.cancel();
+    for (const auto& desk : desks_) {
+      desk->gate.close();
+      const std::lock_guard lock(desk->timer_mutex);
+      desk->armed = TimePoint::max();
+      desk->timer.cancel();
     }
     if (flusher_) flusher_->stop();
     for (const auto& loop : loops_) loop->stop();
@@ -239,10 +237,9 @@ class Environment final : public AsioEnvironment {
   void wake_near(int index) override {
     for (const auto& loop : loops_) {
       if (!loop->runs_here()) continue;
-      const Desk& desk = this->desk(index);
       // If another thread is at it, that one takes one more.
-      asio::post(loop->executor(), [desk] {
-        if (!desk.gate->try_turn(false)) post_turn(desk);
+      asio::post(loop->executor(), [desk = desk(index)] {
+        if (!desk->gate.try_turn(false)) post_turn(desk);
       });
       return;
     }
@@ -255,27 +252,30 @@ class Environment final : public AsioEnvironment {
   }
 
   bool turn_at_once(int index) override {
-    const Desk& desk = this->desk(index);
-    return desk.context.runs_here() && desk.gate->try_turn(true);
+    Desk& desk = *this->desk(index);
+    return desk.context.runs_here() && desk.gate.try_turn(true);
   }
 
-  bool turn_here(int index) override { return !given_ && desk(index).gate->try_turn(true); }
+  bool turn_in_passing(int index) override {
+    Desk& desk = *this->desk(index);
+    return desk.context.runs_here() && desk.gate.try_turn(true, true);
+  }
+
+  bool turn_here(int index) override { return !given_ && desk(index)->gate.try_turn(true); }
 
   void wake_at(int index, TimePoint at) override {
-    const Desk& desk = this->desk(index);
-    const std::lock_guard lock(desk.timer->mutex);
-    // A timer that fires too early costs one idle turn; one that is re-armed at every turn costs a
-    // system call each.
-    TimePoint& armed = desk.timer->armed;
-    if (stopped_ || (armed <= at && armed > steady_now())) return;
-    armed = at;
-    if (at == TimePoint::max()) return;
-    desk.timer->timer.expires_at(std::chrono::steady_clock::time_point(at));
-    desk.timer->timer.async_wait([desk](asio::error_code error) {
+    const std::shared_ptr<Desk>& desk = this->desk(index);
+    const std::lock_guard lock(desk->timer_mutex);
+    // A timer that fires too early costs one idle turn, which asks again; one that is re-armed at
+    // every turn costs a system call each.
+    if (stopped_ || desk->armed <= at) return;
+    desk->armed = at;
+    desk->timer.expires_at(std::chrono::steady_clock::time_point(at));
+    desk->timer.async_wait([desk](asio::error_code error) {
       if (error) return;
       {
-        const std::lock_guard timer_lock(desk.timer->mutex);
-        desk.timer->armed = TimePoint::max();
+        const std::lock_guard timer_lock(desk->timer_mutex);
+        desk->armed = TimePoint::max();
       }
       post_turn(desk);
     });
@@ -312,7 +312,7 @@ class Environment final : public AsioEnvironment {
     const bool ours =
         std::ranges::any_of(loops_, [](const auto& loop) { return loop->runs_here(); }) ||
         (calls_ && calls_->runs_here()) ||
-        std::ranges::any_of(desks_, [](const Desk& desk) { return desk.gate->runs_here(); });
+        std::ranges::any_of(desks_, [](const auto& desk) { return desk->gate.runs_here(); });
     if (!ours && !given_context_.runs_here()) return absl::OkStatus();
     return absl::FailedPreconditionError(
         "a blocking call on a thread that runs the node would wait for itself; use the async form "
@@ -340,25 +340,27 @@ class Environment final : public AsioEnvironment {
     if (calls_ && !std::exchange(resumed_, true)) calls_->resume();
   }
 
-  struct Timer {
-    explicit Timer(const asio::any_io_executor& io) : timer(io) {}
-    std::mutex mutex;
-    asio::steady_timer timer;            // guarded
-    TimePoint armed = TimePoint::max();  // guarded
-  };
-
+  // Where the turns of one of the host's desks run. Shared with what is posted, and with its
+  // timer's wait.
   struct Desk {
-    asio::any_io_executor turns;
-    KnownContext context;            // of the turns
-    std::shared_ptr<HostGate> gate;  // shared with what is posted
-    std::shared_ptr<Timer> timer;    // shared with its own wait
+    Desk(int index, const Loop* loop, asio::any_io_executor where, const asio::any_io_executor& io)
+        : turns(std::move(where)), context(turns), gate(index, loop), timer(io) {}
+
+    const asio::any_io_executor turns;
+    const KnownContext context;  // of the turns
+    HostGate gate;
+    std::mutex timer_mutex;
+    asio::steady_timer timer;            // guarded by timer_mutex
+    TimePoint armed = TimePoint::max();  // guarded by timer_mutex
   };
-  static void post_turn(const Desk& desk) {
-    asio::post(desk.turns, [desk] {
-      if (!desk.gate->turn()) post_turn(desk);
+  static void post_turn(const std::shared_ptr<Desk>& desk) {
+    asio::post(desk->turns, [desk] {
+      if (!desk->gate.turn()) post_turn(desk);
     });
   }
-  const Desk& desk(int index) const { return desks_[static_cast<std::size_t>(index)]; }
+  const std::shared_ptr<Desk>& desk(int index) const {
+    return desks_[static_cast<std::size_t>(index)];
+  }
   const std::shared_ptr<Loop>& loop_of(int desk) const {
     const auto index = static_cast<std::size_t>(desk);
     return loops_[index < loops_.size() ? index : 0];
@@ -368,7 +370,7 @@ class Environment final : public AsioEnvironment {
   const KnownContext given_context_;
   std::vector<std::shared_ptr<Loop>> loops_;
   std::shared_ptr<Loop> calls_;
-  std::vector<Desk> desks_;
+  std::vector<std::shared_ptr<Desk>> desks_;
   std::optional<Flusher> flusher_;
   std::atomic<bool> stopped_{false};
   const int processors_ = usable_processors();

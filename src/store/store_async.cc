@@ -53,7 +53,8 @@ void Store::start_get(std::string key, const ReadOptions& options,
         complete([asked = std::move(asked)] {
           return host::reconciled(asked->key, asked->reconciler.get(), std::move(asked->answer));
         });
-      });
+      },
+      host::Host::By::handler);
   if (hook) hook->arm([host = state_->host, request] { host->cancel(request); });
 }
 
@@ -76,7 +77,8 @@ void Store::start_put(std::string key, Context context, std::optional<std::strin
           if (!asked->answer.ok()) return asked->answer.status();
           return host::to_result(*std::move(asked->answer));
         });
-      });
+      },
+      host::Host::By::handler);
   if (hook) hook->arm([host = state_->host, request] { host->cancel(request); });
 }
 

@@ -86,7 +86,7 @@ struct LoneNode {
       std::make_shared<dynamo::Transport::Receiver>();
   dynamo::NodeOptions options{.name = "a", .partitions = 8};
   std::vector<std::string> members{"a"};
-  bool receives_at_once = true;
+  bool transport_is_own = true;
   std::uint64_t seed = 1;
   std::vector<std::string> log{};
   std::shared_ptr<dynamo::host::Host> host{};
@@ -102,7 +102,7 @@ struct LoneNode {
         options,
         {.environment = std::make_unique<ManualEnvironment>(hands, ++seed),
          .transport = std::make_unique<SilentTransport>(receive),
-         .receives_at_once = receives_at_once,
+         .transport_is_own = transport_is_own,
          .membership = std::move(membership),
          .storage = std::make_unique<ScriptedEngine>(disk),
          .log = [this](const dynamo::LogRecord& record) { log.emplace_back(record.text); }});
@@ -141,13 +141,14 @@ struct LoneNode {
               keep(answer));
     return answer;
   }
-  Get get(const std::string& key) {
+  Get get(const std::string& key,
+          dynamo::host::Host::By by = dynamo::host::Host::By::environment) {
     auto answer = std::make_shared<Answer<dynamo::core::GetAnswer>>();
     host->get({.store = facts,
                .key = key,
                .r = 1,
                .deadline = host->now().steady + std::chrono::seconds(1)},
-              keep(answer));
+              keep(answer), by);
     return answer;
   }
   // What a get shows now, in order of their dots; its error, if it fails.

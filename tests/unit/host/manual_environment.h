@@ -26,7 +26,8 @@ class ManualEnvironment final : public dynamo::host::Environment {
     dynamo::host::Host* host = nullptr;
     bool woken = false;
     bool in_turn = false;
-    int at_once = 0;  // turns that did not wait for the test
+    int at_once = 0;     // turns that did not wait for the test
+    int in_passing = 0;  // the same, of a handler that asked
     dynamo::core::TimePoint turn_due = dynamo::core::TimePoint::max();
     dynamo::core::TimePoint flush_due = dynamo::core::TimePoint::max();
     asio::io_context handlers{1};
@@ -78,6 +79,11 @@ class ManualEnvironment final : public dynamo::host::Environment {
   bool turn_at_once(int) override {
     ++hands_->at_once;
     hands_->host->turn(0, dynamo::host::Host::By::environment, true);
+    return true;
+  }
+  bool turn_in_passing(int) override {
+    ++hands_->in_passing;
+    hands_->host->turn(0, dynamo::host::Host::By::caller, true);
     return true;
   }
   void wake_at(int, dynamo::core::TimePoint at) override { hands_->turn_due = at; }
