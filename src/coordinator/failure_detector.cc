@@ -45,27 +45,31 @@ TimePoint FailureDetector::pause_of_idle() const {
   return std::max(idle_probe, idle_probe * count / idle_probes_max);
 }
 
-void FailureDetector::heard(std::string_view name, TimePoint now) {
+bool FailureDetector::heard(std::string_view name, TimePoint now) {
   const auto lock = mutex_.lock();
   Peer* peer = peers_.find(name);
-  if (peer == nullptr) return;
+  if (peer == nullptr) return true;
   peer->heard_at = now;
   peer->heard = true;
   peer->waiting = false;
   peer->probes = 0;
-  if (!std::exchange(peer->reachable, true)) ++changes_;
   peer->probe_at = now + pause_of_idle();
+  const bool was_reachable = std::exchange(peer->reachable, true);
+  if (!was_reachable) ++changes_;
+  return was_reachable;
 }
 
-void FailureDetector::asked(std::string_view name, TimePoint now) {
+FailureDetector::Prospect FailureDetector::asked(std::string_view name, TimePoint now) {
   const auto lock = mutex_.lock();
   auto* entry = peers_.find_entry(name);
-  if (entry == nullptr || entry->second.waiting) return;
+  if (entry == nullptr) return {.late_after = late_unknown};
   Peer& peer = entry->second;
-  peer.waiting = true;
+  const Prospect prospect{.reachable = peer.reachable, .late_after = late_after(peer)};
+  if (std::exchange(peer.waiting, true)) return prospect;
   peer.waiting_since = now;
   peer.probe_at = std::min(peer.probe_at, now + probe);
   if (peer.probe_at < peer.due_at) schedule(*entry, peer.probe_at);
+  return prospect;
 }
 
 void FailureDetector::round_trip(std::string_view name, TimePoint took) {
@@ -191,8 +195,11 @@ bool FailureDetector::wants_ping(std::string_view name, TimePoint since, TimePoi
 TimePoint FailureDetector::late_after(std::string_view name) const {
   const auto lock = mutex_.lock();
   const Peer* peer = peers_.find(name);
-  if (peer == nullptr || peer->smoothed == TimePoint{}) return late_unknown;
-  return std::max(peer->slow, late_min);
+  return peer == nullptr ? late_unknown : late_after(*peer);
+}
+
+TimePoint FailureDetector::late_after(const Peer& peer) {
+  return peer.smoothed == TimePoint{} ? late_unknown : std::max(peer.slow, late_min);
 }
 
 TimePoint FailureDetector::round_trip_of(std::string_view name) const {

@@ -40,10 +40,15 @@ class FailureDetector {
 
   void set_peers(const std::vector<std::string>& peers, TimePoint now);
 
-  // A packet came from the peer.
-  void heard(std::string_view peer, TimePoint now);
-  // A request went to the peer that it will answer.
-  void asked(std::string_view peer, TimePoint now);
+  // A packet came from the peer. Returns whether it was reachable before.
+  bool heard(std::string_view peer, TimePoint now);
+  struct Prospect {
+    bool reachable = true;
+    TimePoint late_after{};
+  };
+  // A request went to the peer that it will answer. Returns what may be expected, as reachable()
+  // and late_after() say it.
+  Prospect asked(std::string_view peer, TimePoint now);
   // How long the answer to a question took, if that is believable.
   void round_trip(std::string_view peer, TimePoint took);
   // A ping is on its way to it.
@@ -105,6 +110,7 @@ class FailureDetector {
 
   // REQUIRES, so do those below: mutex_ is held.
   TimePoint pause_of_idle() const;
+  static TimePoint late_after(const Peer& peer);
   static void note_round_trip(Peer& peer, TimePoint took);
   // To be looked at then.
   void schedule(NameMap<Peer>::Entry& entry, TimePoint at);

@@ -40,7 +40,9 @@ bool GetOperation::counts(const ReplicaReport& report) {
   return report.role == ReplicaReport::Role::primary || mutated(Mutant::stand_in_not_found_counts);
 }
 
-int GetOperation::answers() const { return tally_.reached(r_, counts); }
+int GetOperation::answers() const {
+  return tally_.reached(r_, [](const ReplicaReport& report) { return counts(report); });
+}
 
 bool GetOperation::falls_short() const {
   const int possible = tally_.reached(r_, [](const ReplicaReport& report) {

@@ -28,7 +28,7 @@ GetRequests::Owners GetRequests::choose_owners(const ClientGet& get, TimePoint n
   return owners;
 }
 
-void GetRequests::start(const Turn& turn, ClientGet get) {
+void GetRequests::start(const Turn& turn, ClientGet&& get) {
   if (waiting_.empty() && !crowded()) return begin(turn, std::move(get));
   waiting_.push(std::move(get));
 }
@@ -58,7 +58,7 @@ void GetRequests::expire_waiting(const Turn& turn) {
   });
 }
 
-void GetRequests::begin(const Turn& turn, ClientGet get) {
+void GetRequests::begin(const Turn& turn, ClientGet&& get) {
   const std::uint64_t number = turn.strand.next_number();
   const auto at = operations_.try_emplace(operations_.end(), number);
   at->second.get = std::move(get);
@@ -133,10 +133,10 @@ void GetRequests::ask(const Turn& turn, std::uint64_t number, Running& running,
     turn.strand.outbox.send(node, message_type<ReadRequest>(), [&](Encoder& out) {
       encode_read_request(number, running.get.store, running.get.key, stand_in, out);
     });
-    state_.detector.asked(node, turn.now.steady);
-    running.late_at = std::max(running.late_at, turn.now.steady + state_.detector.late_after(node));
-    if (std::string why = state_.unreachable_reason(node, turn.now.steady); !why.empty()) {
-      running.operation->unreachable(node, std::move(why));
+    const FailureDetector::Prospect prospect = state_.detector.asked(node, turn.now.steady);
+    running.late_at = std::max(running.late_at, turn.now.steady + prospect.late_after);
+    if (!prospect.reachable) {
+      running.operation->unreachable(node, state_.unreachable_reason(node, turn.now.steady));
     }
     return;
   }
@@ -259,16 +259,17 @@ TimePoint GetRequests::next_tick() const {
 bool GetRequests::settle(const Turn& turn, Operations::iterator at) {
   Running& running = at->second;
   GetOperation& operation = *running.operation;
-  while (!operation.enough() && operation.falls_short() && ask_next(turn, at)) {
-  }
-  if (!operation.enough() && !operation.has_reserve()) {
+  bool enough = operation.enough();
+  while (!enough && operation.falls_short() && ask_next(turn, at)) enough = operation.enough();
+  if (!enough && !operation.has_reserve()) {
     const auto usable = [this](std::string_view name) { return state_.detector.reachable(name); };
     for (auto pairs = running.stand_ins.choose(operation.tally(), usable); !pairs.empty();
          pairs = running.stand_ins.choose(operation.tally(), usable)) {
       for (const StandIns::Pair& pair : pairs) ask(turn, at->first, running, pair.stand_in, true);
     }
+    enough = operation.enough();
   }
-  if (operation.enough()) {
+  if (enough) {
     if (!running.answered) {
       if (operation.complete()) {
         repair(turn, running);

@@ -34,7 +34,7 @@ class GetRequests {
   GetRequests(NodeState& state, Replica& replica) : state_(state), replica_(replica) {}
 
   // REQUIRES: the ring is known, the request is checked.
-  void start(const Turn& turn, ClientGet get);
+  void start(const Turn& turn, ClientGet&& get);
   // Begins those that have waited for room and have it now. Returns whether there were any.
   bool room(const Turn& turn);
   void reply(const Turn& turn, const std::string& from, ReadReply reply);
@@ -80,7 +80,7 @@ class GetRequests {
   Owners choose_owners(const ClientGet& get, TimePoint now) const;
   // Whether as many are under way as the ways hold, as far as answers have told.
   bool crowded() const;
-  void begin(const Turn& turn, ClientGet get);
+  void begin(const Turn& turn, ClientGet&& get);
   void expire_waiting(const Turn& turn);
   // Asks them, from the beginning.
   void ask_owners(const Turn& turn, Operations::iterator at);

@@ -125,7 +125,7 @@ TimePoint Machine::next_tick_in_strand(int strand) const {
 }
 
 template <class Request>
-void Machine::begin(const Turn& turn, Request request) {
+void Machine::begin(const Turn& turn, Request&& request) {
   if (!work(state_.common).may_start(request, turn.out)) return;
   if (state_.ring == nullptr) {
     waiting_for_view_.emplace_back(std::move(request));
@@ -135,9 +135,9 @@ void Machine::begin(const Turn& turn, Request request) {
   strand.start(turn.in(strand.strand()), std::move(request));
 }
 
-void Machine::on(const Turn& turn, ClientGet get) { begin(turn, std::move(get)); }
+void Machine::on(const Turn& turn, ClientGet&& get) { begin(turn, std::move(get)); }
 
-void Machine::on(const Turn& turn, ClientPut put) { begin(turn, std::move(put)); }
+void Machine::on(const Turn& turn, ClientPut&& put) { begin(turn, std::move(put)); }
 
 void Machine::on(const Turn& turn, const ClientWait& wait) {
   if (wait.goal == ClientWait::Goal::converged) return anti_entropy_.start(turn, wait);

@@ -84,6 +84,7 @@ class Machine {
   void note_latency(TimePoint now, TimePoint took) { state_.background.foreground(now, took); }
   TimePoint next_tick() const;
   // Of that strand alone; of the common one, all that is common too.
+  // Only steps change it.
   TimePoint next_tick_in_strand(int strand) const;
   // Whether the common strand may have something to do since this one has worked.
   bool take_common_is_due(int strand);
@@ -92,12 +93,12 @@ class Machine {
   const NodeState& state() const { return state_; }
 
  private:
-  void on(const Turn& turn, ClientGet get);
-  void on(const Turn& turn, ClientPut put);
+  void on(const Turn& turn, ClientGet&& get);
+  void on(const Turn& turn, ClientPut&& put);
   void on(const Turn& turn, const ClientWait& converge);
   void on(const Turn& turn, const ClientChange& change);
   void on(const Turn& turn, const Cancel& cancel);
-  void on(const Turn& turn, PacketReceived received);
+  void on(const Turn& turn, PacketReceived&& received);
   void on(const Turn& turn, PacketOpened opened);
   void on(const Turn& turn, const BatchWritten& written);
   void on(const Turn& turn, const WriteFailed& failed);
@@ -123,7 +124,7 @@ class Machine {
   void log_drop(const Turn& turn, const std::string& from, const std::string& why);
   bool accepts(const Turn& turn, const std::string& peer, const Packet& packet);
   template <class Request>
-  void begin(const Turn& turn, Request request);
+  void begin(const Turn& turn, Request&& request);
   StrandWork& work(int strand) { return *strands_[static_cast<std::size_t>(strand)]; }
   StrandWork& work(const Strand& strand) { return work(strand.index); }
   void fill_waiting(const Turn& turn);

@@ -18,7 +18,7 @@ constexpr std::size_t messages_kept_max = 256;  // as room for those of the next
 
 }  // namespace
 
-void Machine::on(const Turn& turn, PacketReceived received) {
+void Machine::on(const Turn& turn, PacketReceived&& received) {
   Packet packet = std::move(packet_);  // a view in it brings those that waited for one
   const absl::Status read = read_packet(received.packet, packet);
   const bool early = state_.ring == nullptr && !packet.header.cluster.is_zero();
@@ -44,10 +44,9 @@ void Machine::take(const Turn& turn, const std::string& peer, Packet& packet) {
   hear_view(received_in, packet);
   if (!accepts(received_in, peer, packet)) return;
   const std::string& from = header.from;
-  if (!state_.detector.reachable(from)) {
+  if (!state_.detector.heard(from, turn.now.steady)) {
     turn.out.redials.push_back(state_.member(from)->address);
   }
-  state_.detector.heard(from, turn.now.steady);
   views_.heard(from, header.view);
   if (header.view != state_.view.number) catch_up(turn, from);
   if (generations_.heard(turn, header)) {

@@ -49,7 +49,7 @@ void Machine::adopt(const Turn& turn, View view) {
   for (const auto& strand : strands_) strand->view_changed(turn.in(strand->strand()));
   if (!first) return;
   fill_waiting(turn);
-  for (const PacketReceived& packet : std::exchange(early_packets_, {})) on(turn, packet);
+  for (PacketReceived& packet : std::exchange(early_packets_, {})) on(turn, std::move(packet));
 }
 
 // The data directory belongs to the first cluster that it was part of.

@@ -71,18 +71,21 @@ std::vector<std::string> NodeState::owners(std::string_view key, int n) const {
 
 void NodeState::order_by_nearness(NodeNames& nodes, TimePoint now) const {
   using Rank = std::tuple<bool, bool, TimePoint>;
-  absl::InlinedVector<std::pair<Rank, std::string>, 4> ranked;
-  for (std::string& node : nodes) {
-    const FailureDetector::Standing standing = detector.standing(node, now);
-    const bool known = standing.round_trip != TimePoint{};
-    const Rank rank = {!is_self(node), !standing.reachable,
-                       known ? standing.round_trip : TimePoint::max()};
+  absl::InlinedVector<Rank, 4> ranks;  // of those that are in their place
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    Rank rank{false, false, TimePoint{}};
+    if (!is_self(nodes[i])) {
+      const FailureDetector::Standing standing = detector.standing(nodes[i], now);
+      const bool known = standing.round_trip != TimePoint{};
+      rank = {true, !standing.reachable, known ? standing.round_trip : TimePoint::max()};
+    }
     // There are few of them.
-    const auto place =
-        std::ranges::upper_bound(ranked, rank, {}, &std::pair<Rank, std::string>::first);
-    ranked.emplace(place, rank, std::move(node));
+    ranks.push_back(rank);
+    for (std::size_t place = i; place > 0 && rank < ranks[place - 1]; --place) {
+      std::swap(ranks[place], ranks[place - 1]);
+      nodes[place].swap(nodes[place - 1]);
+    }
   }
-  for (std::size_t i = 0; i < nodes.size(); ++i) nodes[i] = std::move(ranked[i].second);
 }
 
 std::vector<std::string> NodeState::stand_ins(std::string_view key, int n) const {

@@ -166,10 +166,8 @@ void PutCoordinator::ask_owners(const Turn& turn, Operations::iterator at, Write
   Encoder out(body_);
   encode_write_request(request, out);
   for (const std::string& owner : all) {
-    if (!state_.is_self(owner)) send(turn, owner, body_);
-    if (std::string why = state_.unreachable_reason(owner, turn.now.steady); !why.empty()) {
-      running.operation.unreachable(owner, std::move(why));
-    }
+    if (state_.is_self(owner) || send(turn, owner, body_)) continue;
+    running.operation.unreachable(owner, state_.unreachable_reason(owner, turn.now.steady));
   }
   if (!running.stand_ins.exhausted()) {
     running.request = std::move(request);
@@ -220,10 +218,10 @@ void PutCoordinator::ask_again(const Turn& turn, const std::string& from, std::u
 }
 
 // The body of a WriteRequest.
-void PutCoordinator::send(const Turn& turn, const std::string& to, std::string_view body) {
+bool PutCoordinator::send(const Turn& turn, const std::string& to, std::string_view body) {
   turn.strand.outbox.send(to, message_type<WriteRequest>(),
                           [body](Encoder& out) { out.raw(body); });
-  state_.detector.asked(to, turn.now.steady);
+  return state_.detector.asked(to, turn.now.steady).reachable;
 }
 
 void PutCoordinator::ask_stand_ins(const Turn& turn, Running& running) {

@@ -105,7 +105,7 @@ class PutCoordinator {
                                            const Running& running);
   // To all owners there are; counts who has it from the beginning.
   void ask_owners(const Turn& turn, Operations::iterator at, WriteRequest request);
-  void send(const Turn& turn, const std::string& to, std::string_view body);
+  bool send(const Turn& turn, const std::string& to, std::string_view body);
   void ask_stand_ins(const Turn& turn, Running& running);
   void renew(const Turn& turn, Running& running);
   // Whoever has not been heard of since the put began is not waited for any longer.

@@ -20,7 +20,7 @@ std::size_t bytes_of(const ClientPut& put) { return put.object ? put.object->siz
 
 }  // namespace
 
-void PutRequests::start(const Turn& turn, ClientPut put) {
+void PutRequests::start(const Turn& turn, ClientPut&& put) {
   if (waiting_.empty() && no_room_for(turn, put).empty()) return begin(turn, std::move(put));
   waiting_.push(std::move(put));
 }
@@ -32,7 +32,7 @@ std::string PutRequests::no_room_for(const Turn& turn, const ClientPut& put) con
                      bytes_under_way_max);
 }
 
-void PutRequests::begin(const Turn& turn, ClientPut put) {
+void PutRequests::begin(const Turn& turn, ClientPut&& put) {
   const OwnerSides owners = state_.owner_sides(put.key, put.store.n);
   if (owners.size() < static_cast<std::size_t>(put.w)) {
     turn.out.puts.push_back(

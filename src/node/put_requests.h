@@ -31,7 +31,7 @@ class PutRequests {
       : state_(state), coordinator_(coordinator) {}
 
   // REQUIRES: the ring is known, the request is checked.
-  void start(const Turn& turn, ClientPut put);
+  void start(const Turn& turn, ClientPut&& put);
   // From an owner, this node included.
   void reply(const Turn& turn, const std::string& from, PutForwardReply reply);
   // Tries the next owner where one is silent; ends what is past its deadline.
@@ -70,7 +70,7 @@ class PutRequests {
   // Why the put cannot begin now, in words: the object buffer is full, or the objects that are
   // under way are as many as their ways hold. Empty if it can.
   std::string no_room_for(const Turn& turn, const ClientPut& put) const;
-  void begin(const Turn& turn, ClientPut put);
+  void begin(const Turn& turn, ClientPut&& put);
   void draw(const Turn& turn, Running& running, HybridTime above);
   // Of the owners `all`, with the stand-ins behind them.
   NodeNames coordinators_in_order(const ClientPut& put, NodeNames all, TimePoint now) const;

@@ -121,13 +121,13 @@ absl::Status StrandWork::check_context(const Context& context, const StoreFacts&
                     {.cluster = state_.cluster, .store = store.name, .key = std::string(key)});
 }
 
-void StrandWork::start(const Turn& turn, ClientGet get) {
+void StrandWork::start(const Turn& turn, ClientGet&& get) {
   absl::Status bound = check_context(get.at_least, get.store, get.key);
   if (bound.ok()) return gets_.start(turn, std::move(get));
   turn.out.gets.push_back({get.request, std::move(bound)});
 }
 
-void StrandWork::start(const Turn& turn, ClientPut put) {
+void StrandWork::start(const Turn& turn, ClientPut&& put) {
   absl::Status bound = check_context(put.context, put.store, put.key);
   if (bound.ok()) return puts_.start(turn, std::move(put));
   turn.out.puts.push_back({put.request, std::move(bound)});

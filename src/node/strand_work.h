@@ -49,8 +49,8 @@ class StrandWork {
   bool may_start(const ClientGet& get, Actions& out) const;
   bool may_start(const ClientPut& put, Actions& out) const;
   // A request of the application that may. REQUIRES: a ring.
-  void start(const Turn& turn, ClientGet get);
-  void start(const Turn& turn, ClientPut put);
+  void start(const Turn& turn, ClientGet&& get);
+  void start(const Turn& turn, ClientPut&& put);
   bool cancel(const Turn& turn, std::uint64_t request);
 
   // The engine's word on a write; that of others is ignored.

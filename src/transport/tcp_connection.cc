@@ -51,8 +51,9 @@ bool TcpConnection::take(const asio::error_code& error, std::size_t size) {
   if (fault != FrameReader::Fault::none) {
     refuse();
   } else if (reader_.greeted()) {
-    // Before that the clock runs from the beginning: a preamble is not spelt out byte by byte.
-    progress_ = steady_clock::now();
+    // Before that the clock runs from the beginning: a preamble is not spelt out byte by byte. And
+    // between two frames nothing is late.
+    if (!reader_.at_boundary()) progress_ = steady_clock::now();
     if (std::exchange(stranger_, false)) listener_->greeted();
   }
   return true;  // packets before a fault are whole

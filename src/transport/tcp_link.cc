@@ -54,7 +54,8 @@ struct TcpLink::Channel {
   // The write under way: buffers from first_buffer on are still to be written. `writing`: once the
   // system takes more.
   bool writing = false;
-  TimePoint progress{};
+  bool moved = false;    // something was written, or there was nothing to write, since `progress`
+  TimePoint progress{};  // while it is being written
   std::vector<std::string> batch;
   std::vector<std::array<char, frame_header_bytes>> headers;
   std::vector<asio::const_buffer> buffers;
@@ -276,7 +277,7 @@ bool TcpLink::next_batch() {
     channel.buffers.push_back(asio::buffer(header));
     if (!packet.empty()) channel.buffers.push_back(asio::buffer(packet));
   }
-  channel.progress = steady_clock::now();
+  channel.moved = true;
   return true;
 }
 
@@ -298,6 +299,7 @@ bool TcpLink::write_batch() {
     const std::size_t size = channel.socket->write_some(rest, error);
     if (error == asio::error::would_block || error == asio::error::try_again) {
       channel.writing = true;
+      if (std::exchange(channel.moved, false)) channel.progress = steady_clock::now();
       channel.socket->async_wait(Socket::wait_write,
                                  on_channel([](TcpLink& link, const asio::error_code& failed) {
                                    if (failed) return link.disconnect();
@@ -323,7 +325,7 @@ bool TcpLink::write_batch() {
 
 void TcpLink::wrote(std::size_t size) {
   auto& channel = *channel_;
-  channel.progress = steady_clock::now();
+  channel.moved |= size > 0;
   while (size > 0) {
     auto& buffer = channel.buffers[channel.first_buffer];
     const std::size_t part = std::min(size, buffer.size());
