@@ -1,8 +1,10 @@
+#include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <sstream>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -38,6 +40,12 @@ class ManyKeys final : public Suite {
     std::vector<Probe> probes;
     add(probes, few_, "few keys");
     add(probes, many_, "many keys");
+    for (Probe& probe : probes) {
+      probe.measure = [this, measure = std::move(probe.measure)] {
+        come_to_rest();
+        return measure();
+      };
+    }
     probes.push_back({"memory of a node, bytes a key, many keys", [this] {
                         return Sample{.value = anonymous_memory(many_.cluster.others().front()) /
                                                static_cast<double>(many_.names.size())};
@@ -78,9 +86,26 @@ class ManyKeys final : public Suite {
 
   void add(std::vector<Probe>& probes, Side& side, const char* name) const {
     add_get_and_put(probes, side.work, side.buffered, scale_, name);
-    const Load load{.in_flight = 64, .seconds = scale_.seconds};
+    // As long as buffered ones: several logs fill up meanwhile, and go to LMDB.
+    const Load load = steady(64, scale_.flushes);
     probes.push_back({fmt::format("put synced, {}", name),
                       [&side, load] { return side.work.puts(side.synced, load); }});
+  }
+
+  // What the puts before have left to the flushers belongs to those, and not to what comes next. A
+  // node of each cluster is in this process.
+  void come_to_rest() {
+    constexpr auto look = std::chrono::milliseconds(500);
+    constexpr double busy = 0.05;  // seconds of processor time meanwhile
+    constexpr int looks_max = 120;
+    std::vector<pid_t> others = few_.cluster.others();
+    others.insert(others.end(), many_.cluster.others().begin(), many_.cluster.others().end());
+    for (int i = 0; i < looks_max; ++i) {
+      const double before = cpu_seconds(others);
+      io_.restart();
+      io_.run_for(look);
+      if (cpu_seconds(others) - before < busy) return;
+    }
   }
 
   const Scale scale_;

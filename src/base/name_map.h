@@ -82,8 +82,9 @@ class NameMap {
         std::memcpy(&first, data, 4);
         std::memcpy(&last, data + size - 4, 4);
       } else if (size > 0) {
-        std::memcpy(&first, data, 1);
-        std::memcpy(&last, data + size / 2, size - size / 2);
+        first = static_cast<unsigned char>(data[0]);
+        last = static_cast<unsigned char>(data[size / 2]) |
+               std::uint64_t{static_cast<unsigned char>(data[size - 1])} << 8;
       }
       std::uint64_t mixed = (first + size) * 0x9e3779b97f4a7c15;
       mixed = (mixed ^ (mixed >> 32) ^ last) * 0xd6e8feb86659fd93;

@@ -192,12 +192,6 @@ bool FailureDetector::wants_ping(std::string_view name, TimePoint since, TimePoi
   return peer != nullptr && (peer->pinged_at <= since || now - peer->pinged_at >= probe);
 }
 
-TimePoint FailureDetector::late_after(std::string_view name) const {
-  const auto lock = mutex_.lock();
-  const Peer* peer = peers_.find(name);
-  return peer == nullptr ? late_unknown : late_after(*peer);
-}
-
 TimePoint FailureDetector::late_after(const Peer& peer) {
   return peer.smoothed == TimePoint{} ? late_unknown : std::max(peer.slow, late_min);
 }

@@ -44,10 +44,11 @@ class FailureDetector {
   bool heard(std::string_view peer, TimePoint now);
   struct Prospect {
     bool reachable = true;
+    // How long after the question its answer is late: 19 of 20 came sooner, lately. Never less than
+    // late_min, and a guess if nothing is known.
     TimePoint late_after{};
   };
-  // A request went to the peer that it will answer. Returns what may be expected, as reachable()
-  // and late_after() say it.
+  // A request went to the peer that it will answer. Returns what may be expected.
   Prospect asked(std::string_view peer, TimePoint now);
   // How long the answer to a question took, if that is believable.
   void round_trip(std::string_view peer, TimePoint took);
@@ -85,9 +86,6 @@ class FailureDetector {
   bool ping_answered_since(std::string_view peer, TimePoint since) const;
   // Whether that would be worth knowing: no ping has been sent since, or it seems to be lost.
   bool wants_ping(std::string_view peer, TimePoint since, TimePoint now) const;
-  // How long after a question to the peer its answer is late: 19 of 20 came sooner, lately. Never
-  // less than late_min, and a guess if nothing is known.
-  TimePoint late_after(std::string_view peer) const;
   // Smoothed; zero if not known.
   TimePoint round_trip_of(std::string_view peer) const;
 

@@ -56,3 +56,23 @@ TEST_CASE("values of a name map stay where they are") {
   CHECK(names.find("node-7") == nullptr);
   CHECK(names.find("") == nullptr);
 }
+
+TEST_CASE("name map: names of every length that begin alike are told apart") {
+  NameMap<std::size_t> names;
+  std::string longest;
+  for (int i = 0; i < 40; ++i) longest += i % 3 == 0 ? 'a' : 'b';
+  for (std::size_t size = 0; size <= longest.size(); ++size) {
+    for (const char last : {'x', 'y'}) {
+      const std::size_t value = 2 * size + (last == 'x' ? 1 : 0);
+      names.try_emplace(longest.substr(0, size) + last, value);
+    }
+  }
+  CHECK(names.size() == 2 * (longest.size() + 1));
+  for (const auto& [name, value] : names) {
+    const std::string copy = name;  // elsewhere in memory
+    REQUIRE(names.find(copy) != nullptr);
+    CHECK(*names.find(copy) == value);
+  }
+  CHECK(names.find("") == nullptr);
+  CHECK(names.find(longest) == nullptr);
+}
