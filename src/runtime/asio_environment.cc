@@ -178,9 +178,11 @@ class Environment final : public AsioEnvironment {
     // The common desk, if it is not the only one, has its turns on the first loop.
     for (int desk = 0; desk < core::Strand::count(loops); ++desk) {
       Loop* const loop = loops_.empty() ? nullptr : loop_of(desk).get();
-      desks_.push_back(std::make_shared<Desk>(desk, given_ ? nullptr : loop,
-                                              given_ ? given_ : loop->executor(),
-                                              has_sockets ? given_ : loop->executor()));
+      desks_.push_back({
+          .turns = std::make_shared<Turns>(desk, given_ ? nullptr : loop,
+                                           given_ ? given_ : loop->executor()),
+          .timer = std::make_shared<Timer>(has_sockets ? given_ : loop->executor()),
+      });
     }
   }
   ~Environment() override {
@@ -201,16 +203,16 @@ class Environment final : public AsioEnvironment {
 
   void start(host::Host& host) override {
     flusher_.emplace(host::steady_now, [&host] { host.flush(); });
-    for (const auto& desk : desks_) desk->gate.open(host);
+    for (const Desk& desk : desks_) desk.turns->gate.open(host);
   }
 
   void stop() override {
     if (stopped_.exchange(true)) return;
-    for (const auto& desk : desks_) {
-      desk->gate.close();
-      const std::lock_guard lock(desk->timer_mutex);
-      desk->armed = TimePoint::max();
-      desk->timer.cancel();
+    for (const Desk& desk : desks_) {
+      desk.turns->gate.close();
+      const std::lock_guard lock(desk.timer->mutex);
+      desk.timer->armed = TimePoint::max();
+      desk.timer->timer.cancel();
     }
     if (flusher_) flusher_->stop();
     for (const auto& loop : loops_) loop->stop();
@@ -232,14 +234,14 @@ class Environment final : public AsioEnvironment {
     if (late_wanted_) resume_calls();
   }
 
-  void wake(int index) override { post_turn(desk(index)); }
+  void wake(int index) override { post_turn(desk(index).turns); }
 
   void wake_near(int index) override {
     for (const auto& loop : loops_) {
       if (!loop->runs_here()) continue;
       // If another thread is at it, that one takes one more.
-      asio::post(loop->executor(), [desk = desk(index)] {
-        if (!desk->gate.try_turn(false)) post_turn(desk);
+      asio::post(loop->executor(), [turns = desk(index).turns] {
+        if (!turns->gate.try_turn(false)) post_turn(turns);
       });
       return;
     }
@@ -252,32 +254,32 @@ class Environment final : public AsioEnvironment {
   }
 
   bool turn_at_once(int index) override {
-    Desk& desk = *this->desk(index);
-    return desk.context.runs_here() && desk.gate.try_turn(true);
+    Turns& turns = *desk(index).turns;
+    return turns.context.runs_here() && turns.gate.try_turn(true);
   }
 
   bool turn_in_passing(int index) override {
-    Desk& desk = *this->desk(index);
-    return desk.context.runs_here() && desk.gate.try_turn(true, true);
+    Turns& turns = *desk(index).turns;
+    return turns.context.runs_here() && turns.gate.try_turn(true, true);
   }
 
-  bool turn_here(int index) override { return !given_ && desk(index)->gate.try_turn(true); }
+  bool turn_here(int index) override { return !given_ && desk(index).turns->gate.try_turn(true); }
 
   void wake_at(int index, TimePoint at) override {
-    const std::shared_ptr<Desk>& desk = this->desk(index);
-    const std::lock_guard lock(desk->timer_mutex);
+    const Desk& desk = this->desk(index);
+    const std::lock_guard lock(desk.timer->mutex);
     // A timer that fires too early costs one idle turn, which asks again; one that is re-armed at
     // every turn costs a system call each.
-    if (stopped_ || desk->armed <= at) return;
-    desk->armed = at;
-    desk->timer.expires_at(std::chrono::steady_clock::time_point(at));
-    desk->timer.async_wait([desk](asio::error_code error) {
+    if (stopped_ || desk.timer->armed <= at) return;
+    desk.timer->armed = at;
+    desk.timer->timer.expires_at(std::chrono::steady_clock::time_point(at));
+    desk.timer->timer.async_wait([turns = desk.turns, timer = desk.timer](asio::error_code error) {
       if (error) return;
       {
-        const std::lock_guard timer_lock(desk->timer_mutex);
-        desk->armed = TimePoint::max();
+        const std::lock_guard timer_lock(timer->mutex);
+        timer->armed = TimePoint::max();
       }
-      post_turn(desk);
+      post_turn(turns);
     });
   }
 
@@ -312,7 +314,7 @@ class Environment final : public AsioEnvironment {
     const bool ours =
         std::ranges::any_of(loops_, [](const auto& loop) { return loop->runs_here(); }) ||
         (calls_ && calls_->runs_here()) ||
-        std::ranges::any_of(desks_, [](const auto& desk) { return desk->gate.runs_here(); });
+        std::ranges::any_of(desks_, [](const Desk& desk) { return desk.turns->gate.runs_here(); });
     if (!ours && !given_context_.runs_here()) return absl::OkStatus();
     return absl::FailedPreconditionError(
         "a blocking call on a thread that runs the node would wait for itself; use the async form "
@@ -340,27 +342,32 @@ class Environment final : public AsioEnvironment {
     if (calls_ && !std::exchange(resumed_, true)) calls_->resume();
   }
 
-  // Where the turns of one of the host's desks run. Shared with what is posted, and with its
-  // timer's wait.
-  struct Desk {
-    Desk(int index, const Loop* loop, asio::any_io_executor where, const asio::any_io_executor& io)
-        : turns(std::move(where)), context(turns), gate(index, loop), timer(io) {}
+  // Where the turns of one of the host's desks run. Shared with what is posted, which an
+  // application's executor may hold when our loops are gone: so nothing of theirs is in it.
+  struct Turns {
+    Turns(int desk, const Loop* loop, asio::any_io_executor where)
+        : executor(std::move(where)), context(executor), gate(desk, loop) {}
 
-    const asio::any_io_executor turns;
-    const KnownContext context;  // of the turns
+    const asio::any_io_executor executor;
+    const KnownContext context;
     HostGate gate;
-    std::mutex timer_mutex;
-    asio::steady_timer timer;            // guarded by timer_mutex
-    TimePoint armed = TimePoint::max();  // guarded by timer_mutex
   };
-  static void post_turn(const std::shared_ptr<Desk>& desk) {
-    asio::post(desk->turns, [desk] {
-      if (!desk->gate.turn()) post_turn(desk);
+  struct Timer {
+    explicit Timer(const asio::any_io_executor& io) : timer(io) {}
+    std::mutex mutex;
+    asio::steady_timer timer;            // guarded
+    TimePoint armed = TimePoint::max();  // guarded
+  };
+  struct Desk {
+    std::shared_ptr<Turns> turns;
+    std::shared_ptr<Timer> timer;  // shared with its own wait
+  };
+  static void post_turn(const std::shared_ptr<Turns>& turns) {
+    asio::post(turns->executor, [turns] {
+      if (!turns->gate.turn()) post_turn(turns);
     });
   }
-  const std::shared_ptr<Desk>& desk(int index) const {
-    return desks_[static_cast<std::size_t>(index)];
-  }
+  const Desk& desk(int index) const { return desks_[static_cast<std::size_t>(index)]; }
   const std::shared_ptr<Loop>& loop_of(int desk) const {
     const auto index = static_cast<std::size_t>(desk);
     return loops_[index < loops_.size() ? index : 0];
@@ -370,7 +377,7 @@ class Environment final : public AsioEnvironment {
   const KnownContext given_context_;
   std::vector<std::shared_ptr<Loop>> loops_;
   std::shared_ptr<Loop> calls_;
-  std::vector<std::shared_ptr<Desk>> desks_;
+  std::vector<Desk> desks_;
   std::optional<Flusher> flusher_;
   std::atomic<bool> stopped_{false};
   const int processors_ = usable_processors();

@@ -124,6 +124,24 @@ TEST_CASE("threads: a node on an executor that is none of asio's") {
   CHECK(test::threads_end_at(threads));
 }
 
+// What was posted held the timer of the turns as well, and destroyed it when the io_context of that
+// was gone.
+TEST_CASE("threads: a turn that an application's executor still holds outlives the node's loops") {
+  Queue queue;
+  std::promise<void> free;
+  {
+    Node node = start_node(std::make_shared<Exchange>(), "a", {"a"}, queue.get_executor()).value();
+    std::promise<void> held_up;
+    queue.add([&] {
+      held_up.set_value();
+      free.get_future().wait();
+    });
+    held_up.get_future().wait();
+    CHECK(node.open("carts", {.quorum = one}).ok());  // which wants a turn
+  }
+  free.set_value();
+}
+
 TEST_CASE("threads: an io_context is known behind strands and properties of its executor") {
   asio::io_context context;
   const asio::any_io_executor plain = context.get_executor();
