@@ -44,15 +44,13 @@ class Environment {
   virtual void wake_near(int desk) { wake(desk); }
   // Runs host.turn(desk, .., true) on this thread, which has received something, and returns true;
   // false if it is none of the environment's, or a turn of that desk is running. Then one of the
-  // two before has to be called.
-  virtual bool turn_at_once(int /*desk*/) { return false; }
+  // two before has to be called. `within_call`: of the application's, which has asked for something
+  // on that thread and goes on; the turn is then Host::By::caller's.
+  virtual bool turn_at_once(int /*desk*/, bool /*within_call*/) { return false; }
   // Runs host.turn(desk, Host::By::caller) on this thread, which is going to wait for what it has
   // posted, and returns true; false if a turn is running elsewhere, or turns belong to threads of
   // the application's. Then wake() has to be called.
   virtual bool turn_here(int /*desk*/) { return false; }
-  // The same as the one before, for a thread that has asked and goes on: if it runs the turns of
-  // that desk.
-  virtual bool turn_in_passing(int /*desk*/) { return false; }
   // turn() then; replaces what was asked for this desk before.
   virtual void wake_at(int desk, core::TimePoint at) = 0;
   virtual void flush_at(

@@ -250,8 +250,7 @@ void Host::post(int index, Request request, Place place, By by) {
       at_once = parts_.transport_is_own && may_turn_at_once(to, by, wake);
     }
   }
-  if (at_once && by == By::receiver && parts_.environment->turn_at_once(index)) return;
-  if (at_once && by == By::handler && parts_.environment->turn_in_passing(index)) return;
+  if (at_once && parts_.environment->turn_at_once(index, by == By::handler)) return;
   if (wake && by == By::receiver) {
     parts_.environment->wake_near(index);
   } else if (wake && !(by == By::caller && parts_.environment->turn_here(index))) {

@@ -253,14 +253,9 @@ class Environment final : public AsioEnvironment {
     if (!given_) loop_of(index)->come_back();
   }
 
-  bool turn_at_once(int index) override {
+  bool turn_at_once(int index, bool within_call) override {
     Turns& turns = *desk(index).turns;
-    return turns.context.runs_here() && turns.gate.try_turn(true);
-  }
-
-  bool turn_in_passing(int index) override {
-    Turns& turns = *desk(index).turns;
-    return turns.context.runs_here() && turns.gate.try_turn(true, true);
+    return turns.context.runs_here() && turns.gate.try_turn(true, within_call);
   }
 
   bool turn_here(int index) override { return !given_ && desk(index).turns->gate.try_turn(true); }

@@ -27,7 +27,7 @@ class ManualEnvironment final : public dynamo::host::Environment {
     bool woken = false;
     bool in_turn = false;
     int at_once = 0;     // turns that did not wait for the test
-    int in_passing = 0;  // the same, of a handler that asked
+    int in_passing = 0;  // the same, within a call of a handler
     dynamo::core::TimePoint turn_due = dynamo::core::TimePoint::max();
     dynamo::core::TimePoint flush_due = dynamo::core::TimePoint::max();
     asio::io_context handlers{1};
@@ -76,14 +76,10 @@ class ManualEnvironment final : public dynamo::host::Environment {
   void stop() override { hands_->host = nullptr; }
   void stop_handlers() override { hands_->run_handlers(); }
   void wake(int) override { hands_->woken = true; }
-  bool turn_at_once(int) override {
-    ++hands_->at_once;
-    hands_->host->turn(0, dynamo::host::Host::By::environment, true);
-    return true;
-  }
-  bool turn_in_passing(int) override {
-    ++hands_->in_passing;
-    hands_->host->turn(0, dynamo::host::Host::By::caller, true);
+  bool turn_at_once(int, bool within_call) override {
+    using By = dynamo::host::Host::By;
+    ++(within_call ? hands_->in_passing : hands_->at_once);
+    hands_->host->turn(0, within_call ? By::caller : By::environment, true);
     return true;
   }
   void wake_at(int, dynamo::core::TimePoint at) override { hands_->turn_due = at; }
