@@ -1,8 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
-#include <cstring>
 #include <map>
 #include <string>
 #include <string_view>
@@ -68,28 +66,7 @@ class NameMap {
 
  private:
   struct Hash {
-    // Names are short, and looked up a dozen times for each operation.
-    std::size_t operator()(std::string_view name) const {
-      const std::size_t size = name.size();
-      if (size > 16) return hash64(name, 0);
-      const char* const data = name.data();
-      std::uint64_t first = 0;
-      std::uint64_t last = 0;  // the two overlap
-      if (size >= 8) {
-        std::memcpy(&first, data, 8);
-        std::memcpy(&last, data + size - 8, 8);
-      } else if (size >= 4) {
-        std::memcpy(&first, data, 4);
-        std::memcpy(&last, data + size - 4, 4);
-      } else if (size > 0) {
-        first = static_cast<unsigned char>(data[0]);
-        last = static_cast<unsigned char>(data[size / 2]) |
-               std::uint64_t{static_cast<unsigned char>(data[size - 1])} << 8;
-      }
-      std::uint64_t mixed = (first + size) * 0x9e3779b97f4a7c15;
-      mixed = (mixed ^ (mixed >> 32) ^ last) * 0xd6e8feb86659fd93;
-      return mixed ^ (mixed >> 32);
-    }
+    std::size_t operator()(std::string_view name) const { return hash64(name, 0); }
   };
 
   Entry* entry_of(std::string_view name) const {
