@@ -1,6 +1,7 @@
 #include "storage/data_directory.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -30,6 +31,19 @@ Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
 }
 
 int Descriptor::release() { return std::exchange(fd_, -1); }
+
+Mapping::~Mapping() {
+  if (at_ != nullptr) munmap(const_cast<char*>(at_), bytes_);
+}
+
+Mapping::Mapping(Mapping&& other) noexcept
+    : at_(std::exchange(other.at_, nullptr)), bytes_(other.bytes_) {}
+
+Mapping& Mapping::operator=(Mapping&& other) noexcept {
+  std::swap(at_, other.at_);
+  std::swap(bytes_, other.bytes_);
+  return *this;
+}
 
 std::string error_text(int error) {
   return std::error_code(error, std::generic_category()).message();

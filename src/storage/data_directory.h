@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -24,6 +25,22 @@ class Descriptor {
 
  private:
   int fd_ = -1;
+};
+
+// Bytes of a file that can be read in memory, unmapped with the object.
+class Mapping {
+ public:
+  Mapping() = default;
+  Mapping(const char* at, std::size_t bytes) : at_(at), bytes_(bytes) {}
+  ~Mapping();
+  Mapping(Mapping&& other) noexcept;
+  Mapping& operator=(Mapping&& other) noexcept;
+
+  const char* get() const { return at_; }
+
+ private:
+  const char* at_ = nullptr;
+  std::size_t bytes_ = 0;
 };
 
 // "No space left on device" for ENOSPC; strerror itself is not thread-safe.

@@ -283,6 +283,10 @@ class LmdbEngine final : public StorageEngine {
 
 // Two thousand records of 200 bytes: 10 MB of pages, where each lies on a page of its own.
 constexpr std::size_t part_of_log_max = std::size_t{512} << 10;
+// What LMDB writes in one commit about as well as a log would.
+constexpr std::size_t small_batch_max = std::size_t{4} << 20;
+// Moves in less than a second, wherever its records lie.
+constexpr std::size_t log_at_stop_max = std::size_t{4} << 20;
 
 std::size_t bytes_of_database(const std::filesystem::path& directory) {
   std::error_code missing;
@@ -300,8 +304,10 @@ absl::StatusOr<std::unique_ptr<StorageEngine>> lmdb_storage(LmdbOptions options)
       {.at_least = std::min(options.log_bytes_max, storage::log_bytes_min),
        .at_most = options.log_bytes_max,
        .part_of_engine = 4,
+       .small_batch = small_batch_max,
        .part_at_least = storage::log_bytes_min / 4,
-       .part_at_most = part_of_log_max},
+       .part_at_most = part_of_log_max,
+       .at_stop = log_at_stop_max},
       bytes_of_database);
 }
 

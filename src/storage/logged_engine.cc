@@ -11,6 +11,8 @@ namespace dynamo::storage {
 namespace {
 
 constexpr std::size_t head_bytes = WriteAheadLog::head_bytes;
+// A log is full when it has a record for so many bytes, too, for the memory of its index is theirs.
+constexpr std::size_t bytes_a_record = 128;
 
 std::size_t bytes_of(const StorageEngine::Write& write) {
   return write.key.size() + write.record.value_or("").size();
@@ -44,19 +46,25 @@ bool visit_merged(const LogTail::Records& older, const LogTail::Records& younger
 absl::StatusOr<std::unique_ptr<StorageEngine>> LoggedEngine::open(
     std::unique_ptr<StorageEngine> engine, std::filesystem::path directory, Limits limits,
     std::size_t (*bytes_of_engine)(const std::filesystem::path& directory)) {
+  const std::size_t expected = limit_of(limits, bytes_of_engine(directory));
   Generations generations;
-  std::array<std::vector<std::string>, 2> replayed;
   for (std::size_t i = 0; i < generations.size(); ++i) {
+    auto generation = std::make_unique<Generation>();
+    generation->tail.expect(expected);
+    bool makes_sense = true;
+    const auto replay = [&](std::string_view entry, const char* mapped) {
+      const std::string_view items = entry.substr(head_bytes);
+      makes_sense = makes_sense && generation->tail.add(items, mapped + head_bytes);
+    };
     absl::StatusOr<WriteAheadLog> log =
-        WriteAheadLog::open(directory, file_names[i],
-                            [&](std::string entry) { replayed[i].push_back(std::move(entry)); });
+        WriteAheadLog::open(directory, file_names[i], limits.at_most, replay);
     if (!log.ok()) return log.status();
-    generations[i] = std::make_unique<Generation>(*std::move(log));
-    for (std::string& entry : replayed[i]) {
-      if (generations[i]->tail.add(std::move(entry), head_bytes)) continue;
+    if (!makes_sense) {
       return absl::DataLossError(fmt::format("{} holds an entry that makes no sense",
                                              (directory / file_names[i]).string()));
     }
+    generation->log = *std::move(log);
+    generations[i] = std::move(generation);
   }
   // The later one is young; if one is empty, the other.
   const auto age = [](const std::unique_ptr<Generation>& generation) {
@@ -78,12 +86,12 @@ LoggedEngine::LoggedEngine(std::unique_ptr<StorageEngine> engine, std::filesyste
       generation_(core::process_generation()),
       generations_(std::move(generations)),
       tails_{&generations_[0]->tail, &generations_[1]->tail} {
-  find_limit();
-  move_ = move_of(old().tail.records());
+  start_move();
 }
 
 LoggedEngine::~LoggedEngine() {
-  if (in_child() || failed_ || !move_all().ok()) return;
+  if (in_child() || failed_ || old().log.bytes() + young().log.bytes() > limits_.at_stop) return;
+  if (!move_all().ok()) return;
   for (const auto& generation : generations_) generation->log.shrink();
 }
 
@@ -141,9 +149,8 @@ absl::Status LoggedEngine::scan(
   return scanned;
 }
 
-void LoggedEngine::find_limit() {
-  const std::size_t part = bytes_of_engine_(directory_) / limits_.part_of_engine;
-  limit_ = std::clamp(part, limits_.at_least, limits_.at_most);
+std::size_t LoggedEngine::limit_of(const Limits& limits, std::size_t bytes_of_engine) {
+  return std::clamp(bytes_of_engine / limits.part_of_engine, limits.at_least, limits.at_most);
 }
 
 absl::Status LoggedEngine::failed_error() const {
@@ -159,8 +166,12 @@ absl::Status LoggedEngine::write(std::span<const Write> batch) {
   if (absl::Status valid = check_batch(batch); !valid.ok()) return valid;
   if (batch.empty()) return absl::OkStatus();
   const std::size_t bytes = LogTail::encoded_bytes(batch, head_bytes);
+  if (!is_small(bytes) && limit_of(limits_, bytes_of_engine_(directory_)) >= 2 * limit_) {
+    // The engine has grown by what passed the logs, which so do not become full.
+    if (absl::Status turned = turn(); failed_) return turned;
+  }
   if (!is_small(bytes)) return write_to_engine(batch);
-  if (young().log.bytes() + bytes > limit_) {
+  if (fullness(bytes) > 1) {
     if (absl::Status turned = turn(); !turned.ok()) return turned;
   }
   if (absl::Status moved = move_some(bytes); !moved.ok()) {
@@ -173,14 +184,15 @@ absl::Status LoggedEngine::write(std::span<const Write> batch) {
   // The engine may have room where the log has none, and does not need it.
   if (!young().log.reserve(bytes, old().log.epoch()).ok()) return write_to_engine(batch);
   std::string entry = LogTail::encode(batch, head_bytes, bytes);
-  if (absl::Status appended = young().log.append(entry); !appended.ok()) {
-    if (absl::IsResourceExhausted(appended)) return write_to_engine(batch);
+  const absl::StatusOr<const char*> mapped = young().log.append(entry);
+  if (!mapped.ok()) {
+    if (absl::IsResourceExhausted(mapped.status())) return write_to_engine(batch);
     failed_ = true;
-    return appended;
+    return mapped.status();
   }
   const std::lock_guard<std::mutex> pass(turnstile_);
   const std::lock_guard<std::shared_mutex> lock(mutex_);
-  young().tail.add(std::move(entry), head_bytes);
+  young().tail.add(std::string_view(entry).substr(head_bytes), *mapped + head_bytes);
   return absl::OkStatus();
 }
 
@@ -216,75 +228,91 @@ absl::Status LoggedEngine::turn() {
     const std::lock_guard<std::shared_mutex> lock(mutex_);
     std::swap(generations_[0], generations_[1]);
   }
-  find_limit();
-  move_ = move_of(old().tail.records());
-  debt_ = 0;
+  start_move();
   return absl::OkStatus();
+}
+
+void LoggedEngine::start_move() {
+  limit_ = limit_of(limits_, bytes_of_engine_(directory_));
+  const LogTail& tail = old().tail;
+  move_ = move_of(tail.records(), tail.erases(), old().log.bytes());
+  if (young().tail.empty()) young().tail.expect(limit_);
 }
 
 // LMDB writes changed pages to free places, and those that it frees are free for the second commit
 // from there: a commit needs room for all pages that it changes, and one commit of everything would
 // need that of most of a small database. It keeps as much memory as its largest commit took, and
 // whoever writes meanwhile waits for one. But little is not done at once: each has its own cost.
-LoggedEngine::Move LoggedEngine::move_of(const LogTail::Records& records) const {
+LoggedEngine::Move LoggedEngine::move_of(const LogTail::Records& records, std::size_t erases,
+                                         std::size_t bytes) const {
   constexpr std::size_t parts = 8;
   constexpr std::size_t erases_max = 2000;
-  Move move;
-  std::size_t bytes = 0;
-  move.writes.reserve(records.size());
-  for (const bool puts : {false, true}) {
-    for (const LogTail::Item& item : records) {
-      const LogTail::Record record = item.record();
-      if (record.has_value() != puts) continue;
-      move.writes.push_back({.key = item.key(), .record = record});
-      if (puts) bytes += bytes_of(move.writes.back());
-    }
-    if (!puts) move.erases = move.writes.size();
-  }
-  move.erases_a_part = std::min(move.erases / parts + 1, erases_max);
   const std::size_t least = std::max<std::size_t>(1, limits_.part_at_least);
-  move.part_bytes = std::clamp(bytes / parts, least, std::max(least, limits_.part_at_most));
-  return move;
+  return {.records = &records,
+          .next = records.begin(),
+          .erases_a_part = std::min(erases / parts + 1, erases_max),
+          .part_bytes = std::clamp(bytes / parts, least, std::max(least, limits_.part_at_most))};
 }
 
-absl::Status LoggedEngine::go_on(Move& move, std::size_t parts) {
-  for (std::size_t i = 0; i < parts && !move.at_end(); ++i) {
-    std::size_t end = move.done;
-    std::size_t part = 0;
-    if (move.done < move.erases) {
-      end = std::min(move.erases, end + move.erases_a_part);
-    } else {
-      do part += bytes_of(move.writes[end++]);
-      while (end < move.writes.size() && part < move.part_bytes);
+std::vector<StorageEngine::Write> LoggedEngine::take_part(Move& move) const {
+  std::vector<Write> part;
+  std::size_t bytes = 0;
+  const auto room = [&] {
+    return move.erases ? part.size() < move.erases_a_part : bytes < move.part_bytes;
+  };
+  while (room()) {
+    if (move.next == move.records->end()) {
+      if (!std::exchange(move.erases, false)) break;
+      move.next = move.records->begin();
+      if (!part.empty()) break;
+      continue;
     }
-    const auto writes = std::span(move.writes).subspan(move.done, end - move.done);
-    if (absl::Status written = engine_->write(writes); !written.ok()) return written;
-    move.done = end;
+    const LogTail::Item& item = *move.next++;
+    if (item.erases() != move.erases) continue;
+    part.push_back({.key = item.key(), .record = item.record()});
+    bytes += bytes_of(part.back());
+  }
+  return part;
+}
+
+absl::Status LoggedEngine::go_on(Move& move, std::size_t until) {
+  while (move.done < until && move.done < move.records->size()) {
+    Move next = move;
+    const std::vector<Write> part = take_part(next);
+    if (absl::Status written = engine_->write(part); !written.ok()) return written;
+    next.done += part.size();
+    move = next;
   }
   return absl::OkStatus();
+}
+
+double LoggedEngine::fullness(std::size_t more) const {
+  const auto of = [](std::size_t count, std::size_t most) {
+    return static_cast<double>(count) / static_cast<double>(most);
+  };
+  return std::max(of(young().log.bytes() + more, limit_),
+                  of(young().tail.records().size(), limit_ / bytes_a_record));
 }
 
 absl::Status LoggedEngine::move_some(std::size_t bytes) {
   if (old().tail.empty()) return absl::OkStatus();
-  debt_ += 2 * bytes;  // so that the old log has moved before the young one is half full
-  if (debt_ < move_.part_bytes) return absl::OkStatus();
-  const std::size_t parts = debt_ / move_.part_bytes;
-  const std::size_t left = debt_ % move_.part_bytes;
-  if (absl::Status moved = move_old(parts); !moved.ok()) return moved;
-  debt_ = left;
-  return absl::OkStatus();
+  // So that the old log has moved before the young one is half full.
+  const double records = static_cast<double>(old().tail.records().size());
+  return move_old(static_cast<std::size_t>(std::min(1.0, 2 * fullness(bytes)) * records));
 }
 
-absl::Status LoggedEngine::move_old(std::size_t parts) {
-  if (absl::Status moved = go_on(move_, parts); !moved.ok()) return moved;
-  return move_.at_end() ? clear(old()) : absl::OkStatus();
+absl::Status LoggedEngine::move_old(std::size_t records) {
+  if (absl::Status moved = go_on(move_, records); !moved.ok()) return moved;
+  return move_.done == move_.records->size() ? clear(old()) : absl::OkStatus();
 }
 
 absl::Status LoggedEngine::move_all() {
   LogTail::Records all = young().tail.records();
   all.insert(old().tail.records().begin(), old().tail.records().end());
-  Move move = move_of(all);
-  if (absl::Status moved = go_on(move, SIZE_MAX); !moved.ok()) return moved;
+  const auto erases = std::ranges::count_if(all, [](const auto& item) { return item.erases(); });
+  Move move =
+      move_of(all, static_cast<std::size_t>(erases), old().log.bytes() + young().log.bytes());
+  if (absl::Status moved = go_on(move, all.size()); !moved.ok()) return moved;
   if (absl::Status cleared = clear(old()); !cleared.ok()) return cleared;
   return clear(young());
 }
@@ -299,11 +327,11 @@ absl::Status LoggedEngine::clear_log(Generation& generation) {
 absl::Status LoggedEngine::clear(Generation& generation) {
   if (generation.tail.empty()) return absl::OkStatus();
   if (absl::Status cleared = clear_log(generation); !cleared.ok()) return cleared;
-  if (&generation == &old()) move_ = Move();
-  LogTail::Contents cleared;  // freed after the lock
+  LogTail::Records cleared;  // freed after the lock
   const std::lock_guard<std::mutex> pass(turnstile_);
   const std::lock_guard<std::shared_mutex> lock(mutex_);
   cleared = generation.tail.take();
+  if (&generation == &old()) start_move();
   return absl::OkStatus();
 }
 

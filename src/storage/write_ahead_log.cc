@@ -1,6 +1,7 @@
 #include "storage/write_ahead_log.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -55,15 +56,15 @@ int write_zeros(int fd, std::size_t from, std::size_t to) {
 
 }  // namespace
 
-absl::StatusOr<WriteAheadLog> WriteAheadLog::open(
-    const std::filesystem::path& directory, std::string_view name,
-    absl::FunctionRef<void(std::string entry)> replay) {
-  WriteAheadLog log(directory, name);
+absl::StatusOr<WriteAheadLog> WriteAheadLog::open(const std::filesystem::path& directory,
+                                                  std::string_view name, std::size_t bytes_max,
+                                                  Replay replay) {
+  WriteAheadLog log(directory, name, bytes_max);
   if (absl::Status loaded = log.load(replay); !loaded.ok()) return loaded;
   return log;
 }
 
-absl::Status WriteAheadLog::load(absl::FunctionRef<void(std::string entry)> replay) {
+absl::Status WriteAheadLog::load(Replay replay) {
   file_ = Descriptor(::open(path_.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   if (file_.get() < 0) {
     if (errno == ENOENT) return absl::OkStatus();
@@ -72,11 +73,12 @@ absl::Status WriteAheadLog::load(absl::FunctionRef<void(std::string entry)> repl
   std::string contents;
   if (absl::Status read = read_file(contents); !read.ok()) return read;
   file_bytes_ = contents.size();
+  if (absl::Status mapped = map(file_.get()); !mapped.ok()) return mapped;
   if (!read_heads(contents)) {
     return absl::DataLossError(fmt::format("{} is not a log that can be read", path_.string()));
   }
   while (const std::size_t bytes = entry_at(contents, end_, sequence_)) {
-    replay(contents.substr(end_, bytes));
+    replay(std::string_view(contents).substr(end_, bytes), mapped_.get() + end_);
     end_ += bytes;
     ++sequence_;
   }
@@ -93,6 +95,15 @@ absl::Status WriteAheadLog::load(absl::FunctionRef<void(std::string entry)> repl
   return absl::OkStatus();
 }
 
+absl::Status WriteAheadLog::map(int fd) {
+  const std::size_t bytes = std::max(file_bytes_, first_entry + bytes_max_ + growth);
+  void* const mapped = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd, 0);
+  if (mapped == MAP_FAILED) return directory_error("cannot map", path_, errno);
+  mapped_ = Mapping(static_cast<const char*>(mapped), bytes);
+  return absl::OkStatus();
+}
+
+// Not from where it is mapped: a disk that cannot read would kill the process there.
 absl::Status WriteAheadLog::read_file(std::string& contents) const {
   struct stat facts {};
   if (fstat(file_.get(), &facts) != 0) {
@@ -171,6 +182,7 @@ absl::Status WriteAheadLog::make_file(std::uint64_t epoch) {
     return directory_error("cannot write", path_, failed);
   }
   if (fsync(made.get()) != 0) return error("cannot sync");
+  if (absl::Status mapped = map(made.get()); !mapped.ok()) return mapped;
   if (renameat(directory->get(), unfinished.c_str(), directory->get(), name.c_str()) != 0) {
     return error("cannot name");
   }
@@ -197,7 +209,7 @@ absl::Status WriteAheadLog::reserve(std::size_t bytes, std::uint64_t epoch_befor
   return absl::OkStatus();
 }
 
-absl::Status WriteAheadLog::append(std::string& entry) {
+absl::StatusOr<const char*> WriteAheadLog::append(std::string& entry) {
   entry.resize(aligned(entry.size()));
   std::string filled;
   core::Encoder encoder(filled);
@@ -214,9 +226,10 @@ absl::Status WriteAheadLog::append(std::string& entry) {
     return is_no_room(error) ? no_room(error) : failed("writing", error);
   }
   if (fdatasync(file_.get()) != 0) return failed("syncing", errno);
+  const char* const at = mapped_.get() + end_;
   end_ += entry.size();
   ++sequence_;
-  return absl::OkStatus();
+  return at;
 }
 
 absl::Status WriteAheadLog::clear(std::uint64_t epoch_before) {

@@ -31,6 +31,9 @@ namespace dynamo::storage {
 // cannot be read with others behind it has rotted, and that is an error. Entries are checked with
 // XXH3 of everything in them.
 //
+// The file is mapped, so that what its entries hold need not be kept in memory: it is there, where
+// the system has room for it.
+//
 // Thread safety: one thread at a time.
 class WriteAheadLog {
  public:
@@ -39,21 +42,27 @@ class WriteAheadLog {
   // The file begins with two, each with a head.
   static constexpr std::size_t sector = 4096;
 
-  // Of a directory, in the file of that name; calls `replay` with the entries that are there, in
-  // order, each as it was appended. No file is made before the first append(). DATA_LOSS if it
-  // cannot be read.
+  // Of an entry that is there: it lies at `mapped` as well, until it is cleared.
+  using Replay = absl::FunctionRef<void(std::string_view entry, const char* mapped)>;
+
+  // Of no directory: another may be moved here.
+  WriteAheadLog() = default;
+
+  // Of a directory, in the file of that name, for entries of at most `bytes_max` at a time; calls
+  // `replay` with those that are there, in order, each as it was appended. No file is made before
+  // the first append(). DATA_LOSS if it cannot be read.
   static absl::StatusOr<WriteAheadLog> open(const std::filesystem::path& directory,
-                                            std::string_view name,
-                                            absl::FunctionRef<void(std::string entry)> replay);
+                                            std::string_view name, std::size_t bytes_max,
+                                            Replay replay);
 
   // Makes room for an entry of `bytes`, head included. An error changes nothing and says nothing of
   // what append() would do. If there is no file yet, its entries will be of an epoch after
-  // `epoch_before`.
+  // `epoch_before`. REQUIRES: bytes() and that are at most bytes_max.
   absl::Status reserve(std::size_t bytes, std::uint64_t epoch_before = 0);
-  // Fills in the first head_bytes of `entry`, and may make it longer by up to 7 bytes. REQUIRES:
-  // reserve() was OK. RESOURCE_EXHAUSTED: the entry is not there. DATA_LOSS: it is unknown whether
-  // it is, and nothing may be appended any more.
-  absl::Status append(std::string& entry);
+  // Fills in the first head_bytes of `entry`, and may make it longer by up to 7 bytes. Returns
+  // where it lies, until it is cleared. REQUIRES: reserve() was OK. RESOURCE_EXHAUSTED: the entry
+  // is not there. DATA_LOSS: it is unknown whether it is, and nothing may be appended any more.
+  absl::StatusOr<const char*> append(std::string& entry);
   // What comes now is of an epoch after `epoch_before`. RESOURCE_EXHAUSTED: all entries are there
   // still. DATA_LOSS: all are, or none, and nothing may be appended any more.
   absl::Status clear(std::uint64_t epoch_before = 0);
@@ -68,9 +77,11 @@ class WriteAheadLog {
  private:
   static constexpr std::size_t first_entry = 2 * sector;
 
-  WriteAheadLog(std::filesystem::path directory, std::string_view name)
-      : directory_(std::move(directory)), path_(directory_ / name) {}
-  absl::Status load(absl::FunctionRef<void(std::string entry)> replay);
+  WriteAheadLog(std::filesystem::path directory, std::string_view name, std::size_t bytes_max)
+      : directory_(std::move(directory)), path_(directory_ / name), bytes_max_(bytes_max) {}
+  absl::Status load(Replay replay);
+  // All that the file may ever hold; what is not there yet may not be looked at.
+  absl::Status map(int fd);
   absl::Status read_file(std::string& contents) const;
   bool read_heads(std::string_view contents);
   // The length of the entry at `at`, or 0 if there is none with this number.
@@ -83,7 +94,9 @@ class WriteAheadLog {
 
   std::filesystem::path directory_;
   std::filesystem::path path_;
+  std::size_t bytes_max_ = 0;
   Descriptor file_;
+  Mapping mapped_;
   std::size_t file_bytes_ = 0;  // what is written, zeros included
   std::size_t end_ = first_entry;
   std::uint64_t epoch_ = 0;

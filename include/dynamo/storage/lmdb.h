@@ -25,16 +25,18 @@ struct LmdbOptions {
   std::size_t map_bytes = std::size_t{1} << 30;
   // Small batches go to a log in front of the database: up to a quarter of its size, but 64 KiB at
   // least and this at most. Then they go on to the database in the order of their keys, a part with
-  // every few batches, while a second log takes what comes; what is in the logs, one and a half
-  // times as much at most, is kept in memory, too. 0: each batch goes to the database by itself;
-  // else 64 KiB to 1 GiB. The more there are at once, the more of them share the pages of 4 KiB
-  // that the database writes; but as much has to be erased of a database that is full before it
-  // takes anything new.
-  std::size_t log_bytes_max = std::size_t{16} << 20;
+  // every few batches, while a second log takes what comes. The logs hold one and a half times as
+  // much at most, are mapped, and have an index in memory: 40 bytes for a record, half of what they
+  // hold at the very most. 0: each batch goes to the database by itself; else 64 KiB to 1 GiB. The
+  // more there are at once, the more of them share the pages of 4 KiB that the database writes; but
+  // as much has to be erased of a database that is full before it takes anything new, and to open a
+  // directory takes a third of a second for 64 MiB that were left in its logs.
+  std::size_t log_bytes_max = std::size_t{64} << 20;
 };
 
 // LMDB in its default, fully synced mode: its faster modes lose or corrupt data. In front of it is
-// a log, synced before a write returns, which is empty when the engine is closed. Reads do not wait
+// a log, synced before a write returns; when the engine is closed it stays if it is longer than 4
+// MiB, and to copy the data is to copy all files of the directory. Reads do not wait
 // for the disk's writes. Once a sync has failed, all writes are refused with DATA_LOSS until
 // the directory is opened anew; reads go on. After fork, an engine of the parent answers
 // FAILED_PRECONDITION in the child.

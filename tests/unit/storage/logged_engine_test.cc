@@ -68,14 +68,19 @@ Contents contents_of(StorageEngine& engine, std::string_view from = {}, std::siz
   return contents;
 }
 
+// An engine that grows whenever it is looked at, and so do logs that may.
+std::size_t growing(const fs::path&) {
+  static std::atomic<std::size_t> bytes{0};
+  return bytes += 500;
+}
+
 // An engine with a log, in front of one that outlives it.
 struct Logged {
   Logged(const fs::path& directory, StorageEngine& outlives,
          const LoggedEngine::Limits& limits = small) {
     auto owned = std::make_unique<Behind>(outlives);
     behind = owned.get();
-    auto opened = LoggedEngine::open(std::move(owned), directory, limits,
-                                     [](const fs::path&) { return std::size_t{0}; });
+    auto opened = LoggedEngine::open(std::move(owned), directory, limits, growing);
     REQUIRE(opened.ok());
     engine = *std::move(opened);
   }
@@ -122,12 +127,17 @@ class Work {
 };
 
 TEST_CASE("an engine behind a log holds what a map would, in all its lives") {
+  const bool stays = GENERATE(false, true);
+  const bool grows = GENERATE(false, true);
+  LoggedEngine::Limits limits = small;
+  if (stays) limits.at_stop = 500;
+  if (grows) limits.at_most = 8000;
   const test::TemporaryDirectory temporary;
   const auto outlives = dynamo::memory_storage();
   Work work;
   int moves = 0;
   for (int life = 0; life < 20; ++life) {
-    const Logged logged(temporary.path(), *outlives);
+    const Logged logged(temporary.path(), *outlives, limits);
     logged.behind->before = [&] { return ++moves, absl::OkStatus(); };
     for (int i = 0; i < 100; ++i) {
       REQUIRE(work.write(*logged.engine).ok());
@@ -144,10 +154,16 @@ TEST_CASE("an engine behind a log holds what a map would, in all its lives") {
     }
   }
   CHECK(moves > 400);
+  if (stays) {
+    CHECK(contents_of(*outlives) != work.expected());
+    CHECK(contents_of(*Logged(temporary.path(), *outlives).engine) == work.expected());
+    return;
+  }
   // Nothing is left in the log when it is closed.
   CHECK(contents_of(*outlives) == work.expected());
   for (const char* name : LoggedEngine::file_names) {
-    CHECK(WriteAheadLog::open(temporary.path(), name, [](std::string) {})->bytes() == 0);
+    CHECK(WriteAheadLog::open(temporary.path(), name, 0, [](std::string_view, const char*) {
+          })->bytes() == 0);
   }
 }
 
@@ -235,6 +251,44 @@ TEST_CASE(
   std::uintmax_t bytes = 0;
   for (const char* name : LoggedEngine::file_names) bytes += fs::file_size(temporary.path() / name);
   CHECK(bytes < 300'000);
+}
+
+// A log whose length was found when it became full stayed as short as it was while nothing but
+// large batches came, and they were all large for it.
+TEST_CASE("a log grows with its engine though all batches were too large for it") {
+  const test::TemporaryDirectory temporary;
+  const auto outlives = dynamo::memory_storage();
+  const Logged logged(temporary.path(), *outlives,
+                      {.at_least = 1000, .at_most = 100'000, .part_of_engine = 4});
+  REQUIRE(test::put(*logged.engine, "small", "x").ok());
+  CHECK(logged.behind->records == 0);
+  std::size_t passed = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const std::size_t before = logged.behind->records;
+    REQUIRE(test::put(*logged.engine, "large", std::string(10'000, 'x')).ok());
+    if (logged.behind->records == before) ++passed;
+  }
+  CHECK(passed > 500);
+  CHECK(test::get(*logged.engine, "small") == "x");
+}
+
+// The index of a log is in memory, and an erase takes as much of it as a large record.
+TEST_CASE("a log of erases is full when its index is") {
+  const test::TemporaryDirectory temporary;
+  const auto outlives = dynamo::memory_storage();
+  const Logged logged(temporary.path(), *outlives, {.at_least = 128'000, .at_most = 128'000});
+  constexpr std::size_t records_max = 1000;
+  std::size_t most = 0;
+  for (std::size_t batch = 0; batch < 100; ++batch) {
+    std::vector<std::string> keys;
+    for (std::size_t i = 0; i < 100; ++i) keys.push_back(std::to_string(batch * 100 + i));
+    std::vector<StorageEngine::Write> erases;
+    for (const std::string& key : keys) erases.push_back({.key = key, .record = std::nullopt});
+    REQUIRE(logged.engine->write(erases).ok());
+    most = std::max(most, (batch + 1) * 100 - logged.behind->records);
+  }
+  CHECK(most <= 2 * records_max);
+  CHECK(most > records_max);
 }
 
 TEST_CASE("readers beside the writer of a log see each key go forward only") {

@@ -17,6 +17,7 @@ using dynamo::storage::WriteAheadLog;
 using test::ContainsSubstring;
 
 constexpr const char* file_name = "a.log";
+constexpr std::size_t bytes_max = 1'000'000;
 
 // A log, and what it replayed.
 struct Opened {
@@ -26,9 +27,11 @@ struct Opened {
 
 Opened open(const test::TemporaryDirectory& directory) {
   std::vector<std::string> replayed;
-  auto log = WriteAheadLog::open(directory.path(), file_name, [&](std::string entry) {
-    replayed.push_back(entry.substr(WriteAheadLog::head_bytes));
-  });
+  const auto replay = [&](std::string_view entry, const char* mapped) {
+    CHECK(std::string_view(mapped, entry.size()) == entry);
+    replayed.emplace_back(entry.substr(WriteAheadLog::head_bytes));
+  };
+  auto log = WriteAheadLog::open(directory.path(), file_name, bytes_max, replay);
   return {std::move(log), std::move(replayed)};
 }
 
@@ -41,12 +44,12 @@ std::string padded(std::string text) {
 absl::Status append(WriteAheadLog& log, const std::string& text) {
   std::string entry = std::string(WriteAheadLog::head_bytes, '\0') + text;
   if (absl::Status room = log.reserve(entry.size()); !room.ok()) return room;
-  return log.append(entry);
+  const absl::StatusOr<const char*> mapped = log.append(entry);
+  if (mapped.ok()) CHECK(std::string_view(*mapped, entry.size()) == entry);
+  return mapped.status();
 }
 
-fs::path file_of(const test::TemporaryDirectory& directory) {
-  return directory.path() / file_name;
-}
+fs::path file_of(const test::TemporaryDirectory& directory) { return directory.path() / file_name; }
 
 std::string contents_of(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
