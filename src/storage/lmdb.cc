@@ -285,8 +285,8 @@ class LmdbEngine final : public StorageEngine {
 constexpr std::size_t part_of_log_max = std::size_t{512} << 10;
 // What LMDB writes in one commit about as well as a log would.
 constexpr std::size_t small_batch_max = std::size_t{4} << 20;
-// Moves in less than a second, wherever its records lie.
-constexpr std::size_t log_at_stop_max = std::size_t{4} << 20;
+// Moves in about a second, wherever its records lie.
+constexpr std::size_t log_at_stop_max = std::size_t{8} << 20;
 
 std::size_t bytes_of_database(const std::filesystem::path& directory) {
   std::error_code missing;
@@ -303,7 +303,7 @@ absl::StatusOr<std::unique_ptr<StorageEngine>> lmdb_storage(LmdbOptions options)
       std::make_unique<LmdbEngine>(*std::move(opened), options.map_bytes_max), options.path,
       {.at_least = std::min(options.log_bytes_max, storage::log_bytes_min),
        .at_most = options.log_bytes_max,
-       .part_of_engine = 4,
+       .part_of_engine = 8,
        .small_batch = small_batch_max,
        .part_at_least = storage::log_bytes_min / 4,
        .part_at_most = part_of_log_max,

@@ -172,6 +172,6 @@ TEST_CASE("maps grow under nodes that are read and written meanwhile") {
   }
   for (std::size_t i = 0; i < 3; ++i) {
     const auto file = cluster[i].options().directory / "data.mdb";
-    CHECK(std::filesystem::file_size(file) > std::size_t{7} << 20);
+    CHECK(std::filesystem::file_size(file) > std::size_t{5} << 20);  // the rest is in logs
   }
 }

@@ -23,7 +23,7 @@ struct LmdbOptions {
   // they reach it, which waits for the reads under way and makes others wait for microseconds. 1
   // MiB or more. Most clients should leave this parameter alone.
   std::size_t map_bytes = std::size_t{1} << 30;
-  // Small batches go to a log in front of the database: up to a quarter of its size, but 64 KiB at
+  // Small batches go to a log in front of the database: up to an eighth of its size, but 64 KiB at
   // least and this at most. Then they go on to the database in the order of their keys, a part with
   // every few batches, while a second log takes what comes. The logs hold one and a half times as
   // much at most, are mapped, and have an index in memory: 40 bytes for a record, half of what they
@@ -35,7 +35,7 @@ struct LmdbOptions {
 };
 
 // LMDB in its default, fully synced mode: its faster modes lose or corrupt data. In front of it is
-// a log, synced before a write returns; when the engine is closed it stays if it is longer than 4
+// a log, synced before a write returns; when the engine is closed it stays if it is longer than 8
 // MiB, and to copy the data is to copy all files of the directory. Reads do not wait
 // for the disk's writes. Once a sync has failed, all writes are refused with DATA_LOSS until
 // the directory is opened anew; reads go on. After fork, an engine of the parent answers
