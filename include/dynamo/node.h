@@ -115,7 +115,8 @@ struct Components {
   std::unique_ptr<StorageEngine> storage{};  // lmdb_storage in data_dir
   // Runs the node on the application's threads instead of the library's own (one loop, one for
   // handlers); the flusher keeps its thread, because a commit blocks. Sockets and timers run there
-  // too if it belongs to an asio::io_context, else on a thread of the library's.
+  // too if it belongs to an asio::io_context, else on a thread of the library's. One that was made
+  // for one thread (concurrency hint 1) costs less, and is to be run by one at a time.
   asio::any_io_executor executor{};
   std::function<void(const LogRecord&)> log{};  // silent without it
 };

@@ -11,21 +11,19 @@
 
 #include <dynamo/transport/tcp.h>
 #include <asio/any_io_executor.hpp>
-#include <asio/basic_socket_acceptor.hpp>
-#include <asio/basic_stream_socket.hpp>
 #include <asio/ip/tcp.hpp>
-#include <asio/strand.hpp>
 
 #include "transport/receiver_gate.h"
 
 // What the incoming and the outgoing side of one transport share.
 //
-// All sockets and timers of a side belong to one executor that runs one handler at a time: a strand
-// over the application's, or over the transport's own thread, or over one of a node's loops. So
-// handlers never wait for one another. stop() however must close everything before it returns, from
-// any thread, and must not wait for an executor that perhaps nobody runs; hence each handler also
-// holds the mutex `turn`, and so does stop(). A sender may take it, if it is free, to write without
-// a detour over the executor; nobody else contends for it. `receive` is called without it.
+// All sockets and timers of a side belong to one executor that runs one handler at a time: that of
+// an io_context that was made for one thread, as a node's loops are, else a strand over the
+// application's. So handlers never wait for one another. stop() however must close everything
+// before it returns, from any thread, and must not wait for an executor that perhaps nobody runs;
+// hence each handler also holds the mutex `turn`, and so does stop(). A sender may take it, if it
+// is free, to write without a detour over the executor; nobody else contends for it. `receive` is
+// called without it.
 //
 // There is one side, or one for each loop. Connections are spread over them: those that are
 // accepted by turns, the others by whom they lead to.
@@ -68,11 +66,9 @@ struct TcpTotals {
   std::atomic<int> strangers{0};    // those that have not sent a preamble
 };
 
-// A type of its own, not one more any_io_executor: a strand is too large to lie inside of one, and
-// each read of a socket would allocate memory for several.
-using Executor = asio::strand<asio::any_io_executor>;
-using Socket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
-using Acceptor = asio::basic_socket_acceptor<asio::ip::tcp, Executor>;
+using Executor = asio::any_io_executor;
+using Socket = asio::ip::tcp::socket;
+using Acceptor = asio::ip::tcp::acceptor;
 
 // One side's: shared by the transport, its connections and every pending handler: those may outlive
 // the transport, inside an executor that the application runs later or never.

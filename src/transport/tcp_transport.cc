@@ -19,11 +19,25 @@
 namespace dynamo::transport {
 namespace {
 
-// asio would make up for a missing io_context by starting a hidden thread. Its scheduler is what
-// every io_context brings along, and the only way to tell one behind strands and other wrappers.
+// What every io_context brings along.
+using Scheduler = asio::detail::io_context_impl;
+
+// asio would make up for a missing io_context by starting a hidden thread. Its scheduler is the
+// only way to tell one behind strands and other wrappers.
 bool runs_in_io_context(const asio::any_io_executor& executor) {
-  return asio::has_service<asio::detail::io_context_impl>(
-      asio::query(executor, asio::execution::context));
+  return asio::has_service<Scheduler>(asio::query(executor, asio::execution::context));
+}
+
+// One that runs one handler at a time. Whoever makes an io_context for one thread has promised
+// that; a strand would cost each read of a socket a thousand instructions. One over the
+// io_context's own executor lies inside of an any_io_executor, any other in memory that is
+// allocated.
+Executor one_at_a_time(asio::any_io_executor executor) {
+  using Native = asio::io_context::executor_type;
+  const Native* const native = executor.target<Native>();
+  if (native == nullptr) return asio::make_strand(std::move(executor));
+  if (asio::use_service<Scheduler>(native->context()).concurrency_hint() == 1) return executor;
+  return asio::make_strand(*native);
 }
 
 // The application's signals stay with its own threads; only what this thread itself causes reaches
@@ -106,7 +120,7 @@ void TcpTransport::make_sides(Receiver receive) {
   for (asio::any_io_executor& executor : executors) {
     Side side{
         .shared = std::make_shared<TcpShared>(
-            options_, timing_, totals, asio::make_strand(std::move(executor)),
+            options_, timing_, totals, one_at_a_time(std::move(executor)),
             [all](std::string packet, std::string_view peer) { (*all)(std::move(packet), peer); })};
     side.listener = std::make_shared<TcpListener>(side.shared);
     side.peers = std::make_shared<TcpPeers>(side.shared);

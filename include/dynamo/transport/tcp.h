@@ -25,8 +25,8 @@ struct TcpOptions {
   std::size_t packet_bytes_max = std::size_t{80} << 20;
   // Accepted connections at once; beyond it the newest is closed.
   int connections_max = 4096;
-  // Runs sockets and timers; it must belong to an asio::io_context. Empty: a thread of the
-  // transport's own.
+  // Runs sockets and timers; it must belong to an asio::io_context, which one thread runs at a time
+  // if it was made for one (concurrency hint 1). Empty: a thread of the transport's own.
   asio::any_io_executor executor{};
 };
 
