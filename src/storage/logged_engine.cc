@@ -166,7 +166,8 @@ absl::Status LoggedEngine::write(std::span<const Write> batch) {
   if (absl::Status valid = check_batch(batch); !valid.ok()) return valid;
   if (batch.empty()) return absl::OkStatus();
   const std::size_t bytes = LogTail::encoded_bytes(batch, head_bytes);
-  if (!is_small(bytes) && limit_of(limits_, bytes_of_engine_(directory_)) >= 2 * limit_) {
+  if (limit_ > 0 && !is_small(bytes) &&
+      limit_of(limits_, bytes_of_engine_(directory_)) >= 2 * limit_) {
     // The engine has grown by what passed the logs, which so do not become full.
     if (absl::Status turned = turn(); failed_) return turned;
   }
@@ -236,6 +237,7 @@ void LoggedEngine::start_move() {
   limit_ = limit_of(limits_, bytes_of_engine_(directory_));
   const LogTail& tail = old().tail;
   move_ = move_of(tail.records(), tail.erases(), old().log.bytes());
+  full_at_start_ = limit_ > 0 ? fullness(0) : 0;
   if (young().tail.empty()) young().tail.expect(limit_);
 }
 
@@ -296,9 +298,18 @@ double LoggedEngine::fullness(std::size_t more) const {
 
 absl::Status LoggedEngine::move_some(std::size_t bytes) {
   if (old().tail.empty()) return absl::OkStatus();
-  // So that the old log has moved before the young one is half full.
-  const double records = static_cast<double>(old().tail.records().size());
-  return move_old(static_cast<std::size_t>(std::min(1.0, 2 * fullness(bytes)) * records));
+  // So that the old log has moved before the young one has taken half of what it has room for. But
+  // not before a whole part is due: a node that is started on a full disk writes a little, too.
+  const std::size_t records = old().tail.records().size();
+  const double of_log = static_cast<double>(move_.part_bytes) / static_cast<double>(limit_);
+  const double taken = fullness(bytes) - full_at_start_;
+  const double room = std::max(1 - full_at_start_, of_log);
+  const double due = std::min(1.0, 2 * taken / room);
+  const auto count = [&](double part) {
+    return static_cast<std::size_t>(part * static_cast<double>(records));
+  };
+  if (due < 1 && count(due) < move_.done + count(of_log)) return absl::OkStatus();
+  return move_old(count(due));
 }
 
 absl::Status LoggedEngine::move_old(std::size_t records) {

@@ -136,7 +136,8 @@ class LoggedEngine final : public StorageEngine {
 
   // Of the writing thread.
   std::size_t limit_ = 0;
-  Move move_{};  // of the old log
+  Move move_{};                 // of the old log
+  double full_at_start_ = 0.0;  // the young one, when that began
   bool failed_ = false;
 
   // A writer holds the turnstile while it waits: readers who keep coming would starve it.
