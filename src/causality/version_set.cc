@@ -1,85 +1,21 @@
 #include "causality/version_set.h"
 
 #include <algorithm>
-#include <array>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "base/check.h"
 #include "base/mutant.h"
+#include "causality/encoded_version.h"
+#include "causality/usual_set.h"
 
 namespace dynamo::core {
 
 namespace {
 
 constexpr std::uint64_t versions_max = std::uint64_t{1} << 20;
-constexpr std::uint64_t object_bytes_max = std::uint64_t{16} << 20;
 constexpr std::uint64_t version_bytes_min = 36;
-
-constexpr std::uint8_t flag_object = 1;
-constexpr std::uint8_t flag_expires = 2;
-
-void encode_version(Encoder& out, const StoredVersion& version) {
-  out.fixed64(version.dot.actor.boot);
-  out.varint(version.dot.actor.sequence);
-  out.varint(version.dot.counter);
-  out.fixed64(version.write_id.high);
-  out.fixed64(version.write_id.low);
-  out.fixed64(version.clock.value);
-  out.varint(static_cast<std::uint64_t>(version.written_at_us));
-  const bool expires = version.expires_at_us != 0;
-  out.fixed8(
-      static_cast<std::uint8_t>((version.object ? flag_object : 0) | (expires ? flag_expires : 0)));
-  if (expires) out.varint(static_cast<std::uint64_t>(version.expires_at_us));
-  if (version.object) out.bytes(*version.object);
-}
-
-// Reads all but the object, of which it returns what is there.
-std::optional<std::string_view> decode_version(Decoder& in, StoredVersion& version) {
-  version.dot.actor.boot = in.fixed64();
-  version.dot.actor.sequence = in.varint();
-  version.dot.counter = in.varint();
-  version.write_id.high = in.fixed64();
-  version.write_id.low = in.fixed64();
-  version.clock.value = in.fixed64();
-  version.written_at_us = static_cast<std::int64_t>(in.varint());
-  const std::uint8_t flags = in.fixed8();
-  if (flags > (flag_object | flag_expires)) in.fail();
-  if ((flags & flag_expires) != 0) {
-    version.expires_at_us = static_cast<std::int64_t>(in.varint());
-    if (version.expires_at_us == 0) in.fail();
-  }
-  if ((flags & flag_object) == 0) return std::nullopt;
-  return in.bytes(object_bytes_max);
-}
-
-// A set as most are: few actors, no gaps in what was seen of them, at most one version. False if it
-// is another, or none at all.
-bool check_usual(Decoder& in) {
-  constexpr std::size_t actors_max = 8;
-  std::array<VectorClock::Entry, actors_max> clock;
-  const std::uint64_t size = in.varint();
-  if (size > actors_max) return false;
-  for (std::uint64_t i = 0; i < size; ++i) {
-    clock[i].actor.boot = in.fixed64();
-    clock[i].actor.sequence = in.varint();
-    clock[i].counter = in.varint();
-    if (clock[i].counter == 0 || (i > 0 && clock[i].actor <= clock[i - 1].actor)) return false;
-  }
-  const bool gaps = in.varint() > 0;
-  const std::uint64_t versions = in.varint();
-  if (!in.ok() || gaps || versions > 1) return false;
-  if (versions == 0) return true;
-  StoredVersion version;
-  decode_version(in, version);
-  return in.ok() && version.dot.counter > 0 &&
-         std::any_of(clock.begin(), clock.begin() + static_cast<std::ptrdiff_t>(size),
-                     [&](const VectorClock::Entry& entry) {
-                       return entry.actor == version.dot.actor &&
-                              entry.counter >= version.dot.counter;
-                     });
-}
 
 }  // namespace
 
@@ -208,7 +144,8 @@ VersionSet VersionSet::decode(Decoder& in) {
   set.versions_.reserve(size);
   for (std::uint64_t i = 0; i < size && in.ok(); ++i) {
     StoredVersion version;
-    if (const auto object = decode_version(in, version)) version.object.emplace(*object);
+    version.dot = decode_dot(in);
+    if (const auto object = decode_behind_dot(in, version)) version.object.emplace(*object);
     const bool ascends = i == 0 || set.versions_.back().dot < version.dot;
     if (!ascends || version.dot.counter == 0 || !set.history_.contains(version.dot)) in.fail();
     set.versions_.push_back(std::move(version));
@@ -218,7 +155,7 @@ VersionSet VersionSet::decode(Decoder& in) {
 
 void VersionSet::check(Decoder& in) {
   Decoder ahead = in;
-  if (check_usual(ahead)) {
+  if (UsualSet().read(ahead)) {
     in = ahead;
   } else {
     decode(in);

@@ -132,7 +132,8 @@ void PutCoordinator::replicate(const Turn& turn, const std::string& from, PutFor
               .sloppy = forward.sloppy,
               .role = role,
               .store = forward.store});
-  at->second.write = replica_.write(turn, record, forward.synced, role);
+  EncodedSet set(record.replica.set);
+  at->second.write = replica_.write(turn, record, set, forward.synced, role);
   by_write_.emplace_hint(by_write_.end(), at->second.write, number);
   if (!state_.is_self(from)) handed_over_.insert_or_assign(at->second.write_id, number);
   ask_owners(turn, at,
@@ -141,7 +142,7 @@ void PutCoordinator::replicate(const Turn& turn, const std::string& from, PutFor
               .key = std::move(record.key),
               .synced = forward.synced,
               .generation = record.generation,
-              .set = std::move(record.replica.set)});
+              .set = std::move(set)});
 }
 
 void PutCoordinator::ask_owners(const Turn& turn, Operations::iterator at, WriteRequest request) {

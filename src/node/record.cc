@@ -51,39 +51,43 @@ absl::StatusOr<std::string_view> open_record(std::string_view record) {
 }
 
 std::string encode_record(const Record& record) {
-  const std::size_t usual = record_bytes_usual + record.store.size() + record.key.size() +
-                            record.replica.set.bytes();
+  return encode_record(record, EncodedSet(record.replica.set));
+}
+
+std::string encode_record(const Record& record, const EncodedSet& set) {
+  return encode_record(RecordHead{.store = record.store,
+                                  .key = record.key,
+                                  .actor = record.replica.actor,
+                                  .generation = record.generation,
+                                  .owed = record.owed},
+                       set);
+}
+
+std::string encode_record(const RecordHead& head, const EncodedSet& set) {
+  const std::size_t usual =
+      record_bytes_usual + head.store.size() + head.key.size() + set.bytes().size();
   std::string bytes = SpareBuffers::take(usual);  // the object buffer gives it back
   bytes.reserve(usual);
   Encoder out(bytes);
   out.fixed8(record_version);
-  out.bytes(record.store);
-  out.bytes(record.key);
-  out.fixed64(record.replica.actor.boot);
-  out.varint(record.replica.actor.sequence);
-  out.varint(record.generation);
-  out.varint(record.owed.size());
-  for (const Identity& identity : record.owed) {
+  out.bytes(head.store);
+  out.bytes(head.key);
+  out.fixed64(head.actor.boot);
+  out.varint(head.actor.sequence);
+  out.varint(head.generation);
+  out.varint(head.owed.size());
+  for (const Identity& identity : head.owed) {
     out.fixed64(identity.high);
     out.fixed64(identity.low);
   }
-  record.replica.set.encode(out);
+  out.raw(set.bytes());
   out.fixed64(checksum(bytes));
   return bytes;
 }
 
 namespace {
 
-// What stands in a record before the versions. The names are views into it.
-struct RecordHead {
-  std::string_view store{};
-  std::string_view key{};
-  ActorId actor{};
-  std::uint64_t generation = 0;
-  std::vector<Identity> owed{};
-};
-
-RecordHead decode_head(Decoder& in) {
+RecordHead decode_head(Decoder& in, std::vector<Identity>& owed_to) {
   RecordHead head;
   head.store = in.bytes(name_bytes_max);
   head.key = in.bytes(key_bytes_max);
@@ -93,8 +97,9 @@ RecordHead decode_head(Decoder& in) {
   const std::uint64_t owed = in.count(owed_max, 16);
   for (std::uint64_t i = 0; i < owed && in.ok(); ++i) {
     const std::uint64_t high = in.fixed64();
-    head.owed.push_back({high, in.fixed64()});
+    owed_to.push_back({high, in.fixed64()});
   }
+  head.owed = owed_to;
   return head;
 }
 
@@ -110,11 +115,12 @@ absl::StatusOr<Record> decode_record(std::string_view bytes) {
   const absl::StatusOr<std::string_view> content = open_record(bytes);
   if (!content.ok()) return content.status();
   Decoder in(*content);
-  RecordHead head = decode_head(in);
+  std::vector<Identity> owed;
+  const RecordHead head = decode_head(in, owed);
   Record record{.store = std::string(head.store),
                 .key = std::string(head.key),
                 .generation = head.generation,
-                .owed = std::move(head.owed)};
+                .owed = std::move(owed)};
   record.replica.actor = head.actor;
   record.replica.set = VersionSet::decode(in);
   if (!in.ok()) return malformed();
@@ -127,10 +133,11 @@ namespace {
 template <class Read>
 auto read_versions(std::string_view bytes, std::string_view store, std::string_view key, Read read)
     -> absl::StatusOr<decltype(read(std::declval<RecordHead&>(), std::declval<Decoder&>()))> {
+  std::vector<Identity> owed;
   const absl::StatusOr<std::string_view> content = open_record(bytes);
   if (!content.ok()) return content.status();
   Decoder in(*content);
-  RecordHead head = decode_head(in);
+  RecordHead head = decode_head(in, owed);
   auto set = read(head, in);
   if (!in.ok()) return malformed();
   if (head.key != key || head.store != store) return same_hash();
@@ -144,7 +151,7 @@ absl::Status decode_record(std::string_view bytes, Record& record) {
       read_versions(bytes, record.store, record.key, [&](RecordHead& head, Decoder& in) {
         record.replica.actor = head.actor;
         record.generation = head.generation;
-        record.owed = std::move(head.owed);
+        record.owed.assign(head.owed.begin(), head.owed.end());
         return VersionSet::decode(in);
       });
   if (set.ok()) record.replica.set = *std::move(set);
@@ -169,6 +176,20 @@ absl::StatusOr<EncodedSet> versions_in_place(std::string_view bytes, std::string
   return read_versions(bytes, store, key, [](const RecordHead&, Decoder& in) {
     return EncodedSet::read_in_place(in);
   });
+}
+
+bool read_usual_record(std::string_view bytes, RecordHead& head, UsualSet& set,
+                       std::string_view& set_bytes) {
+  const absl::StatusOr<std::string_view> content = open_record(bytes);
+  if (!content.ok()) return false;
+  Decoder in(*content);
+  std::vector<Identity> owed;
+  const RecordHead found = decode_head(in, owed);
+  if (!in.ok() || !owed.empty() || found.key != head.key || found.store != head.store) return false;
+  head.actor = found.actor;
+  head.generation = found.generation;
+  set_bytes = in.unread();
+  return set.read(set_bytes);
 }
 
 }  // namespace dynamo::core

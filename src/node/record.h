@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "causality/encoded_set.h"
 #include "causality/replica_key.h"
+#include "causality/usual_set.h"
 
 // The stored form of things: format version (1 byte), content, checksum (8 bytes). A damaged record
 // is an error, never a value and never an absence (traps A2, G8).
@@ -41,6 +42,17 @@ struct Record {
 };
 
 std::string encode_record(const Record& record);
+// What stands in a record before the versions. The names are views.
+struct RecordHead {
+  std::string_view store{};
+  std::string_view key{};
+  ActorId actor{};
+  std::uint64_t generation = 0;
+  std::span<const Identity> owed{};
+};
+// The same, of a set that is encoded already; of the record's own, for a start.
+std::string encode_record(const Record& record, const EncodedSet& set);
+std::string encode_record(const RecordHead& head, const EncodedSet& set);
 // Of whatever key. DATA_LOSS if damaged.
 absl::StatusOr<Record> decode_record(std::string_view bytes);
 // DATA_LOSS if damaged; INTERNAL if it is the record of another key with the same 128-bit hash.
@@ -54,5 +66,9 @@ absl::StatusOr<VersionSet> decode_versions(std::string_view bytes, std::string_v
 // The same, where they lie in the record.
 absl::StatusOr<EncodedSet> versions_in_place(std::string_view bytes, std::string_view store,
                                              std::string_view key);
+// Actor and generation into `head`, which names store and key, and the set, of a record that is
+// owed to nobody and holds a set of the usual kind. False if it is another, or damaged.
+bool read_usual_record(std::string_view bytes, RecordHead& head, UsualSet& set,
+                       std::string_view& set_bytes);
 
 }  // namespace dynamo::core

@@ -38,10 +38,6 @@ void RecordTrees::begin(std::uint64_t seed, TimePoint now) {
   next_chunk_ = now;
 }
 
-Hash128 RecordTrees::digest(const KeyHash& key, const VersionSet& set) const {
-  return begun_ ? set_digest(set, key, seed_) : Hash128{};
-}
-
 RecordTrees::Place RecordTrees::place_of(const ObjectKey& key) const {
   return {key.store, static_cast<std::uint32_t>(key.hash.high >> (64 - bits_))};
 }

@@ -57,7 +57,10 @@ class RecordTrees {
 
   // The cluster is known, and with it the key of all digests. Before, there are no trees.
   void begin(std::uint64_t seed, TimePoint now);
-  Hash128 digest(const KeyHash& key, const VersionSet& set) const;
+  template <class Set>  // a VersionSet or UsualSet
+  Hash128 digest(const KeyHash& key, const Set& set) const {
+    return begun_ ? set_digest(set, key, seed_) : Hash128{};
+  }
 
   // Brings what written() of these needs near the processor.
   void prefetch(std::span<const ObjectKey> keys) const;

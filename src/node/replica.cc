@@ -95,29 +95,77 @@ absl::StatusOr<Record> Replica::read_to_heal(const Turn& turn, const StoreFacts&
   return record;
 }
 
+void Replica::establish(const Turn& turn, std::string_view store, bool synced) {
+  if (state_.stores.establish(store)) turn.write(state_.store_record(store, synced));
+}
+
 std::uint64_t Replica::write(const Turn& turn, const Record& record, bool synced, Role role) {
-  if (state_.stores.establish(record.store)) {
-    turn.write(state_.store_record(record.store, synced));
-  }
+  return write(turn, record, EncodedSet(record.replica.set), synced, role);
+}
+
+std::uint64_t Replica::write(const Turn& turn, const Record& record, const EncodedSet& set,
+                             bool synced, Role role) {
+  establish(turn, record.store, synced);
   const ObjectKey at = place_of(record);
-  const std::uint64_t write = turn.strand.next_number();
-  std::string key(view(engine_key(role, at)));
-  std::string bytes = encode_record(record);
-  if (role == Role::stand_in) {
-    state_.hints.put(key, record.owed, record.store, key.size() + bytes.size(), turn.now.wall_us,
-                     record.generation);
-    turn.strand.common_is_due = true;
-  } else {
-    const bool forgets =
-        mutated(Mutant::tree_forgets_merges) && record.replica.set.versions().size() > 1;
+  std::string bytes = encode_record(record, set);
+  if (role == Role::primary) {
+    const bool forgets = mutated(Mutant::tree_forgets_merges) && set.version_count() > 1;
     const Hash128 before = digest_before(turn, record);
-    state_.trees.written(at, write, before,
-                         forgets ? before : state_.trees.digest(at.hash, record.replica.set));
+    const Hash128 now = forgets ? before : state_.trees.digest(at.hash, record.replica.set);
     const bool deletes = record.replica.set.only_deletes_at(turn.now.wall_us);
-    state_.trees.note_deletes(at, deletes);
-    if (deletes) turn.strand.common_is_due = true;
+    return write_own(turn, {at, std::move(bytes), before, now, deletes}, synced);
   }
+  const std::uint64_t write = turn.strand.next_number();
+  std::string key = hint_key(at);
+  state_.hints.put(key, record.owed, record.store, key.size() + bytes.size(), turn.now.wall_us,
+                   record.generation);
+  turn.strand.common_is_due = true;
   turn.write({.write = write, .key = std::move(key), .record = std::move(bytes), .synced = synced});
+  return write;
+}
+
+std::optional<Replica::Replacement> Replica::replacement(const Turn& turn, const StoreFacts& store,
+                                                         std::string_view key,
+                                                         const EncodedSet& incoming) const {
+  UsualSet theirs;
+  if (mutated(Mutant::history_pruned_on_repair) || !theirs.read(incoming.bytes())) return {};
+  Replacement next{.at = state_.place(store.name, key), .news = !theirs.empty()};
+  RecordHead head{.store = store.name, .key = key};
+  bool replaces = true;  // what there is not, for a start
+  const ObjectKeyBytes place = object_key_in_place(next.at);
+  const absl::StatusOr<bool> found = turn.read(view(place), [&](std::string_view bytes) {
+    UsualSet mine;
+    std::string_view set;
+    replaces = read_usual_record(bytes, head, mine, set) && theirs.replaces(mine);
+    if (!replaces) return;
+    next.news = set != incoming.bytes();
+    next.before = state_.trees.digest(next.at.hash, mine);
+    // As ReplicaKey::merge() does.
+    const bool remembered = theirs.highest(head.actor) > mine.highest(head.actor);
+    if (remembered && !mutated(Mutant::actor_kept_after_loss)) head.actor = {};
+  });
+  if (!found.ok() || !replaces) return {};
+  next.record = encode_record(head, incoming);
+  next.now = state_.trees.digest(next.at.hash, theirs);
+  next.deletes = theirs.only_deletes_at(turn.now.wall_us);
+  return next;
+}
+
+std::uint64_t Replica::write(const Turn& turn, const StoreFacts& store, Replacement replacement,
+                             bool synced) {
+  establish(turn, store.name, synced);
+  return write_own(turn, std::move(replacement), synced);
+}
+
+std::uint64_t Replica::write_own(const Turn& turn, Replacement next, bool synced) {
+  const std::uint64_t write = turn.strand.next_number();
+  state_.trees.written(next.at, write, next.before, next.now);
+  state_.trees.note_deletes(next.at, next.deletes);
+  if (next.deletes) turn.strand.common_is_due = true;
+  turn.write({.write = write,
+              .key = object_key(next.at),
+              .record = std::move(next.record),
+              .synced = synced});
   return write;
 }
 

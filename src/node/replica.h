@@ -45,6 +45,25 @@ class Replica {
   // WriteFailed speaks of it.
   std::uint64_t write(const Turn& turn, const Record& record, bool synced,
                       Role role = Role::primary);
+  // The same, of a record whose set is encoded already.
+  std::uint64_t write(const Turn& turn, const Record& record, const EncodedSet& set, bool synced,
+                      Role role);
+
+  // What an owner writes when a set from another replaces its own, and both are of the usual kind:
+  // then neither has to be decoded.
+  struct Replacement {
+    ObjectKey at{};
+    std::string record{};
+    Hash128 before{};
+    Hash128 now{};
+    bool deletes = false;  // as only_deletes_at()
+    bool news = true;      // the two sets differ
+  };
+  // Nullopt if it is not so, or unknown.
+  std::optional<Replacement> replacement(const Turn& turn, const StoreFacts& store,
+                                         std::string_view key, const EncodedSet& incoming) const;
+  std::uint64_t write(const Turn& turn, const StoreFacts& store, Replacement replacement,
+                      bool synced);
 
   // Drops an owned record, whose digest is known.
   void erase(const Turn& turn, const ObjectKey& at, const Hash128& digest);
@@ -62,6 +81,8 @@ class Replica {
   void note_damage(const Turn& turn, const ObjectKey& at) const;
   void note_digest(absl::StatusOr<Record>& record) const;
   Hash128 digest_before(const Turn& turn, const Record& record) const;
+  void establish(const Turn& turn, std::string_view store, bool synced);
+  std::uint64_t write_own(const Turn& turn, Replacement next, bool synced);
 
   NodeState& state_;
 };

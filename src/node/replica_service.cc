@@ -75,7 +75,7 @@ void ReplicaService::read(const Turn& turn, const std::string& from, const ReadR
                                         request.store.name, std::string(status.message())));
 }
 
-void ReplicaService::write(const Turn& turn, const std::string& from, WriteRequest request) {
+void ReplicaService::write(const Turn& turn, const std::string& from, const WriteRequest& request) {
   const auto refuse = [&](std::string reason) {
     turn.strand.outbox.send(
         from, WriteReply{.operation = request.operation, .reason = std::move(reason)});
@@ -91,15 +91,24 @@ void ReplicaService::write(const Turn& turn, const std::string& from, WriteReque
                               request.generation, mine.current));
   }
   if (std::string full = turn.own.full(); !full.empty()) return refuse(std::move(full));
+  // Most often the set replaces what is there, and neither is decoded.
+  std::optional<Replica::Replacement> replacement;
+  if (*role == Role::primary) {
+    replacement = replica_.replacement(turn, request.store, request.key, request.set);
+  }
+  if (replacement) {
+    if (!replacement->news && again(from, request)) return;
+    const std::uint64_t write =
+        replica_.write(turn, request.store, *std::move(replacement), request.synced);
+    return written(turn, from, request, *role, write);
+  }
   absl::StatusOr<Record> record = replica_.read_to_write(turn, request.store, request.key, *role);
   if (!record.ok())
     return refuse(fmt::format("damaged: {}", std::string(record.status().message())));
 
   const bool new_hint = record->owed.empty();
-  const bool news = record->replica.merge(std::move(request.set), request.store.conflict);
-  // It was asked again because the disk is slow, and a second write would not make that better.
-  const bool again = !news && request.synced && *role == Role::primary;
-  if (again && under_way(from, request.operation)) return;
+  const bool news = record->replica.merge(request.set.decode(), request.store.conflict);
+  if (!news && *role == Role::primary && again(from, request)) return;
   if (*role == Role::stand_in) {
     record->generation =
         new_hint ? request.generation : std::min(record->generation, request.generation);
@@ -116,15 +125,22 @@ void ReplicaService::write(const Turn& turn, const std::string& from, WriteReque
   // Written even if it brought nothing new: what is in the buffer already may not be on disk yet,
   // and the answer says that it is.
   const std::uint64_t write = replica_.write(turn, *record, request.synced, *role);
-  if (request.synced && mutated(Mutant::answered_before_synced)) {
-    turn.strand.outbox.send(
-        from, WriteReply{.operation = request.operation, .answer = WriteReply::Answer::synced});
-  } else if (request.synced) {
-    waiting_.emplace(write, Waiting{from, request.operation, *role});
-  } else {
-    turn.strand.outbox.send(
-        from, WriteReply{.operation = request.operation, .answer = WriteReply::Answer::stored});
-  }
+  written(turn, from, request, *role, write);
+}
+
+void ReplicaService::written(const Turn& turn, const std::string& from, const WriteRequest& request,
+                             Role role, std::uint64_t write) {
+  const auto answer = [&](WriteReply::Answer what) {
+    turn.strand.outbox.send(from, WriteReply{.operation = request.operation, .answer = what});
+  };
+  if (!request.synced) return answer(WriteReply::Answer::stored);
+  if (mutated(Mutant::answered_before_synced)) return answer(WriteReply::Answer::synced);
+  waiting_.emplace(write, Waiting{from, request.operation, role});
+}
+
+// It was asked again because the disk is slow, and a second write would not make that better.
+bool ReplicaService::again(const std::string& from, const WriteRequest& request) const {
+  return request.synced && under_way(from, request.operation);
 }
 
 bool ReplicaService::under_way(const std::string& from, std::uint64_t operation) const {

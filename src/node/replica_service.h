@@ -31,7 +31,7 @@ class ReplicaService {
                                       Access access);
 
   void read(const Turn& turn, const std::string& from, const ReadRequest& request);
-  void write(const Turn& turn, const std::string& from, WriteRequest request);
+  void write(const Turn& turn, const std::string& from, const WriteRequest& request);
 
   // The engine's word on a write. Returns whether the write was one of ours.
   bool synced(const Turn& turn, std::uint64_t write);
@@ -45,6 +45,10 @@ class ReplicaService {
   };
   // Whether its answer is on its way. One after the other: asked only of what comes again.
   bool under_way(const std::string& from, std::uint64_t operation) const;
+  bool again(const std::string& from, const WriteRequest& request) const;
+  // Answers, now or when it is synced.
+  void written(const Turn& turn, const std::string& from, const WriteRequest& request,
+               Replica::Role role, std::uint64_t write);
 
   NodeState& state_;
   Replica& replica_;

@@ -54,7 +54,7 @@ void StrandWork::take(const Turn& turn, const std::string& from, Message&& messa
     if (counts(state_, turn)) return gets_.reply(turn, from, std::move(*read_reply));
     if (is_behind(state_, turn)) gets_.ask_again(turn, from, read_reply->operation);
   } else if (auto* write = std::get_if<WriteRequest>(&message)) {
-    service_.write(turn, from, std::move(*write));
+    service_.write(turn, from, *write);
   } else if (auto* write_reply = std::get_if<WriteReply>(&message)) {
     if (counts(state_, turn)) return coordinator_.reply(turn, from, std::move(*write_reply));
     if (is_behind(state_, turn)) coordinator_.ask_again(turn, from, write_reply->operation);

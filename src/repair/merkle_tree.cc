@@ -1,8 +1,10 @@
 #include "repair/merkle_tree.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/check.h"
@@ -25,6 +27,11 @@ Hash128 difference(const Hash128& a, const Hash128& b) {
   return {a.high - b.high - (a.low < b.low ? 1 : 0), a.low - b.low};
 }
 
+Hash128 digest_of(std::string_view set, std::uint64_t seed) {
+  const Hash128 hash = hash128(set, seed);
+  return hash == Hash128{} ? Hash128{0, 1} : hash;
+}
+
 }  // namespace
 
 Hash128 set_digest(const VersionSet& set, const KeyHash& key, std::uint64_t seed) {
@@ -41,9 +48,25 @@ Hash128 set_digest(const VersionSet& set, const KeyHash& key, std::uint64_t seed
     out.varint(version.dot.actor.sequence);
     out.varint(version.dot.counter);
   }
-  const Hash128 hash = hash128(bytes, seed);
+  const Hash128 digest = digest_of(bytes, seed);
   SpareBuffers::give(std::move(bytes));
-  return hash == Hash128{} ? Hash128{0, 1} : hash;
+  return digest;
+}
+
+// Of the same bytes.
+Hash128 set_digest(const UsualSet& set, const KeyHash& key, std::uint64_t seed) {
+  if (set.empty()) return {};
+  std::array<char, 2 * sizeof(std::uint64_t) + UsualSet::bytes_max> bytes;
+  std::size_t size = 0;
+  for (std::uint64_t part : {key.high, key.low}) {
+    for (std::size_t i = 0; i < sizeof(part); ++i, part >>= 8) {
+      bytes[size++] = static_cast<char>(part);
+    }
+  }
+  for (const std::string_view part : {set.history(), set.dot()}) {
+    size += part.copy(bytes.data() + size, part.size());
+  }
+  return digest_of({bytes.data(), size}, seed);
 }
 
 int tree_levels(int partition_bits) {

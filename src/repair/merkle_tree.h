@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/key_hash.h"
+#include "causality/usual_set.h"
 #include "causality/version_set.h"
 #include "wire/exchange_messages.h"
 
@@ -17,6 +18,7 @@ namespace dynamo::core {
 // objects, and damage to them is the record checksum's to find (traps G2, G8). Zero for a set that
 // has seen nothing, as for a key that is absent, and for nothing else.
 Hash128 set_digest(const VersionSet& set, const KeyHash& key, std::uint64_t seed);
+Hash128 set_digest(const UsualSet& set, const KeyHash& key, std::uint64_t seed);
 
 // How many levels a tree has, so that a ring of any number of partitions has 131,072 to 1,048,576
 // leaves in all. They are the smallest that fit in a processor's cache, which a write finds a leaf

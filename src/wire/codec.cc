@@ -128,7 +128,7 @@ void encode(const WriteRequest& m, Encoder& out) {
     out.fixed64(identity.high);
     out.fixed64(identity.low);
   }
-  m.set.encode(out);
+  out.raw(m.set.bytes());
 }
 void decode(WriteRequest& m, Decoder& in) {
   m.operation = in.fixed64();
@@ -141,7 +141,7 @@ void decode(WriteRequest& m, Decoder& in) {
     const std::uint64_t high = in.fixed64();
     m.owed.push_back({high, in.fixed64()});
   }
-  m.set = VersionSet::decode(in);
+  m.set = EncodedSet::read_in_place(in);
 }
 
 void encode(const WriteReply& m, Encoder& out) {

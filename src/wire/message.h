@@ -67,7 +67,7 @@ struct WriteRequest {
   bool synced = true;            // answer once it is on stable storage
   std::uint64_t generation = 0;  // the stamp of the set
   std::vector<Identity> owed{};  // owners for whom a stand-in keeps it
-  VersionSet set{};
+  EncodedSet set{};              // of a request that was received: valid as long as its packet
   friend bool operator==(const WriteRequest&, const WriteRequest&) = default;
 };
 struct WriteReply {

@@ -79,7 +79,7 @@ std::string Conversation::words(const PacketHeader& header, const Message& messa
                    text(key_of(header, reply.operation), reply.set.decode());
           },
           [&](const WriteRequest& write) {
-            return fmt::format("write {} {}", write.key, text(write.key, write.set));
+            return fmt::format("write {} {}", write.key, text(write.key, write.set.decode()));
           },
           [](const WriteReply& reply) {
             if (reply.answer == WriteReply::Answer::refused) return "refused: " + reply.reason;

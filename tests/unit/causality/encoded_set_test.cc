@@ -6,6 +6,7 @@
 #include "base/prng.h"
 #include "catch.hpp"
 #include "causality/encoded_set.h"
+#include "causality/usual_set.h"
 #include "unit/causality/encoded.h"
 
 namespace {
@@ -18,6 +19,7 @@ using dynamo::core::EncodedSet;
 using dynamo::core::History;
 using dynamo::core::HybridTime;
 using dynamo::core::Prng;
+using dynamo::core::UsualSet;
 using dynamo::core::VersionSet;
 
 // What a few puts by up to ten actors make, each of which has seen some of the others.
@@ -101,5 +103,39 @@ TEST_CASE("a set that replaces another is what a merge of both gives") {
     merged.merge(std::as_const(incoming), conflict);
     CHECK(merged == incoming);
   }
+  CHECK(replaced > 100);
+}
+
+// By these a replica decides what to keep, with the sets where they lie.
+TEST_CASE("a set of the usual kind says in place what it says decoded") {
+  Prng prng(7);
+  int usual = 0;
+  int replaced = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    const VersionSet set = random_set(prng);
+    // Another by the same actors, or what became of this one.
+    VersionSet other = random_set(prng);
+    if (prng.chance(0.5)) other.merge(set, Conflict::last_write_wins);
+    const std::string bytes = test::encoded(set);
+    const std::string other_bytes = test::encoded(other);
+    UsualSet in_place;
+    UsualSet other_in_place;
+    if (!in_place.read(bytes) || !other_in_place.read(other_bytes)) continue;
+    ++usual;
+    CHECK(in_place.empty() == set.empty());
+    for (const auto conflict : {Conflict::keep_siblings, Conflict::last_write_wins}) {
+      CHECK(in_place.replaces(other_in_place) == set.replaces(other, conflict));
+      CHECK(other_in_place.replaces(in_place) == other.replaces(set, conflict));
+    }
+    if (other.replaces(set, Conflict::keep_siblings)) ++replaced;
+    for (std::uint64_t boot = 0; boot < 12; ++boot) {
+      const ActorId actor{.boot = boot, .sequence = 1};
+      CHECK(in_place.highest(actor) == set.history().highest(actor));
+    }
+    for (const std::int64_t now : {0, 1, 2}) {
+      CHECK(in_place.only_deletes_at(now) == set.only_deletes_at(now));
+    }
+  }
+  CHECK(usual > 700);
   CHECK(replaced > 100);
 }

@@ -1,4 +1,5 @@
 #include "repair/merkle_tree.h"
+#include "causality/encoded_set.h"
 
 #include <algorithm>
 #include <set>
@@ -9,6 +10,8 @@
 
 #include "base/prng.h"
 #include "catch.hpp"
+#include "causality/encoded_set.h"
+#include "causality/usual_set.h"
 #include "unit/repair/memory_records.h"
 
 using namespace dynamo::core;
@@ -155,8 +158,16 @@ TEST_CASE(
   VersionSet book = set_of(1, 1);
   VersionSet pen;
   pen.put({}, {.dot = {{1, 1}, 1}, .object = "pen"}, Conflict::keep_siblings);
-  CHECK(set_digest({}, key, tree_seed) == Hash128{});
+  CHECK(set_digest(VersionSet(), key, tree_seed) == Hash128{});
   CHECK(set_digest(book, key, tree_seed) == set_digest(pen, key, tree_seed));
+
+  // Where it lies it has the same.
+  for (const VersionSet& set : {VersionSet(), book}) {
+    const dynamo::core::EncodedSet encoded(set);
+    dynamo::core::UsualSet usual;
+    REQUIRE(usual.read(encoded.bytes()));
+    CHECK(set_digest(usual, key, tree_seed) == set_digest(set, key, tree_seed));
+  }
   std::set<Hash128> different{set_digest(book, key, tree_seed), set_digest(book, key, 43),
                               set_digest(book, {1, 3}, tree_seed),
                               set_digest(set_of(1, 2), key, tree_seed),
